@@ -1,0 +1,20 @@
+# drover_layer(<name> DEPS <target>...): the sources under src/<name> as drover::<name>.
+# Every .cpp is compiled where it lies; src/app/main.cpp belongs to the executable alone. A layer with no
+# source yet is an interface target, so that the list in the top CMakeLists.txt stays complete.
+function(drover_layer name)
+  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "/src/app/main\\.cpp$")
+  set(target drover_${name})
+  if(sources)
+    add_library(${target} STATIC ${sources})
+    target_link_libraries(${target} PRIVATE drover_options)
+    target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR}/include PRIVATE ${CMAKE_SOURCE_DIR}/src/${name})
+    target_link_libraries(${target} PUBLIC ${ARG_DEPS})
+  else()
+    add_library(${target} INTERFACE)
+    target_include_directories(${target} INTERFACE ${CMAKE_SOURCE_DIR}/include)
+    target_link_libraries(${target} INTERFACE ${ARG_DEPS})
+  endif()
+  add_library(drover::${name} ALIAS ${target})
+endfunction()

@@ -1,0 +1,11 @@
+# DROVER_SANITIZE is empty, "address" (with undefined-behaviour checks) or "thread"; the presets set it.
+set(DROVER_SANITIZE "" CACHE STRING "address, thread or empty")
+if(DROVER_SANITIZE STREQUAL "address")
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -g1)
+  add_link_options(-fsanitize=address,undefined)
+elseif(DROVER_SANITIZE STREQUAL "thread")
+  add_compile_options(-fsanitize=thread -g1 -Wno-tsan)
+  add_link_options(-fsanitize=thread)
+elseif(DROVER_SANITIZE)
+  message(FATAL_ERROR "DROVER_SANITIZE must be address, thread or empty, not '${DROVER_SANITIZE}'")
+endif()

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "drover/base/result.hpp"
+
+namespace drover {
+
+// A JSON value that keeps the order of members and the exact text of fractions. Strict parsing; see parse_json.
+class Json {
+ public:
+  struct Member;
+  using Array = std::vector<Json>;
+  using Object = std::vector<Member>;
+  struct Fraction {  // a number with '.' or exponent, or an integer beyond 64 bits
+    double value = 0;
+    std::string text;  // as written; empty: made from value
+  };
+
+  Json() = default;
+  Json(std::nullptr_t) {}                                   // NOLINT(google-explicit-constructor)
+  Json(bool value) : value_(value) {}                       // NOLINT(google-explicit-constructor)
+  Json(int value) : value_(std::int64_t{value}) {}          // NOLINT(google-explicit-constructor)
+  Json(std::int64_t value) : value_(value) {}               // NOLINT(google-explicit-constructor)
+  Json(std::uint64_t value);                                // NOLINT(google-explicit-constructor)
+  Json(double value) : value_(Fraction{value, {}}) {}       // NOLINT(google-explicit-constructor)
+  Json(Fraction value) : value_(std::move(value)) {}        // NOLINT(google-explicit-constructor)
+  Json(const char* value) : value_(std::string(value)) {}   // NOLINT(google-explicit-constructor)
+  Json(std::string_view value) : value_(std::string(value)) {}  // NOLINT(google-explicit-constructor)
+  Json(std::string value) : value_(std::move(value)) {}     // NOLINT(google-explicit-constructor)
+  Json(Array value) : value_(std::move(value)) {}           // NOLINT(google-explicit-constructor)
+  Json(Object value);                                       // NOLINT(google-explicit-constructor)
+  static Json object();
+  static Json array();
+
+  [[nodiscard]] bool is_null() const { return value_.index() == 0; }
+  [[nodiscard]] const bool* if_bool() const { return std::get_if<bool>(&value_); }
+  [[nodiscard]] const std::int64_t* if_int() const { return std::get_if<std::int64_t>(&value_); }
+  [[nodiscard]] const Fraction* if_fraction() const { return std::get_if<Fraction>(&value_); }
+  [[nodiscard]] const std::string* if_string() const { return std::get_if<std::string>(&value_); }
+  [[nodiscard]] const Array* if_array() const { return std::get_if<Array>(&value_); }
+  [[nodiscard]] Array* if_array() { return std::get_if<Array>(&value_); }
+  [[nodiscard]] const Object* if_object() const { return std::get_if<Object>(&value_); }
+  [[nodiscard]] Object* if_object() { return std::get_if<Object>(&value_); }
+  // An integer or fraction as double.
+  [[nodiscard]] const double* if_number(double& storage) const;
+  // "null", "boolean", "integer", "number", "string", "array", "object": for messages.
+  [[nodiscard]] const char* type_name() const;
+
+  // The member's value, or nullptr; nullptr on anything that is not an object.
+  [[nodiscard]] const Json* find(std::string_view key) const;
+  // Sets or replaces a member; makes a null value an object. Returns *this, to chain.
+  Json& set(std::string key, Json value);
+  // Appends to an array; makes a null value an array.
+  Json& push(Json value);
+
+  // Compact text, UTF-8, '/' not escaped. Appends to `out` or returns.
+  void write(std::string& out) const;
+  [[nodiscard]] std::string dump() const;
+
+  bool operator==(const Json& other) const;
+
+ private:
+  std::variant<std::monostate, bool, std::int64_t, Fraction, std::string, Array, Object> value_;
+};
+
+struct Json::Member {
+  std::string key;
+  Json value;
+};
+
+struct JsonLimits {
+  int depth = 32;
+  std::size_t values = 1'000'000;  // members and elements in all
+};
+
+// Strict RFC 8259: one value, nothing after it, no duplicate member, depth and count bounded, valid UTF-8, no lone
+// surrogate, no NUL in any string, no number that overflows a double. The error is Errc::invalid, its message says
+// what and at which byte.
+Result<Json> parse_json(std::string_view text, const JsonLimits& limits = {});
+
+// Appends `text` as a JSON string with its quotes.
+void write_json_string(std::string_view text, std::string& out);
+
+}  // namespace drover

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace drover {
+
+using Sha256 = std::array<std::uint8_t, 32>;
+
+// SHA-256 and HMAC-SHA-256 by OpenSSL. Thread-safe.
+Sha256 sha256(std::string_view data);
+Sha256 hmac_sha256(std::string_view key, std::string_view data);
+std::string to_hex(const Sha256& hash);
+
+// SHA-256 of data that arrives in pieces (file bodies). Not thread-safe.
+class Sha256Stream {
+ public:
+  Sha256Stream();
+  ~Sha256Stream();
+  Sha256Stream(const Sha256Stream&) = delete;
+  Sha256Stream& operator=(const Sha256Stream&) = delete;
+  void update(std::string_view piece);
+  Sha256 finish();
+
+ private:
+  void* context_;
+};
+
+// A value that must not reach a log or a reply: printing needs reveal(), and the bytes are wiped at the end.
+class Secret {
+ public:
+  Secret() = default;
+  explicit Secret(std::string value) : value_(std::move(value)) {}
+  Secret(const Secret&) = default;
+  Secret(Secret&&) noexcept = default;
+  Secret& operator=(const Secret&) = default;
+  Secret& operator=(Secret&&) noexcept = default;
+  ~Secret();
+  [[nodiscard]] const std::string& reveal() const { return value_; }
+  [[nodiscard]] bool empty() const { return value_.empty(); }
+
+ private:
+  std::string value_;
+};
+
+// 256 random bits as 64 hex digits, from the operating system.
+std::string random_token();
+std::uint64_t random_u64();
+// Compares in time that depends on the lengths only.
+bool equal_constant_time(std::string_view a, std::string_view b);
+
+}  // namespace drover

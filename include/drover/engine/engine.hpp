@@ -1,0 +1,196 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "drover/base/clock.hpp"
+#include "drover/base/limits.hpp"
+#include "drover/base/result.hpp"
+#include "drover/base/secret.hpp"
+#include "drover/core/tunables.hpp"
+#include "drover/ports/commands.hpp"
+#include "drover/ports/metrics.hpp"
+#include "drover/ports/store.hpp"
+
+namespace drover::engine {
+
+// Called once, on the engine's thread; must not block.
+template <class T>
+using Done = std::function<void(Result<T>)>;
+
+struct EngineOptions {
+  Seconds takeover{5};  // the store ends the session of a leader silent for this long
+  std::size_t queue_limit = limits::kCommandQueue;
+  // Extra preconditions of leadership (the artifact store's marker), asked with the deployment's id.
+  std::function<Status(const Uuid&)> may_lead;
+};
+
+struct Submitted {
+  JobNumber number;
+  Uuid id;
+  core::JobState state = core::JobState::queued;
+  WallTime created;
+};
+
+// What a worker presents with every call but registration.
+struct WorkerAuth {
+  WorkerId worker;
+  Secret token;
+};
+
+struct Registration {
+  std::string instance_id;
+  Secret bootstrap;
+  std::string nonce;
+  int slots = 1;
+  core::Resources capacity;
+  std::string hostname;
+  std::string version;
+};
+struct Registered {
+  WorkerId worker;
+  Secret token;
+  std::string pool;
+  std::vector<std::string> queues;
+  int slots = 1;
+  int heartbeat_interval_s = 5;
+  int notice_poll_s = 2;
+};
+
+struct ClaimRequest {
+  WorkerAuth auth;
+  std::string nonce;   // 1..64 of [A-Za-z0-9-]; repeating it gives the same open attempts
+  int slots = 1;       // wanted now
+  Seconds wait{20};    // at most limits::kLongPoll; 0 answers at once
+  std::function<bool()> open;  // is the peer still there: asked before anything is claimed; any thread
+};
+struct ClaimedJob {
+  ports::OpenAttempt attempt;
+  Secret token;
+};
+struct ClaimAnswer {
+  std::vector<ClaimedJob> jobs;  // empty: nothing within the wait
+  bool drain = false;            // the worker is to claim no more; empty-handed and idle it may end
+};
+
+struct AttemptRef {
+  JobNumber job;
+  int attempt = 0;
+  Secret token;
+};
+struct Heartbeat {
+  WorkerAuth auth;
+  std::vector<AttemptRef> attempts;          // all that it runs
+  std::optional<std::string> notice;         // its interruption notice, as the cloud gave it: it drains from now on
+};
+struct HeartbeatAnswer {
+  std::vector<AttemptRef> stop;              // to be stopped: cancelled, held, or not theirs any more (token empty)
+  bool drain = false;
+  int interval_s = 5;
+};
+
+struct Report {
+  WorkerAuth auth;
+  AttemptRef attempt;
+  core::Outcome outcome = core::Outcome::succeeded;  // succeeded, failure, interruption (release), stopped, infra
+  std::optional<int> exit_code;
+  std::optional<int> signal;
+  std::string reason;
+};
+struct ReportAnswer {
+  bool repeated = false;
+  core::JobState state = core::JobState::queued;  // of the job now
+};
+
+struct ChangeAnswer {
+  bool changed = false;
+  core::JobState state = core::JobState::queued;
+};
+
+struct WorkerView {
+  WorkerId id;
+  std::string instance_id;
+  std::string pool;
+  core::WorkerState state = core::WorkerState::starting;
+  int slots = 0;
+  int leases = 0;
+  bool registered = false;
+  std::optional<Millis> silent_for;  // since its last call in this term; absent: none yet
+  std::optional<Millis> idle_for;    // without a lease for this long; absent: it has one, or is not registered
+};
+struct QueueView {
+  std::int64_t ready = 0;
+  int leased = 0;
+};
+// Memory, for /status, /explain, /metrics and the reconciler.
+struct EngineView {
+  bool leading = false;
+  std::string standby_reason;        // why not leading
+  bool store_reachable = false;
+  bool paused = false;
+  Uuid deployment;
+  Secret deployment_secret;
+  std::int64_t epoch = 0;
+  core::Tunables tunables;
+  std::map<std::string, QueueView> queues;
+  std::vector<WorkerView> workers;
+  std::vector<ports::PoolRow> pools;
+  std::int64_t jobs_submitted = 0;   // since start
+  std::int64_t attempts_ended = 0;
+};
+struct JobPlace {
+  bool in_memory = false;            // false: behind more jobs than memory holds
+  std::int64_t ahead = 0;            // jobs of its queue before it
+};
+
+// The queue engine: leadership, the committer, the ready index, leases, waiters. One thread owns all of its memory and is the only
+// writer of the store; every method may be called from any thread, returns at once and answers through its Done. While this daemon
+// does not lead, or the store is away, the answer is `unavailable` with retry_after_s; when the queue is full, `overloaded`.
+// Nothing is answered as done before it is committed.
+class Engine {
+ public:
+  Engine(ports::Store& store, const Clock& clock, ports::Metrics& metrics, EngineOptions options);
+  ~Engine();  // stop()s
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  void start();
+  // Answers what is queued, ends waiters empty-handed, gives leadership up.
+  void stop();
+
+  // 1..limits::kJobsPerRequest specs, validated; all or none.
+  void submit(std::vector<core::JobSpec> specs, Done<std::vector<Submitted>> done);
+  void change(ports::ChangeJob command, Done<ChangeAnswer> done);
+
+  void register_worker(Registration registration, Done<Registered> done);
+  void claim(ClaimRequest request, Done<ClaimAnswer> done);
+  // Gives claimed attempts back uncounted: their answer could not be written.
+  void unclaim(std::vector<ports::OpenAttempt> attempts);
+  void heartbeat(Heartbeat heartbeat, Done<HeartbeatAnswer> done);
+  void report(Report report, Done<ReportAnswer> done);
+  // Is this the open attempt of that worker: for logs and artifacts. stale otherwise.
+  void check_attempt(WorkerAuth auth, AttemptRef attempt, Done<ports::OpenAttempt> done);
+  void put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size, Sha256 sha256, Done<Ok> done);
+
+  // The reconciler's and the operator's commands: launches, workers, pools, scheduler, settings.
+  void apply(ports::Command command, Done<ports::Applied> done);
+  // Ends all open attempts of a worker with this outcome, then changes it to gone.
+  void lose_worker(WorkerId worker, core::Outcome outcome, std::string reason, Done<Ok> done);
+
+  void view(Done<EngineView> done);
+  void place(std::string queue, core::ReadyKey key, Done<JobPlace> done);
+
+  // Called (from the engine's thread, must not block) when something changed that the reconciler should look at soon: work that no
+  // waiting worker takes, an ended worker, an edited pool, a resume, new leadership.
+  void on_demand(std::function<void()> hook);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace drover::engine

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "drover/base/clock.hpp"
+
+namespace drover::http {
+
+using Headers = std::vector<std::pair<std::string, std::string>>;  // names lower-case in requests
+
+// A file that is removed when the last holder lets go (a spooled request body).
+class SpooledFile {
+ public:
+  SpooledFile(std::string path, std::int64_t size) : path_(std::move(path)), size_(size) {}
+  SpooledFile(const SpooledFile&) = delete;
+  SpooledFile& operator=(const SpooledFile&) = delete;
+  ~SpooledFile();
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::int64_t size() const { return size_; }
+
+ private:
+  std::string path_;
+  std::int64_t size_;
+};
+
+struct Request {
+  std::string method;                  // upper-case, as sent
+  std::string path;                    // percent-decoded, without query; begins with '/'
+  std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
+  Headers headers;
+  std::string body;
+  std::shared_ptr<SpooledFile> spooled;  // instead of body, on routes that ask for it
+  std::string peer;                    // address of the other end
+  [[nodiscard]] std::string_view header(std::string_view lower_name) const;       // first; empty when absent
+  [[nodiscard]] std::optional<std::string_view> query_value(std::string_view name) const;  // first
+};
+
+// Part of a file as a body; the transport opens it when it starts to write.
+struct FileBody {
+  std::string path;
+  std::int64_t offset = 0;
+  std::int64_t length = 0;
+};
+
+struct Response {
+  int status = 200;
+  Headers headers;  // Content-Length, Connection and Date are the transport's
+  std::variant<std::string, FileBody> body;
+  bool close = false;  // end the connection after this
+
+  static Response json(int status, std::string body);
+  static Response text(int status, std::string body);  // text/plain; charset=utf-8
+  Response& with(std::string name, std::string value);
+};
+
+// The answer to one request, given once, now or later, from any thread. If every copy goes away unanswered the transport
+// answers 500.
+class Reply {
+ public:
+  class Sink {
+   public:
+    virtual ~Sink() = default;
+    virtual void send(Response response, std::function<void(bool)> done) = 0;
+    [[nodiscard]] virtual bool open() const = 0;
+  };
+  explicit Reply(std::shared_ptr<Sink> sink) : sink_(std::move(sink)) {}
+  // `done(true)` once every byte was handed to the kernel, `done(false)` if the peer was gone. Called once, on any thread; it
+  // must not block.
+  void send(Response response, std::function<void(bool delivered)> done = {}) const {
+    sink_->send(std::move(response), std::move(done));
+  }
+  // False when the peer is known to have closed: an answer would reach nobody.
+  [[nodiscard]] bool open() const { return sink_->open(); }
+
+ private:
+  std::shared_ptr<Sink> sink_;
+};
+
+// What the transport asks before it reads a body.
+struct BodyPolicy {
+  std::int64_t max_bytes = 0;   // more is 413
+  bool spool = false;           // to a file in the spool directory instead of memory
+};
+
+// What a transport serves. Thread-safe; neither call blocks.
+class Handler {
+ public:
+  virtual ~Handler() = default;
+  // After the header: how much body to take. A Response refuses the request without reading its body.
+  virtual std::variant<BodyPolicy, Response> on_head(const Request& head) = 0;
+  virtual void on_request(Request request, Reply reply) = 0;
+};
+
+}  // namespace drover::http

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "drover/base/limits.hpp"
+#include "drover/base/result.hpp"
+#include "drover/http/message.hpp"
+
+namespace drover::http {
+
+// Values of a pattern's {names}, decoded.
+using PathValues = std::map<std::string, std::string, std::less<>>;
+
+struct Context {
+  Request request;
+  PathValues path;
+  std::string route;       // the pattern, for metrics and logs
+  std::string request_id;
+  Reply reply;
+};
+
+using RouteHandler = std::function<void(Context)>;
+
+struct Route {
+  std::string method;   // HEAD is answered wherever GET is, without its body
+  std::string pattern;  // "/jobs/{job}/logs/{stream}"; a trailing slash in the request matches too
+  RouteHandler handler;
+  std::int64_t max_body = static_cast<std::int64_t>(limits::kBodyBytes);
+  bool spool = false;
+};
+
+// Called once a request is answered, for the access log and metrics. `route` is the pattern, "unmatched" or "refused".
+struct Access {
+  std::string_view method;
+  std::string_view route;
+  int status = 0;
+  double seconds = 0;
+};
+
+// Finds the route, answers 404, 405 (with Allow) and OPTIONS, gives each request an id (X-Request-Id), strips the body for HEAD,
+// turns an exception of a handler into a 500 problem that says nothing of the cause. Immutable once serving; thread-safe.
+class Router final : public Handler {
+ public:
+  explicit Router(std::function<void(const Access&)> on_access = {});
+  ~Router() override;
+  void add(Route route);  // aborts on a pattern that is there already
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> routes() const;  // method, pattern
+  std::variant<BodyPolicy, Response> on_head(const Request& head) override;
+  void on_request(Request request, Reply reply) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace drover::http

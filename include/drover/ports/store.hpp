@@ -1,0 +1,149 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "drover/base/result.hpp"
+#include "drover/ports/commands.hpp"
+
+namespace drover::ports {
+
+// Rows as read, for lists and answers.
+struct JobRow {
+  JobNumber number;
+  Uuid id;
+  core::JobSpec spec;
+  core::JobState state = core::JobState::queued;  // visible
+  std::int64_t revision = 1;                      // bumped by user edits only
+  int attempts = 0;                               // the open one included
+  core::Counters counters;
+  std::string reason;
+  WallTime created;
+  std::optional<WallTime> started;                // of the latest attempt
+  std::optional<WallTime> finished;
+  std::optional<WallTime> wake_at;                // queued, but not before this
+  std::optional<int> exit_code;                   // of the latest ended attempt
+  std::string worker;                             // instance id, while running
+};
+
+struct AttemptRow {
+  JobNumber job;
+  int attempt = 0;
+  WorkerId worker;
+  std::string instance_id;
+  WallTime started;
+  std::optional<WallTime> ended;  // absent: open
+  std::optional<core::Outcome> outcome;
+  std::optional<int> exit_code;
+  std::optional<int> signal;
+  std::string reason;
+};
+
+struct ArtifactRow {
+  int attempt = 0;
+  std::string name;
+  std::int64_t size = 0;
+  Sha256 sha256{};
+  WallTime created;
+};
+
+struct LaunchRow {
+  LaunchId id;
+  PoolId pool;
+  std::string pool_name;
+  core::LaunchRequest request;
+  core::LaunchState state = core::LaunchState::intended;
+  int instances = 0;   // workers that came of it
+  std::string error;   // of the last call
+  WallTime created;
+};
+
+struct JobFilter {
+  std::optional<core::JobState> state;
+  std::optional<std::string> queue;
+  std::optional<std::string> name;
+  std::optional<JobNumber> before;  // numbers below this: the list runs newest first
+  int limit = 100;
+};
+
+struct QueueDepth {
+  std::string queue;
+  std::int64_t ready = 0;    // queued and due, no lease
+};
+
+// Memory at the start of a term of leadership.
+struct BootState {
+  std::vector<OpenAttempt> open;
+  std::vector<WorkerRow> workers;  // all but gone
+  std::vector<PoolRow> pools;
+  std::vector<QueueDepth> depths;  // counted once, here
+  std::optional<WallTime> next_wake;
+  bool paused = false;
+  std::vector<std::pair<std::string, std::string>> settings;  // key → JSON text
+  Uuid deployment;
+  Secret deployment_secret;
+  std::int64_t epoch = 0;
+};
+
+// What the reconciler compares with a listing: one statement-level snapshot.
+struct FleetSnapshot {
+  std::vector<WorkerRow> workers;   // all but gone
+  std::vector<LaunchRow> launches;  // open ones: intended, and fulfilled within the last hour
+};
+
+// The leader's connection. Holds leadership (an advisory lock) for its whole life, never reconnects: losing the connection is
+// losing leadership, and every later call answers unavailable. One thread at a time.
+class WriteSession {
+ public:
+  virtual ~WriteSession() = default;
+  virtual Result<BootState> boot() = 0;
+  // One transaction. Outcomes in the order of `batch`. At most one command per job in a batch. An Error means that nothing is
+  // known to be committed: `data` (rolled back: rerun in halves), `unavailable` (the session is dead, and nothing was
+  // committed), `commit_unknown` (the session is dead; detail = transaction id, see Store::resolve).
+  // `partial` then holds the outcomes that the batch will have if it did commit.
+  virtual Result<std::vector<Outcome>> commit(std::span<const Command> batch) = 0;
+  virtual std::vector<Outcome> take_partial() = 0;
+  // First of `count` consecutive numbers that nobody else gets. Numbers of a crashed daemon are skipped.
+  virtual Result<JobNumber> reserve_numbers(int count) = 0;
+  // Keys of `queue` after `after` in order that are queued, due and without a lease.
+  virtual Result<std::vector<core::ReadyKey>> ready_after(const std::string& queue, std::optional<core::ReadyKey> after,
+                                                          int limit) = 0;
+  // Keeps the session from idling out. Called every third of the takeover time.
+  virtual Status ping() = 0;
+  // Partitions for the coming days.
+  virtual Status make_partitions(WallTime now) = 0;
+};
+
+enum class TransactionFate { committed, aborted, in_progress };
+
+// Reads: blocking, thread-safe, a pool of connections that come back by themselves; unavailable while the store is away.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // Brings the schema up to date under a lock. Refuses (conflict) a database that is newer or whose applied migrations differ.
+  virtual Result<int> migrate() = 0;  // migrations applied
+  // Becomes leader or answers conflict when another is ("another daemon leads"). Raises leader.epoch.
+  virtual Result<std::unique_ptr<WriteSession>> lead() = 0;
+  // What became of a transaction whose COMMIT reply was lost. While it is in progress its backend is ended first.
+  virtual Result<TransactionFate> resolve(const std::string& transaction_id) = 0;
+  virtual Status ping() = 0;
+
+  virtual Result<std::optional<JobRow>> job(JobNumber number) = 0;
+  virtual Result<std::vector<JobRow>> jobs(const JobFilter& filter) = 0;
+  virtual Result<std::vector<AttemptRow>> attempts(JobNumber number) = 0;  // oldest first, the open one last
+  virtual Result<std::vector<ArtifactRow>> artifacts(JobNumber number) = 0;  // latest attempt of each name
+  virtual Result<std::vector<WorkerRow>> workers(bool with_gone, std::optional<WorkerId> before, int limit) = 0;
+  virtual Result<std::optional<WorkerRow>> worker(const std::string& instance_id_or_number) = 0;
+  virtual Result<std::vector<PoolRow>> pools() = 0;
+  virtual Result<FleetSnapshot> fleet() = 0;
+  // The launch whose bootstrap token has this hash, if any.
+  virtual Result<std::optional<LaunchRow>> launch_by_token(const Sha256& bootstrap_hash) = 0;
+  // The last launch of a pool that failed, with its cloud error: for /explain.
+  virtual Result<std::optional<LaunchRow>> last_launch(PoolId pool) = 0;
+};
+
+}  // namespace drover::ports
