@@ -45,6 +45,8 @@ class ReadyIndex {
     bool more = true;                // there may be ready keys above the cursor
     bool covers(ReadyKey key) const { return !more || (cursor && key <= *cursor); }
   };
+  void shrink(Queue& queue) const;
+
   std::size_t capacity_;
   std::map<std::string, Queue, std::less<>> queues_;
 };

@@ -1,0 +1,52 @@
+#include "drover/core/fleet.hpp"
+
+#include "names.hpp"
+
+namespace drover::core {
+namespace {
+
+constexpr Names<WorkerState, 5> kWorkerStates{{"starting", "active", "draining", "terminating", "gone"}};
+constexpr Names<LaunchState, 4> kLaunchStates{{"intended", "fulfilled", "failed", "closed"}};
+constexpr Names<Market, 2> kMarkets{{"spot", "on_demand"}};
+constexpr Names<Provider, 3> kProviders{{"ec2", "asg", "none"}};
+constexpr Names<InstanceState, 7> kInstanceStates{
+    {"pending", "running", "shutting-down", "terminated", "stopping", "stopped", "unknown"}};
+
+}  // namespace
+
+std::string_view to_string(WorkerState state) {
+  return kWorkerStates.of(state);
+}
+std::optional<WorkerState> parse_worker_state(std::string_view text) {
+  return kWorkerStates.parse(text);
+}
+
+std::string_view to_string(LaunchState state) {
+  return kLaunchStates.of(state);
+}
+std::optional<LaunchState> parse_launch_state(std::string_view text) {
+  return kLaunchStates.parse(text);
+}
+
+std::string_view to_string(Market market) {
+  return kMarkets.of(market);
+}
+std::optional<Market> parse_market(std::string_view text) {
+  return kMarkets.parse(text);
+}
+
+std::string_view to_string(Provider provider) {
+  return kProviders.of(provider);
+}
+std::optional<Provider> parse_provider(std::string_view text) {
+  return kProviders.parse(text);
+}
+
+std::string_view to_string(InstanceState state) {
+  return kInstanceStates.of(state);
+}
+InstanceState parse_instance_state(std::string_view text) {
+  return kInstanceStates.parse(text).value_or(InstanceState::unknown);
+}
+
+}  // namespace drover::core

@@ -1,0 +1,104 @@
+#include "drover/core/tunables.hpp"
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <string>
+#include <variant>
+
+#include "drover/base/json.hpp"
+
+namespace drover::core {
+namespace {
+
+using Member = std::variant<int Tunables::*, double Tunables::*>;
+
+constexpr std::array kTable{
+    TunableInfo{"heartbeat_interval_s", "integer", 1, 60, "s",
+                "How often a worker reports; also the longest that a stop or drain command waits."},
+    TunableInfo{"lease_s", "integer", 5, 3600, "s",
+                "An attempt whose worker is silent for this long goes back to the queue."},
+    TunableInfo{"reconcile_interval_s", "integer", 1, 300, "s",
+                "How often the fleet is compared with the cloud."},
+    TunableInfo{"missing_listings", "integer", 1, 100, "",
+                "Complete listings that must lack an instance before it counts as gone."},
+    TunableInfo{"missing_s", "integer", 0, 3600, "s",
+                "How long an instance must be absent at least before it counts as gone."},
+    TunableInfo{"freeze_min", "integer", 0, 100'000, "",
+                "More instances absent at once than this, and than freeze_share, freeze the fleet."},
+    TunableInfo{"freeze_share", "number", 0, 1, "", "See freeze_min: a share of the fleet."},
+    TunableInfo{"notice_poll_s", "integer", 1, 60, "s",
+                "How often a worker asks for its interruption notice."},
+    TunableInfo{"default_max_attempts", "integer", 1, 1000, "",
+                "Failures allowed to a job that does not say itself."},
+    TunableInfo{"max_launches_per_minute", "integer", 0, 100'000, "",
+                "Instances asked for in a minute, over all pools; 0 launches nothing."},
+};
+constexpr std::array<Member, kTable.size()> kMembers{
+    &Tunables::heartbeat_interval_s,
+    &Tunables::lease_s,
+    &Tunables::reconcile_interval_s,
+    &Tunables::missing_listings,
+    &Tunables::missing_s,
+    &Tunables::freeze_min,
+    &Tunables::freeze_share,
+    &Tunables::notice_poll_s,
+    &Tunables::default_max_attempts,
+    &Tunables::max_launches_per_minute,
+};
+
+std::string number_text(double value) {
+  return Json(value).dump();
+}
+
+// 60, not 60.0: the bounds of the table are whole but for shares.
+std::string bound_text(double value) {
+  return value == std::floor(value) ? std::to_string(static_cast<long long>(value)) : number_text(value);
+}
+
+Error refused(const TunableInfo& info) {
+  std::string text = std::string(info.key) + " must be " +
+                     (info.type == "integer" ? "an integer" : "a number") + " from " + bound_text(info.min) +
+                     " to " + bound_text(info.max);
+  if (!info.unit.empty()) text += " (" + std::string(info.unit) + ")";
+  return invalid(std::string(info.key), text);
+}
+
+}  // namespace
+
+std::span<const TunableInfo> tunable_table() {
+  return kTable;
+}
+
+Status set_tunable(Tunables& tunables, std::string_view key, std::string_view json_text) {
+  for (std::size_t i = 0; i < kTable.size(); ++i) {
+    const TunableInfo& info = kTable[i];
+    if (info.key != key) continue;
+    const auto json = parse_json(json_text);
+    if (!json) return refused(info);
+    double storage = 0;
+    const double* number = json->if_number(storage);
+    if (number == nullptr || !(*number >= info.min && *number <= info.max)) return refused(info);
+    if (const auto* whole = std::get_if<int Tunables::*>(&kMembers[i])) {
+      if (json->if_int() == nullptr) return refused(info);
+      tunables.*(*whole) = static_cast<int>(*json->if_int());
+    } else {
+      tunables.*std::get<double Tunables::*>(kMembers[i]) = *number;
+    }
+    return Ok{};
+  }
+  return invalid(std::string(key), "there is no setting \"" + std::string(key) + "\"");
+}
+
+std::vector<std::pair<std::string, std::string>> tunable_values(const Tunables& tunables) {
+  std::vector<std::pair<std::string, std::string>> values;
+  for (std::size_t i = 0; i < kTable.size(); ++i) {
+    const auto* whole = std::get_if<int Tunables::*>(&kMembers[i]);
+    values.emplace_back(kTable[i].key,
+                        whole != nullptr ? std::to_string(tunables.*(*whole))
+                                         : number_text(tunables.*std::get<double Tunables::*>(kMembers[i])));
+  }
+  return values;
+}
+
+}  // namespace drover::core

@@ -1,0 +1,103 @@
+#include "drover/core/ready_index.hpp"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace drover::core {
+namespace {
+
+const std::vector<std::string> kQ{"q"};
+const std::vector<std::string> kBoth{"a", "b"};
+
+std::vector<ReadyKey> keys(std::initializer_list<std::int64_t> numbers) {
+  std::vector<ReadyKey> out;
+  for (const auto number : numbers) out.push_back({0, number});
+  return out;
+}
+
+TEST(ReadyIndex, AnUnreadQueueAsksForAllOfIt) {
+  ReadyIndex index(10);
+  EXPECT_EQ(index.needs_refill(kQ), "q");
+  EXPECT_EQ(index.cursor("q"), std::nullopt);
+  EXPECT_EQ(index.best(kQ), std::nullopt);
+}
+
+TEST(ReadyIndex, AKeyAboveTheCursorStaysOut) {
+  ReadyIndex index(10);
+  index.refill("q", keys({1, 2, 3}), false);
+  index.add("q", {0, 4});
+  EXPECT_EQ(index.size("q"), 3U);
+  index.add("q", {-1, 4});  // a higher priority lies below
+  EXPECT_EQ(index.size("q"), 4U);
+  EXPECT_EQ(index.best(kQ)->second, (ReadyKey{-1, 4}));
+}
+
+TEST(ReadyIndex, EveryKeyEntersOnceTheQueueIsKnownToTheEnd) {
+  ReadyIndex index(10);
+  index.refill("q", keys({1}), true);
+  index.add("q", {0, 4});
+  EXPECT_EQ(index.size("q"), 2U);
+  ASSERT_TRUE(index.remove("q", {0, 1}));
+  ASSERT_TRUE(index.remove("q", {0, 4}));
+  EXPECT_EQ(index.needs_refill(kQ), std::nullopt);
+}
+
+TEST(ReadyIndex, WhenFullTheLargestLeavesAndIsReadAgain) {
+  ReadyIndex index(2);
+  index.refill("q", {}, true);
+  for (const auto number : {3, 1, 2}) index.add("q", {0, number});
+  EXPECT_EQ(index.size("q"), 2U);
+  EXPECT_EQ(index.cursor("q"), (ReadyKey{0, 2}));
+  EXPECT_FALSE(index.remove("q", {0, 3}));
+  EXPECT_TRUE(index.remove("q", {0, 1}));
+  EXPECT_TRUE(index.remove("q", {0, 2}));
+  EXPECT_EQ(index.needs_refill(kQ), "q");
+  EXPECT_EQ(index.cursor("q"), (ReadyKey{0, 2}));
+  index.refill("q", keys({3}), true);
+  EXPECT_EQ(index.best(kQ)->second, (ReadyKey{0, 3}));
+}
+
+TEST(ReadyIndex, ARefillLargerThanTheBoundKeepsTheSmallest) {
+  ReadyIndex index(2);
+  index.refill("q", keys({1, 2, 3}), true);
+  EXPECT_EQ(index.size("q"), 2U);
+  EXPECT_EQ(index.cursor("q"), (ReadyKey{0, 2}));
+  index.remove("q", {0, 1});
+  index.remove("q", {0, 2});
+  EXPECT_EQ(index.needs_refill(kQ), "q") << "3 was left out, so there is more";
+}
+
+TEST(ReadyIndex, BestGoesByRankThenNumberOverAllQueues) {
+  ReadyIndex index(10);
+  index.refill("a", std::vector<ReadyKey>{{0, 1}, {1, 2}}, true);
+  index.refill("b", std::vector<ReadyKey>{{-5, 9}, {0, 0}}, true);
+  EXPECT_EQ(index.best(kBoth)->first, "b");
+  index.remove("b", {-5, 9});
+  EXPECT_EQ(index.best(kBoth)->second, (ReadyKey{0, 0}));
+  index.remove("b", {0, 0});
+  EXPECT_EQ(index.best(kBoth)->first, "a");
+  EXPECT_EQ(index.best(kBoth)->second, (ReadyKey{0, 1}));
+}
+
+TEST(ReadyIndex, PlaceInTheQueue) {
+  ReadyIndex index(10);
+  index.refill("q", keys({5, 7, 9}), false);
+  EXPECT_EQ(index.ahead_of("q", {0, 5}), 0);
+  EXPECT_EQ(index.ahead_of("q", {0, 9}), 2);
+  EXPECT_EQ(index.ahead_of("q", {0, 6}), std::nullopt);
+  EXPECT_EQ(index.ahead_of("other", {0, 5}), std::nullopt);
+}
+
+TEST(ReadyIndex, RestartReadsFromTheBeginning) {
+  ReadyIndex index(10);
+  index.refill("q", keys({5}), true);
+  index.restart("q");
+  EXPECT_EQ(index.size("q"), 0U);
+  EXPECT_EQ(index.cursor("q"), std::nullopt);
+  EXPECT_EQ(index.needs_refill(kQ), "q");
+}
+
+}  // namespace
+}  // namespace drover::core
