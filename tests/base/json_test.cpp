@@ -1,0 +1,62 @@
+#include "drover/base/json.hpp"
+
+#include <gtest/gtest.h>
+
+namespace drover {
+namespace {
+
+std::string reprint(std::string_view text) {
+  auto parsed = parse_json(text);
+  return parsed ? parsed->dump() : "error: " + parsed.error().message;
+}
+
+TEST(Json, KeepsOrderAndTheTextOfFractions) {
+  EXPECT_EQ(reprint(R"( {"b":1.50,"a":[true,null,-3],"é":"\u00e9\n"} )"), "{\"b\":1.50,\"a\":[true,null,-3],\"é\":\"é\\n\"}");
+  EXPECT_EQ(reprint("12345678901234567890123"), "12345678901234567890123");
+  EXPECT_EQ(reprint("1e2"), "1e2");
+  EXPECT_EQ(Json(1.0).dump(), "1.0");
+}
+
+TEST(Json, RefusesWhatIsNotOneStrictValue) {
+  const std::string_view bad[] = {
+      "",        "   ",           "{",          "{}x",        "[1,]",      "{\"a\":1,\"a\":2}",     "\"\\u0000\"",
+      "{\"a\\u0000\":1}", "\"\\ud800\"", "\"\xff\"", "1e999",     "nul",        "'a'",       "[1] [2]",
+      "\"\x01\"", "NaN",         "01",         "+1"};
+  for (const std::string_view text : bad) {
+    const auto parsed = parse_json(text);
+    ASSERT_FALSE(parsed.ok()) << text;
+    EXPECT_EQ(parsed.error().code, Errc::invalid) << text;
+    EXPECT_FALSE(parsed.error().message.empty()) << text;
+  }
+}
+
+TEST(Json, BoundsDepthAndCount) {
+  EXPECT_TRUE(parse_json(std::string(32, '[') + std::string(32, ']')).ok());
+  EXPECT_FALSE(parse_json(std::string(33, '[') + std::string(33, ']')).ok());
+  EXPECT_FALSE(parse_json(std::string(200'000, '[')).ok());
+  EXPECT_FALSE(parse_json("[1,2,3]", JsonLimits{.depth = 4, .values = 2}).ok());
+}
+
+TEST(Json, NamesTheDuplicateMember) {
+  const auto parsed = parse_json(R"({"queue":1,"queue":2})");
+  ASSERT_FALSE(parsed.ok());
+  EXPECT_NE(parsed.error().message.find("queue"), std::string::npos);
+}
+
+TEST(Json, FindsAndSetsMembers) {
+  Json value = Json::object();
+  value.set("a", 1).set("b", "x").set("a", 2);
+  EXPECT_EQ(value.dump(), R"({"a":2,"b":"x"})");
+  ASSERT_NE(value.find("b"), nullptr);
+  EXPECT_EQ(*value.find("b")->if_string(), "x");
+  EXPECT_EQ(value.find("c"), nullptr);
+  EXPECT_EQ(Json(3).find("a"), nullptr);
+}
+
+TEST(Json, ComparesObjectsWithoutOrder) {
+  EXPECT_TRUE(*parse_json(R"({"a":1,"b":[2]})") == *parse_json(R"({"b":[2],"a":1})"));
+  EXPECT_FALSE(*parse_json(R"({"a":1})") == *parse_json(R"({"a":2})"));
+}
+
+}  // namespace
+}  // namespace drover
