@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "drover/base/clock.hpp"
+#include "drover/base/result.hpp"
 
 namespace drover::http {
 
@@ -34,6 +35,7 @@ class SpooledFile {
 struct Request {
   std::string method;                  // upper-case, as sent
   std::string path;                    // percent-decoded, without query; begins with '/'
+  std::string raw_path;                // the path as sent, where %2F is not '/'; empty in a request made by hand
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
   Headers headers;
   std::string body;
@@ -42,6 +44,13 @@ struct Request {
   [[nodiscard]] std::string_view header(std::string_view lower_name) const;       // first; empty when absent
   [[nodiscard]] std::optional<std::string_view> query_value(std::string_view name) const;  // first
 };
+
+// Fills path, raw_path and query from a request-target ("/a%20b?x=1", "http://host/a", and "*" if the method, which is
+// set already, is OPTIONS). An Errc::invalid for a broken escape, a NUL, bytes that are not UTF-8, or another form.
+Status parse_target(std::string_view target, Request& request);
+
+// "Not Found" for 404; empty for a status this program never sends.
+std::string_view reason_phrase(int status);
 
 // Part of a file as a body; the transport opens it when it starts to write.
 struct FileBody {
@@ -55,13 +64,14 @@ struct Response {
   Headers headers;  // Content-Length, Connection and Date are the transport's
   std::variant<std::string, FileBody> body;
   bool close = false;  // end the connection after this
+  bool abandon = false;  // end the connection now, without any answer (the local cloud's lost replies)
 
   static Response json(int status, std::string body);
   static Response text(int status, std::string body);  // text/plain; charset=utf-8
   Response& with(std::string name, std::string value);
 };
 
-// The answer to one request, given once, now or later, from any thread. If every copy goes away unanswered the transport
+// The answer to one request, given once (a second one is dropped and logged), now or later, from any thread. If every copy goes away unanswered the transport
 // answers 500.
 class Reply {
  public:

@@ -16,5 +16,7 @@ Response problem(const Error& error);
 Response problem(int status, std::string_view code, std::string_view detail);
 // Errc → status; exhaustive.
 int status_of(Errc code);
+// The `code` member of a problem: "not_found" for Errc::not_found.
+std::string_view code_name(Errc code);
 
 }  // namespace drover::http

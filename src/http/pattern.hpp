@@ -1,0 +1,36 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "drover/http/message.hpp"
+#include "drover/http/router.hpp"
+
+namespace drover::http {
+
+// "/jobs/{job}/logs" taken apart. Not for "*".
+class Pattern {
+ public:
+  // nullopt: no leading '/', an empty segment or name, a name used twice, a stray brace.
+  static std::optional<Pattern> parse(std::string_view text);
+  [[nodiscard]] bool matches(const std::vector<std::string>& segments) const;
+  // Values of the names; `segments` matches.
+  [[nodiscard]] PathValues values(const std::vector<std::string>& segments) const;
+  // The same for two patterns that match the same paths; a literal sorts before a name.
+  [[nodiscard]] std::string shape() const;
+
+ private:
+  struct Part {
+    bool literal = true;
+    std::string text;  // the literal, or the name
+  };
+  std::vector<Part> parts_;
+};
+
+// The decoded segments of a path, one trailing slash ignored; nullopt at a broken escape or without a leading
+// '/'.
+std::optional<std::vector<std::string>> segments_of(const Request& request);
+
+}  // namespace drover::http

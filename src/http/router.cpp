@@ -1,0 +1,232 @@
+#include "drover/http/router.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <exception>
+#include <set>
+#include <tuple>
+
+#include "drover/base/clock.hpp"
+#include "drover/base/log.hpp"
+#include "drover/base/secret.hpp"
+#include "drover/http/problem.hpp"
+
+#include "pattern.hpp"
+
+namespace drover::http {
+
+namespace {
+
+using OnAccess = std::function<void(const Access&)>;
+
+SteadyTime steady_now() {
+  return SystemClock{}.steady();
+}
+
+// A client's id is echoed and logged, so only what can do no harm there is taken over.
+bool sane_id(std::string_view id) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+  };
+  return !id.empty() && id.size() <= 64 && std::all_of(id.begin(), id.end(), plain);
+}
+
+std::string request_id_of(const Request& request) {
+  const std::string_view given = request.header("x-request-id");
+  return sane_id(given) ? std::string(given) : fmt::format("{:016x}", random_u64());
+}
+
+Response internal_problem(std::string_view request_id) {
+  return problem(
+      500, "internal",
+      fmt::format("Something went wrong inside the server; its log says what under {}.", request_id));
+}
+
+// Stands between the handler and the transport: adds the id, times the request, and answers 500 if nobody
+// else does.
+class TimedSink final : public Reply::Sink {
+ public:
+  TimedSink(Reply inner, const OnAccess& on_access, std::string method, std::string_view route,
+            std::string request_id)
+      : inner_(std::move(inner)),
+        on_access_(on_access),
+        method_(std::move(method)),
+        route_(route),
+        request_id_(std::move(request_id)),
+        start_(steady_now()) {}
+  TimedSink(const TimedSink&) = delete;
+  TimedSink& operator=(const TimedSink&) = delete;
+  ~TimedSink() override {
+    if (sent_.load()) return;
+    log_error("{} {} ({}): no handler answered", method_, route_, request_id_);
+    forward(internal_problem(request_id_), {});
+  }
+
+  void send(Response response, std::function<void(bool)> done) override {
+    if (sent_.exchange(true)) {
+      log_error("{} {} ({}): answered twice, the second time with {}", method_, route_, request_id_,
+                response.status);
+      if (done) done(false);
+      return;
+    }
+    forward(std::move(response), std::move(done));
+  }
+  [[nodiscard]] bool open() const override { return !sent_.load() && inner_.open(); }
+  // For an exception: nothing happens, and no complaint, if the handler had answered before it threw.
+  void fail() {
+    if (!sent_.exchange(true)) forward(internal_problem(request_id_), {});
+  }
+
+ private:
+  void forward(Response response, std::function<void(bool)> done) {
+    if (on_access_) {
+      on_access_(
+          {method_, route_, response.status, std::chrono::duration<double>(steady_now() - start_).count()});
+    }
+    inner_.send(std::move(response.with("X-Request-Id", request_id_)), std::move(done));
+  }
+
+  Reply inner_;
+  OnAccess on_access_;  // a copy: a reply may come after the router is gone
+  std::string method_;
+  std::string route_;
+  std::string request_id_;
+  SteadyTime start_;
+  std::atomic<bool> sent_{false};
+};
+
+}  // namespace
+
+struct Router::Impl {
+  struct Entry {
+    Route route;
+    Pattern pattern;
+    std::string shape;
+  };
+  // Exactly one of the two: a route with the path's segments, or the answer for having none.
+  struct Found {
+    const Entry* entry = nullptr;
+    std::vector<std::string> segments;
+    Response refusal;
+    std::string_view label;
+  };
+
+  std::vector<Entry> entries;  // by shape, so that the first match is the most literal one
+  OnAccess on_access;
+
+  [[nodiscard]] std::set<std::string> methods_at(const std::vector<std::string>& segments) const {
+    std::set<std::string> methods;
+    for (const Entry& entry : entries) {
+      if (!entry.pattern.matches(segments)) continue;
+      methods.insert(entry.route.method);
+      if (entry.route.method == "GET") methods.insert("HEAD");
+    }
+    return methods;
+  }
+
+  [[nodiscard]] const Entry* find(const std::vector<std::string>& segments, std::string_view method) const {
+    for (const Entry& entry : entries) {
+      if (entry.route.method == method && entry.pattern.matches(segments)) return &entry;
+    }
+    return method == "HEAD" ? find(segments, "GET") : nullptr;
+  }
+
+  static Response with_allow(Response response, std::set<std::string> methods) {
+    methods.insert("OPTIONS");
+    std::string allow;
+    for (const std::string& method : methods) allow += (allow.empty() ? "" : ", ") + method;
+    return std::move(response.with("Allow", allow));
+  }
+
+  [[nodiscard]] Found resolve(const Request& request) const {
+    Found found;
+    found.label = "refused";
+    if (request.path == "*" && request.method == "OPTIONS") {
+      found.refusal = with_allow(Response{204, {}, {}}, {"DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"});
+      return found;
+    }
+    std::optional<std::vector<std::string>> segments = segments_of(request);
+    if (!segments) {
+      found.refusal = problem(400, "invalid", "The path must begin with '/' and hold no broken escape.");
+      return found;
+    }
+    found.segments = std::move(*segments);
+    found.entry = find(found.segments, request.method);
+    if (found.entry != nullptr) {
+      found.label = found.entry->route.pattern;
+      return found;
+    }
+    std::set<std::string> methods = methods_at(found.segments);
+    if (methods.empty()) {
+      found.label = "unmatched";
+      found.refusal = problem(404, "not_found", "There is nothing at this path.");
+    } else if (request.method == "OPTIONS") {
+      found.refusal = with_allow(Response{204, {}, {}}, std::move(methods));
+    } else {
+      found.refusal = with_allow(problem(405, "method_not_allowed", "This path does not take this method."),
+                                 std::move(methods));
+    }
+    return found;
+  }
+};
+
+Router::Router(std::function<void(const Access&)> on_access) : impl_(std::make_unique<Impl>()) {
+  impl_->on_access = std::move(on_access);
+}
+Router::~Router() = default;
+
+void Router::add(Route route) {
+  std::optional<Pattern> pattern = Pattern::parse(route.pattern);
+  if (!pattern || route.method.empty() || !route.handler) {
+    log_error("route '{} {}' is malformed", route.method, route.pattern);
+    std::abort();
+  }
+  Impl::Entry entry{std::move(route), std::move(*pattern), {}};
+  entry.shape = entry.pattern.shape();
+  const auto at = std::lower_bound(
+      impl_->entries.begin(), impl_->entries.end(), entry, [](const Impl::Entry& a, const Impl::Entry& b) {
+        return std::tie(a.shape, a.route.method) < std::tie(b.shape, b.route.method);
+      });
+  if (at != impl_->entries.end() && at->shape == entry.shape && at->route.method == entry.route.method) {
+    log_error("route '{} {}' is there already", entry.route.method, entry.route.pattern);
+    std::abort();
+  }
+  impl_->entries.insert(at, std::move(entry));
+}
+
+std::vector<std::pair<std::string, std::string>> Router::routes() const {
+  std::vector<std::pair<std::string, std::string>> routes;
+  for (const Impl::Entry& entry : impl_->entries)
+    routes.emplace_back(entry.route.method, entry.route.pattern);
+  return routes;
+}
+
+std::variant<BodyPolicy, Response> Router::on_head(const Request& head) {
+  Impl::Found found = impl_->resolve(head);
+  if (found.entry != nullptr) return BodyPolicy{found.entry->route.max_body, found.entry->route.spool};
+  if (impl_->on_access) impl_->on_access({head.method, found.label, found.refusal.status, 0});
+  return std::move(found.refusal.with("X-Request-Id", request_id_of(head)));
+}
+
+void Router::on_request(Request request, Reply reply) {
+  Impl::Found found = impl_->resolve(request);
+  std::string id = request_id_of(request);
+  const auto sink =
+      std::make_shared<TimedSink>(std::move(reply), impl_->on_access, request.method, found.label, id);
+  if (found.entry == nullptr) return sink->send(std::move(found.refusal), {});
+  const Route& route = found.entry->route;
+  try {
+    route.handler(Context{std::move(request), found.entry->pattern.values(found.segments), route.pattern, id,
+                          Reply(sink)});
+  } catch (const std::exception& error) {
+    log_error("{} {} ({}): {}", route.method, route.pattern, id, error.what());
+    sink->fail();
+  } catch (...) {
+    log_error("{} {} ({}): an exception of unknown type", route.method, route.pattern, id);
+    sink->fail();
+  }
+}
+
+}  // namespace drover::http
