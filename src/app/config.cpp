@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <cstring>
 #include <fstream>
 #include <functional>
 #include <optional>
@@ -13,6 +14,9 @@
 #include <fmt/ranges.h>
 #include <toml++/toml.h>
 
+#include "drover/api/pool_spec.hpp"
+#include "drover/api/render.hpp"
+#include "drover/base/json.hpp"
 #include "drover/base/text.hpp"
 
 #include "address.hpp"
@@ -23,10 +27,9 @@ namespace {
 // Why a value is refused ("an integer from 1 to 64"); nothing: it was taken.
 using Refusal = std::optional<std::string>;
 
-template <class Target>
 struct Key {
   std::string_view name;
-  std::function<Refusal(const toml::node&, Target&)> take;
+  std::function<Refusal(const toml::node&, Settings&)> take;
 };
 
 Refusal take_integer(const toml::node& node, std::int64_t min, std::int64_t max, auto& into) {
@@ -36,24 +39,14 @@ Refusal take_integer(const toml::node& node, std::int64_t min, std::int64_t max,
   return {};
 }
 
-template <class Target, class Read>
-Key<Target> integer(std::string_view name, std::int64_t min, std::int64_t max, Read read) {
-  return {name, [=](const toml::node& node, Target& to) { return take_integer(node, min, max, read(to)); }};
+template <class Read>
+Key integer(std::string_view name, std::int64_t min, std::int64_t max, Read read) {
+  return {name, [=](const toml::node& node, Settings& to) { return take_integer(node, min, max, read(to)); }};
 }
 
-template <class Target, class Read>
-Key<Target> seconds(std::string_view name, std::int64_t min, std::int64_t max, Read read) {
-  return {name, [=](const toml::node& node, Target& to) {
-            std::int64_t count = 0;
-            Refusal refusal = take_integer(node, min, max, count);
-            if (!refusal) read(to) = Seconds{count};
-            return refusal;
-          }};
-}
-
-template <class Target, class Read>
-Key<Target> boolean(std::string_view name, Read read) {
-  return {name, [=](const toml::node& node, Target& to) -> Refusal {
+template <class Read>
+Key boolean(std::string_view name, Read read) {
+  return {name, [=](const toml::node& node, Settings& to) -> Refusal {
             const auto value = node.value_exact<bool>();
             if (!value) return "true or false";
             read(to) = *value;
@@ -70,9 +63,9 @@ std::optional<std::string> string_in(const toml::node& node) {
 }
 
 // `check` says what would be allowed instead, or nothing.
-template <class Target, class Store>
-Key<Target> text(std::string_view name, Store store, std::function<Refusal(const std::string&)> check = {}) {
-  return {name, [=](const toml::node& node, Target& to) -> Refusal {
+template <class Store>
+Key text(std::string_view name, Store store, std::function<Refusal(const std::string&)> check = {}) {
+  return {name, [=](const toml::node& node, Settings& to) -> Refusal {
             auto value = string_in(node);
             if (!value) return "a string of at most 4096 bytes without NUL";
             if (check) {
@@ -83,26 +76,9 @@ Key<Target> text(std::string_view name, Store store, std::function<Refusal(const
           }};
 }
 
-template <class Target, class Read>
-Key<Target> strings(std::string_view name, Read read) {
-  return {name, [=](const toml::node& node, Target& to) -> Refusal {
-            static const std::string allowed = "an array of at most 100 non-empty strings";
-            const toml::array* array = node.as_array();
-            if (array == nullptr || array->size() > 100) return allowed;
-            std::vector<std::string> values;
-            for (const toml::node& element : *array) {
-              auto value = string_in(element);
-              if (!value || value->empty()) return allowed;
-              values.push_back(std::move(*value));
-            }
-            read(to) = std::move(values);
-            return {};
-          }};
-}
-
-template <class Target, class Parse, class Read>
-Key<Target> word(std::string_view name, std::string_view allowed, Parse parse, Read read) {
-  return {name, [=](const toml::node& node, Target& to) -> Refusal {
+template <class Parse, class Read>
+Key word(std::string_view name, std::string_view allowed, Parse parse, Read read) {
+  return {name, [=](const toml::node& node, Settings& to) -> Refusal {
             const auto value = string_in(node);
             const auto parsed = value ? parse(*value) : decltype(parse(std::string_view{})){};
             if (!parsed) return fmt::format("one of {}", allowed);
@@ -119,12 +95,6 @@ Key<Target> word(std::string_view name, std::string_view allowed, Parse parse, R
 
 Refusal check_non_empty(const std::string& value) {
   if (value.empty()) return "not empty";
-  return {};
-}
-
-Refusal check_name(const std::string& value) {
-  if (value.empty() || value.size() > limits::kNameBytes)
-    return fmt::format("1 to {} bytes", limits::kNameBytes);
   return {};
 }
 
@@ -170,97 +140,88 @@ Refusal take_listen(const toml::node& node, Settings& to) {
 
 struct Section {
   std::string_view name;
-  std::vector<Key<Settings>> keys;
+  std::vector<Key> keys;
 };
 
 const std::vector<Section>& sections() {
-  using S = Settings;
   static const std::vector<Section> table = {
       {"server",
        {{"listen", take_listen},
-        integer<S>("threads", 1, 64, DROVER_FIELD(server.threads)),
-        integer<S>("max_header_bytes", 1024, 1 << 20, DROVER_FIELD(server.max_header_bytes)),
-        integer<S>("max_connections", 1, 1'000'000, DROVER_FIELD(server.max_connections)),
-        integer<S>("header_time_s", 1, 3600, DROVER_FIELD(server.header_time_s)),
-        integer<S>("body_time_s", 1, 3600, DROVER_FIELD(server.body_time_s)),
-        integer<S>("idle_time_s", 1, 3600, DROVER_FIELD(server.idle_time_s)),
-        integer<S>("write_time_s", 1, 3600, DROVER_FIELD(server.write_time_s))}},
+        integer("threads", 1, 64, DROVER_FIELD(server.threads)),
+        integer("max_header_bytes", 1024, 1 << 20, DROVER_FIELD(server.max_header_bytes)),
+        integer("max_connections", 1, 1'000'000, DROVER_FIELD(server.max_connections)),
+        integer("header_time_s", 1, 3600, DROVER_FIELD(server.header_time_s)),
+        integer("body_time_s", 1, 3600, DROVER_FIELD(server.body_time_s)),
+        integer("idle_time_s", 1, 3600, DROVER_FIELD(server.idle_time_s)),
+        integer("write_time_s", 1, 3600, DROVER_FIELD(server.write_time_s))}},
       {"store",
-       {text<S>("conninfo", DROVER_STORE(store.conninfo), check_non_empty),
-        integer<S>("read_connections", 1, 100, DROVER_FIELD(store.read_connections)),
-        integer<S>("takeover_s", 2, 300, DROVER_FIELD(store.takeover_s)),
-        boolean<S>("allow_unsafe", DROVER_FIELD(store.allow_unsafe))}},
+       {text("conninfo", DROVER_STORE(store.conninfo), check_non_empty),
+        integer("read_connections", 1, 100, DROVER_FIELD(store.read_connections)),
+        integer("takeover_s", 2, 300, DROVER_FIELD(store.takeover_s)),
+        boolean("allow_unsafe", DROVER_FIELD(store.allow_unsafe))}},
       {"worker",
-       {text<S>(
-           "url", [](S& s, std::string value) { s.worker.url = without_trailing_slash(std::move(value)); },
+       {text(
+           "url",
+           [](Settings& s, std::string value) { s.worker.url = without_trailing_slash(std::move(value)); },
            check_url)}},
       {"artifacts",
-       {text<S>("directory", DROVER_STORE(artifacts.directory),
-                [](const std::string& value) -> Refusal {
-                  if (!value.starts_with('/')) return "an absolute path";
-                  return {};
-                })}},
+       {text("directory", DROVER_STORE(artifacts.directory),
+             [](const std::string& value) -> Refusal {
+               if (!value.starts_with('/')) return "an absolute path";
+               return {};
+             })}},
       {"cloud",
-       {text<S>("provider", DROVER_STORE(cloud.provider),
-                [](const std::string& value) -> Refusal {
-                  if (value != "ec2" && value != "none") return "one of \"ec2\", \"none\"";
-                  return {};
-                }),
-        text<S>("region", DROVER_STORE(cloud.region)),
-        text<S>(
+       {text("provider", DROVER_STORE(cloud.provider),
+             [](const std::string& value) -> Refusal {
+               if (value != "ec2" && value != "none") return "one of \"ec2\", \"none\"";
+               return {};
+             }),
+        text("region", DROVER_STORE(cloud.region)),
+        text(
             "endpoint",
-            [](S& s, std::string value) { s.cloud.endpoint = without_trailing_slash(std::move(value)); },
+            [](Settings& s, std::string value) {
+              s.cloud.endpoint = without_trailing_slash(std::move(value));
+            },
             check_url),
-        text<S>("access_key", DROVER_STORE(cloud.access_key), check_non_empty),
-        text<S>(
-            "secret_key", [](S& s, std::string value) { s.cloud.secret_key = Secret(std::move(value)); },
+        text("access_key", DROVER_STORE(cloud.access_key), check_non_empty),
+        text(
+            "secret_key",
+            [](Settings& s, std::string value) { s.cloud.secret_key = Secret(std::move(value)); },
             check_non_empty),
-        text<S>("profile", DROVER_STORE(cloud.profile))}},
+        text("profile", DROVER_STORE(cloud.profile))}},
       {"log",
-       {word<S>("level", "\"debug\", \"info\", \"warn\", \"error\"", parse_level, DROVER_FIELD(log.level)),
-        boolean<S>("json", DROVER_FIELD(log.json))}},
+       {word("level", "\"debug\", \"info\", \"warn\", \"error\"", parse_level, DROVER_FIELD(log.level)),
+        boolean("json", DROVER_FIELD(log.json))}},
   };
   return table;
 }
 
-const std::vector<Key<core::PoolSpec>>& pool_keys() {
-  using P = core::PoolSpec;
-  static const std::vector<Key<P>> table = {
-      text<P>("name", DROVER_STORE(name), check_name),
-      word<P>(
-          "provider", "\"ec2\", \"none\"",
-          [](std::string_view value) {
-            const auto provider = core::parse_provider(value);
-            return provider == core::Provider::asg ? std::nullopt : provider;
-          },
-          DROVER_FIELD(provider)),
-      strings<P>("queues", DROVER_FIELD(queues)),
-      integer<P>("min", 0, 10'000, DROVER_FIELD(min)),
-      integer<P>("max", 0, 10'000, DROVER_FIELD(max)),
-      integer<P>("slots", 1, limits::kSlotsPerWorker, DROVER_FIELD(slots)),
-      {"instances_per_job",
-       [](const toml::node& node, P& to) -> Refusal {
-         const auto value = node.value<double>();
-         if (!node.is_number() || !value || !std::isfinite(*value) || *value <= 0 || *value > 1000) {
-           return "a number above 0, at most 1000";
-         }
-         to.instances_per_job = *value;
-         return {};
-       }},
-      integer<P>("max_increase", 1, 1000, DROVER_FIELD(max_increase)),
-      seconds<P>("idle_timeout_s", 1, 30 * 86'400, DROVER_FIELD(idle_timeout)),
-      seconds<P>("registration_timeout_s", 10, 86'400, DROVER_FIELD(registration_timeout)),
-      word<P>("market", "\"spot\", \"on_demand\"", core::parse_market, DROVER_FIELD(market)),
-      text<P>("image", DROVER_STORE(image)),
-      strings<P>("instance_types", DROVER_FIELD(instance_types)),
-      strings<P>("subnets", DROVER_FIELD(subnets)),
-      strings<P>("security_groups", DROVER_FIELD(security_groups)),
-      text<P>("instance_profile", DROVER_STORE(instance_profile)),
-      text<P>("key_name", DROVER_STORE(key_name)),
-      text<P>("max_price", DROVER_STORE(max_price)),
-      integer<P>("disk_gib", 0, 16'384, DROVER_FIELD(disk_gib)),
-  };
-  return table;
+// The settings of a pool are the members of a pool in the API; two more are the server's.
+std::vector<std::string> pool_setting_names() {
+  std::vector<std::string> names;
+  const Json shape = api::pool_json({});
+  for (const Json::Member& member : *shape.if_object()) {
+    if (member.key != "version" && member.key != "blocked_reason") names.push_back(member.key);
+  }
+  return names;
+}
+
+// Nothing for what JSON has no word for: dates, nan and inf.
+std::optional<Json> to_json(const toml::node& node) {
+  if (const auto text = node.value_exact<std::string>()) return Json(*text);
+  if (const auto flag = node.value_exact<bool>()) return Json(*flag);
+  if (const auto number = node.value_exact<std::int64_t>()) return Json(*number);
+  if (const auto number = node.value_exact<double>())
+    return std::isfinite(*number) ? std::optional(Json(*number)) : std::nullopt;
+  const toml::array* array = node.as_array();
+  if (array == nullptr) return std::nullopt;
+  Json out = Json::array();
+  for (const toml::node& element : *array) {
+    std::optional<Json> value = to_json(element);
+    if (!value) return std::nullopt;
+    out.push(std::move(*value));
+  }
+  return out;
 }
 
 #undef DROVER_FIELD
@@ -291,9 +252,8 @@ class Reader {
       error_ = invalid(std::move(field), fmt::format("{}:{}: {}", name_, where.begin.line, message));
   }
 
-  template <class Target>
-  void read_keys(std::string_view section, const toml::table& table, const std::vector<Key<Target>>& keys,
-                 Target& target) {
+  void read_keys(std::string_view section, const toml::table& table, const std::vector<Key>& keys,
+                 Settings& target) {
     for (const auto& [key, node] : table) {
       const std::string field = fmt::format("{}.{}", section, key.str());
       const auto known =
@@ -331,19 +291,39 @@ class Reader {
     }
     std::set<std::string> names;
     for (const toml::node& element : *pools) {
-      core::PoolSpec pool;
-      read_keys("pool", *element.as_table(), pool_keys(), pool);
-      if (pool.name.empty()) refuse(element.source(), "pool.name", "pool.name is missing");
-      if (pool.min > pool.max) refuse(element.source(), "pool.min", "pool.min must not be above pool.max");
-      if (!names.insert(pool.name).second) {
-        refuse(element.source(), "pool.name", fmt::format("there are two pools named {}", pool.name));
+      read_pool(*element.as_table(), settings);
+      if (error_) return;
+      if (!names.insert(settings.pools.back().name).second) {
+        return refuse(element.source(), "pool.name",
+                      fmt::format("there are two pools named {}", settings.pools.back().name));
       }
-      if (pool.provider == core::Provider::ec2 && (pool.image.empty() || pool.instance_types.empty())) {
-        refuse(element.source(), pool.image.empty() ? "pool.image" : "pool.instance_types",
-               fmt::format("pool {} launches instances, so it needs image and instance_types", pool.name));
-      }
-      settings.pools.push_back(std::move(pool));
     }
+  }
+
+  void read_pool(const toml::table& table, Settings& settings) {
+    const std::vector<std::string> known = pool_setting_names();
+    Json json = Json::object();
+    for (const auto& [key, node] : table) {
+      const std::string field = fmt::format("pool.{}", key.str());
+      if (std::find(known.begin(), known.end(), key.str()) == known.end()) {
+        return refuse(key.source(), field,
+                      fmt::format("unknown setting {}; [[pool]] has {}", field, fmt::join(known, ", ")));
+      }
+      std::optional<Json> value = to_json(node);
+      if (!value) {
+        return refuse(node.source(), field,
+                      fmt::format("{} must be a string, a finite number or an array", field));
+      }
+      json.set(std::string(key.str()), std::move(*value));
+    }
+    Result<core::PoolSpec> pool = api::parse_pool_spec(json, {});
+    if (!pool.ok()) {
+      const Error& error = pool.error();
+      const toml::node* node = table.get(error.field.substr(0, error.field.find('[')));
+      return refuse(node != nullptr ? node->source() : table.source(), "pool." + error.field,
+                    "pool." + error.message);
+    }
+    settings.pools.push_back(std::move(*pool));
   }
 
   void check_whole(const toml::table& root, const Settings& settings) {
@@ -392,7 +372,7 @@ std::vector<std::string> setting_names() {
   for (const Section& section : sections()) {
     for (const auto& key : section.keys) names.push_back(fmt::format("{}.{}", section.name, key.name));
   }
-  for (const auto& key : pool_keys()) names.push_back(fmt::format("pool.{}", key.name));
+  for (const std::string& name : pool_setting_names()) names.push_back("pool." + name);
   return names;
 }
 
