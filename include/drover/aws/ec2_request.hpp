@@ -1,0 +1,47 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "drover/core/fleet.hpp"
+
+// Bodies of EC2 Query API calls (version 2016-11-15), in the form and order that AWS's own SDK for Python
+// sends. Pure; nothing is checked here but what is said.
+namespace drover::aws {
+
+// What a launch needs and no pool says.
+struct LaunchDefaults {
+  std::string root_device = "/dev/xvda";  // named only when a launch asks for a disk size
+  std::string volume_type = "gp3";
+  int metadata_hop_limit = 1;  // 2 where the worker runs in a container
+};
+
+// IMDSv2 only, tags readable there, and a machine that shuts down terminates. A profile that starts with
+// "arn:" is sent as an ARN, any other as a name.
+std::string encode_run_instances(const core::LaunchRequest& request, const LaunchDefaults& defaults = {});
+
+struct Filter {
+  std::string name;  // "tag:<key>", "instance-id", …
+  std::vector<std::string>
+      values;  // EC2 takes at most 200 in all; '*' and '?' match, see literal_filter_value
+};
+
+// EC2 refuses max_results together with instance_ids, and describes everything when both lists are empty.
+struct DescribeInstancesQuery {
+  std::vector<Filter> filters;
+  std::vector<std::string> instance_ids;
+  int max_results = 0;     // 5–1000; 0: not sent
+  std::string next_token;  // empty: the first page
+};
+std::string encode_describe_instances(const DescribeInstancesQuery& query);
+
+// `ids`: 1–1000.
+std::string encode_terminate_instances(std::span<const std::string> ids);
+
+// The value with EC2's wildcards and its escape character escaped.
+std::string literal_filter_value(std::string_view value);
+
+}  // namespace drover::aws
