@@ -202,6 +202,7 @@ struct Ended {
 };
 struct Changed {
   bool changed = false;
+  bool was_ready = false;                          // it was queued, due and without a lease before
   core::JobState before = core::JobState::queued;  // stored states, and `running` where a lease is concerned
   core::JobState after = core::JobState::queued;   // visible state
   std::string queue;

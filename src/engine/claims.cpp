@@ -1,0 +1,220 @@
+// Waiters, matching of ready jobs to them, and leases.
+#include <algorithm>
+#include <utility>
+
+#include "drover/base/log.hpp"
+#include "engine_impl.hpp"
+
+namespace drover::engine {
+
+void Engine::Impl::do_claim(ClaimRequest request, Done<ClaimAnswer> done) {
+  if (const Status known = check_auth(request.auth); !known) {
+    done(known.error());
+    return;
+  }
+  Worker& worker = *memory_.worker(request.auth.worker);
+  ClaimAnswer answer;
+  answer.drain = worker.row.state != core::WorkerState::active;
+  // The reply to an earlier try was lost: the same attempts again.
+  for (const JobNumber job : worker.jobs) {
+    const Lease& lease = *memory_.lease(job);
+    if (lease.attempt.nonce != request.nonce) continue;
+    answer.jobs.push_back(ClaimedJob{lease.attempt, Secret(ports::attempt_token(request.auth.token, request.nonce, job,
+                                                                                lease.attempt.attempt))});
+  }
+  if (!answer.jobs.empty() || answer.drain) {
+    done(std::move(answer));
+    return;
+  }
+  const WorkerId id = request.auth.worker;
+  end_waiter(id, ClaimAnswer{});  // an earlier poll of this worker is over
+  // A poll that does not wait has its deadline at once: it is matched once, then answered.
+  const SteadyTime deadline = clock_.steady() + std::clamp(request.wait, Seconds{0}, limits::kLongPoll);
+  waiters_.emplace(id, Waiter{std::move(request), deadline, std::move(done)});
+}
+
+void Engine::Impl::end_waiter(WorkerId worker, ClaimAnswer answer) {
+  const auto found = waiters_.find(worker);
+  if (found == waiters_.end()) return;
+  const Waiter waiter = std::move(found->second);
+  waiters_.erase(found);
+  waiter.done(std::move(answer));
+}
+
+void Engine::Impl::expire_waiters() {
+  const SteadyTime now = clock_.steady();
+  std::vector<std::pair<WorkerId, bool>> over;
+  for (const auto& [id, waiter] : waiters_) {
+    const Worker* worker = memory_.worker(id);
+    const bool drain = worker == nullptr || worker->row.state != core::WorkerState::active;
+    if (drain || waiter.deadline <= now) over.emplace_back(id, drain);
+  }
+  for (const auto& [id, drain] : over) end_waiter(id, ClaimAnswer{{}, drain});
+}
+
+bool Engine::Impl::refill(const std::vector<std::string>& queues) {
+  while (const auto name = memory_.ready.needs_refill(queues)) {
+    const auto limit = static_cast<int>(limits::kRefillKeys);
+    const auto keys = session_->ready_after(*name, memory_.ready.cursor(*name), limit);
+    if (!keys) return false;
+    const bool exhausted = std::cmp_less(keys->size(), limit);
+    memory_.ready.refill(*name, *keys, exhausted);
+    // All of the queue is in memory now: rows that were changed by hand are counted right again.
+    QueueCount& queue = memory_.queues[*name];
+    const auto known = static_cast<std::int64_t>(memory_.ready.size(*name)) + queue.in_flight;
+    if (exhausted || known > queue.ready) queue.ready = known;
+  }
+  return true;
+}
+
+bool Engine::Impl::match() {
+  if (memory_.paused) return true;
+  // The busiest with room first, so that idle workers stay idle and can be scaled in.
+  std::vector<std::pair<int, WorkerId>> order;
+  for (const auto& [id, waiter] : waiters_) {
+    const Worker* worker = memory_.worker(id);
+    if (worker == nullptr || worker->row.state != core::WorkerState::active) continue;
+    order.emplace_back(-static_cast<int>(worker->jobs.size()), id);
+  }
+  std::sort(order.begin(), order.end());
+  for (const auto& [busy, id] : order) {
+    const Worker& worker = *memory_.worker(id);
+    const auto found = waiters_.find(id);
+    if (!found->second.request.open()) {
+      waiters_.erase(found);  // nobody is there to take an answer
+      continue;
+    }
+    if (!refill(worker.row.queues)) return false;
+    const int room = std::min(found->second.request.slots, worker.row.slots + busy);
+    if (room <= 0 || !memory_.ready.best(worker.row.queues)) continue;
+    Waiter waiter = std::move(found->second);
+    waiters_.erase(found);
+    stage_claims(std::move(waiter), room);
+  }
+  return true;
+}
+
+void Engine::Impl::stage_claims(Waiter waiter, int room) {
+  const WorkerId id = waiter.request.auth.worker;
+  const std::vector<std::string> queues = memory_.worker(id)->row.queues;
+  auto group = std::make_shared<ClaimGroup>();
+  group->waiter = std::move(waiter);
+  for (; room > 0; --room) {
+    const auto best = memory_.ready.best(queues);
+    if (!best) break;
+    memory_.ready.remove(best->first, best->second);
+    ++memory_.queues[best->first].in_flight;
+    ++group->outstanding;
+    const JobNumber job{best->second.number};
+    const ClaimRequest& request = group->waiter.request;
+    ports::ClaimJob claim{job, id, request.nonce, request.auth.token, clock_.wall()};
+    committer_.add(Work{job, 1,
+                        [claim]() -> Result<std::optional<ports::Command>> { return std::optional<ports::Command>(claim); },
+                        [this, group, queue = best->first](ports::Outcome outcome) {
+                          QueueCount& count = memory_.queues[queue];
+                          count.in_flight = std::max<std::int64_t>(0, count.in_flight - 1);
+                          --group->outstanding;
+                          if (outcome) {
+                            const ports::OpenAttempt& attempt = std::get<ports::Claimed>(*outcome).attempt;
+                            const ClaimRequest& asked = group->waiter.request;
+                            group->answer.jobs.push_back(ClaimedJob{
+                                attempt, Secret(ports::attempt_token(asked.auth.token, asked.nonce, attempt.job,
+                                                                     attempt.attempt))});
+                          }
+                          if (group->outstanding == 0) answer_group(group);
+                        }});
+  }
+  if (group->outstanding == 0) answer_group(group);
+}
+
+void Engine::Impl::answer_group(const std::shared_ptr<ClaimGroup>& group) {
+  Waiter& waiter = group->waiter;
+  const WorkerId id = waiter.request.auth.worker;
+  const bool waits = session_ && waiter.deadline > clock_.steady() && memory_.worker(id) != nullptr;
+  if (group->answer.jobs.empty() && waits && !waiters_.contains(id)) {
+    waiters_.emplace(id, std::move(waiter));  // what it was to get is gone: it goes on waiting
+    return;
+  }
+  waiter.done(std::move(group->answer));
+}
+
+ports::EndAttempt Engine::Impl::make_end(const Lease& lease, core::Outcome outcome, std::string reason) const {
+  const ports::OpenAttempt& attempt = lease.attempt;
+  int infra_workers = static_cast<int>(attempt.infra_workers.size());
+  if (outcome == core::Outcome::infra &&
+      std::find(attempt.infra_workers.begin(), attempt.infra_workers.end(), attempt.worker) ==
+          attempt.infra_workers.end()) {
+    ++infra_workers;
+  }
+  core::EndedAttempt ended{outcome, attempt.wanted, attempt.counters, attempt.retry, infra_workers, reason};
+  ports::EndAttempt end;
+  end.job = attempt.job;
+  end.attempt = attempt.attempt;
+  end.outcome = outcome;
+  end.disposition = core::decide_end(ended);
+  end.reason = std::move(reason);
+  end.now = clock_.wall();
+  return end;
+}
+
+void Engine::Impl::stage_end(JobNumber job, int attempt, core::Outcome outcome, std::string reason, bool counted,
+                             std::function<void(ports::Outcome)> done) {
+  auto make = [this, job, attempt, outcome, reason, counted, done]() -> Result<std::optional<ports::Command>> {
+    const Lease* lease = memory_.lease(job);
+    if (lease == nullptr || lease->attempt.attempt != attempt) {
+      done(ports::Applied(Ok{}));  // ended meanwhile: what was wanted is so
+      return std::optional<ports::Command>();
+    }
+    ports::EndAttempt end = make_end(*lease, outcome, reason);
+    if (!counted) end.disposition.counters = lease->attempt.counters;
+    return std::optional<ports::Command>(std::move(end));
+  };
+  committer_.add(Work{job, 1, std::move(make), std::move(done)});
+}
+
+void Engine::Impl::do_unclaim(const std::vector<ports::OpenAttempt>& attempts) {
+  for (const ports::OpenAttempt& attempt : attempts) {
+    stage_end(attempt.job, attempt.attempt, core::Outcome::interruption, "the claim's answer could not be delivered",
+              false, [](const ports::Outcome&) {});
+  }
+}
+
+void Engine::Impl::expire_leases() {
+  const SteadyTime now = clock_.steady();
+  for (auto& [job, lease] : memory_.leases) {
+    const bool dropped = lease.missed_lists >= 2;
+    if (lease.ending || (lease.deadline > now && !dropped)) continue;
+    lease.ending = true;
+    const std::string reason = dropped ? "the worker lives but no longer runs it"
+                                       : "no heartbeat for " + std::to_string(memory_.tunables.lease_s) + " s";
+    log_warn("job {} attempt {} on worker {}: {}", job.value, lease.attempt.attempt, lease.attempt.worker.value,
+             reason);
+    stage_end(job, lease.attempt.attempt, core::Outcome::infra, reason, true, [this, job](const ports::Outcome& outcome) {
+      Lease* still = memory_.lease(job);
+      if (!outcome && still != nullptr) still->ending = false;  // tried again at the next sweep
+    });
+  }
+}
+
+void Engine::Impl::announce_demand() {
+  for (auto& [name, queue] : memory_.queues) {
+    const std::int64_t unserved = queue.ready - queue.in_flight;
+    if (unserved <= 0) {
+      queue.announced = 0;
+    } else if (unserved > 2 * queue.announced) {
+      // First work, or twice what the reconciler was last told: often enough to grow in time, and not for every job.
+      queue.announced = unserved;
+      hook_due_ = true;
+    }
+  }
+  if (!hook_due_) return;
+  hook_due_ = false;
+  std::function<void()> hook;
+  {
+    const std::lock_guard lock(mutex_);
+    hook = hook_;
+  }
+  if (hook) hook();
+}
+
+}  // namespace drover::engine

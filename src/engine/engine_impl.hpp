@@ -1,0 +1,117 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "committer.hpp"
+#include "drover/engine/engine.hpp"
+#include "memory.hpp"
+
+namespace drover::engine {
+
+// A call of the public interface, on its way to the engine's thread.
+struct Request {
+  std::function<void()> run;              // while leading
+  std::function<void(const Error&)> fail;  // while not; empty: run() serves in any state
+};
+
+// A worker that waits for jobs: one per worker.
+struct Waiter {
+  ClaimRequest request;
+  SteadyTime deadline;
+  Done<ClaimAnswer> done;
+};
+
+// Claims made for one waiter in one batch; answered together.
+struct ClaimGroup {
+  Waiter waiter;
+  int outstanding = 0;
+  ClaimAnswer answer;
+};
+
+struct Engine::Impl {
+  Impl(ports::Store& store, const Clock& clock, ports::Metrics& metrics, EngineOptions options);
+
+  // engine.cpp: the thread, the inbox, terms of leadership
+  void post(std::function<void()> run, std::function<void(const Error&)> fail);
+  void run();
+  void take_lead();
+  void lose_lead(const Error& why);
+  bool lead_once();
+  [[nodiscard]] SteadyTime next_deadline() const;
+  bool timers();      // false: the session is lost
+  bool serve_once();  // likewise
+  void applied(const ports::Command& command, const ports::Applied& applied);
+
+  // requests.cpp: what each call does on the engine's thread
+  [[nodiscard]] Status check_auth(const WorkerAuth& auth);
+  [[nodiscard]] Result<std::vector<JobNumber>> take_numbers(std::size_t count);
+  void do_submit(std::vector<core::JobSpec> specs, Done<std::vector<Submitted>> done);
+  void do_change(ports::ChangeJob command, Done<ChangeAnswer> done);
+  void do_register(Registration registration, Done<Registered> done);
+  void do_heartbeat(Heartbeat heartbeat, Done<HeartbeatAnswer> done);
+  void do_report(Report report, Done<ReportAnswer> done);
+  void do_check_attempt(const WorkerAuth& auth, const AttemptRef& attempt, Done<ports::OpenAttempt> done);
+  void do_put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size, Sha256 sha256,
+                       Done<Ok> done);
+  void do_apply(ports::Command command, Done<ports::Applied> done);
+  void do_lose_worker(WorkerId worker, core::Outcome outcome, std::string reason, Done<Ok> done);
+  [[nodiscard]] EngineView make_view() const;
+
+  // claims.cpp: waiters, matching, leases
+  void do_claim(ClaimRequest request, Done<ClaimAnswer> done);
+  void do_unclaim(const std::vector<ports::OpenAttempt>& attempts);
+  bool match();  // false: the session is lost
+  void stage_claims(Waiter waiter, int room);
+  void answer_group(const std::shared_ptr<ClaimGroup>& group);
+  bool refill(const std::vector<std::string>& queues);
+  void end_waiter(WorkerId worker, ClaimAnswer answer);
+  void expire_waiters();
+  void expire_leases();
+  // Ends an open attempt on our own account.
+  void stage_end(JobNumber job, int attempt, core::Outcome outcome, std::string reason, bool counted,
+                 std::function<void(ports::Outcome)> done);
+  [[nodiscard]] ports::EndAttempt make_end(const Lease& lease, core::Outcome outcome, std::string reason) const;
+  void announce_demand();
+
+  ports::Store& store_;
+  const Clock& clock_;
+  ports::Metrics& metrics_;
+  EngineOptions options_;
+
+  std::mutex mutex_;                 // guards inbox_, stopping_, hook_
+  std::condition_variable changed_;
+  std::deque<Request> inbox_;
+  bool stopping_ = false;
+  std::function<void()> hook_;
+  std::thread thread_;
+
+  // The engine's thread alone from here on.
+  std::unique_ptr<ports::WriteSession> session_;
+  Memory memory_;
+  Committer committer_;
+  std::map<WorkerId, Waiter> waiters_;
+  std::int64_t next_number_ = 0;     // of the reserved block
+  std::int64_t numbers_left_ = 0;
+  std::string standby_reason_ = "starting";
+  bool store_reachable_ = false;
+  bool hook_due_ = false;
+  bool again_ = false;               // look for work once more before sleeping
+  SteadyTime next_lead_try_{};
+  SteadyTime doubt_until_{};
+  SteadyTime last_contact_{};        // with the store, as leader
+  SteadyTime next_flush_{};
+  SteadyTime next_partitions_{};
+  SteadyTime next_rescan_{};
+  SteadyTime next_sweep_{};
+  std::string rescanned_;            // queue of the last rescan
+};
+
+}  // namespace drover::engine

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+#include "drover/core/ready_index.hpp"
+#include "drover/core/tunables.hpp"
+#include "drover/engine/engine.hpp"
+#include "drover/ports/commands.hpp"
+#include "drover/ports/store.hpp"
+
+namespace drover::engine {
+
+struct Lease {
+  ports::OpenAttempt attempt;
+  SteadyTime deadline;       // without a heartbeat until then the attempt goes back to the queue
+  SteadyTime claimed;
+  int missed_lists = 0;      // heartbeats of its worker in a row that did not list it
+  bool ending = false;       // an end of ours is on its way to the store
+};
+
+struct Worker {
+  ports::WorkerRow row;
+  std::set<JobNumber> jobs;                // its leases
+  std::optional<SteadyTime> heard;         // in this term of leadership
+  std::optional<WallTime> unflushed_seen;  // heartbeat not yet written
+  SteadyTime idle_since;
+};
+
+struct QueueCount {
+  std::int64_t ready = 0;
+  int leased = 0;
+  std::int64_t in_flight = 0;  // of `ready`: claims not yet committed
+  std::int64_t announced = 0;  // unserved work when the reconciler was last told of it
+};
+
+// What the engine remembers while it leads. Rebuilt from the store at the start of every term; afterwards it changes only by apply(), with
+// what was committed, and by heartbeats. Owned by the engine's thread.
+class Memory {
+ public:
+  Memory() : ready(limits::kReadyKeys) {}
+
+  void boot(ports::BootState state, SteadyTime now);
+  // Takes over what a committed command did.
+  void apply(const ports::Command& command, const ports::Applied& applied, SteadyTime now);
+
+  [[nodiscard]] Worker* worker(WorkerId id);
+  [[nodiscard]] Lease* lease(JobNumber job);
+  // The lease, if it is this attempt with this token.
+  [[nodiscard]] Lease* fenced_lease(JobNumber job, int attempt, const Sha256& token_hash);
+  [[nodiscard]] Seconds lease_term() const { return Seconds{tunables.lease_s}; }
+
+  std::unordered_map<JobNumber, Lease> leases;
+  std::map<WorkerId, Worker> workers;
+  std::map<PoolId, ports::PoolRow> pools;
+  std::map<std::string, QueueCount> queues;
+  core::ReadyIndex ready;
+  std::optional<WallTime> next_wake;
+  core::Tunables tunables;
+  bool paused = false;
+  Uuid deployment;
+  Secret deployment_secret;
+  std::int64_t epoch = 0;
+  std::int64_t jobs_submitted = 0;
+  std::int64_t attempts_ended = 0;
+
+ private:
+  void add_ready(const std::string& queue, core::ReadyKey key);
+  void queued_again(const std::string& queue, core::ReadyKey key, std::optional<WallTime> wake_at);
+  void open(ports::OpenAttempt attempt, SteadyTime now);
+  void close(JobNumber job, SteadyTime now);
+  void put_worker(ports::WorkerRow row, SteadyTime now);
+
+  void on(const ports::InsertJobs& command, const ports::Applied& applied, SteadyTime now);
+  void on(const ports::ClaimJob& command, const ports::Applied& applied, SteadyTime now);
+  void on(const ports::EndAttempt& command, const ports::Applied& applied, SteadyTime now);
+  void on(const ports::ChangeJob& command, const ports::Applied& applied, SteadyTime now);
+  void on(const ports::WakeJobs& command, const ports::Applied& applied, SteadyTime now);
+  void on(const ports::PutArtifact& command, const ports::Applied& applied, SteadyTime now);
+  void on(const ports::InsertLaunch& command, const ports::Applied& applied, SteadyTime now);
+  void on(const ports::RecordLaunch& command, const ports::Applied& applied, SteadyTime now);
+  void on(const ports::RegisterWorker& command, const ports::Applied& applied, SteadyTime now);
+  void on(const ports::ChangeWorker& command, const ports::Applied& applied, SteadyTime now);
+  void on(const ports::TouchWorkers& command, const ports::Applied& applied, SteadyTime now);
+  void on(const ports::PutPool& command, const ports::Applied& applied, SteadyTime now);
+  void on(const ports::SetPaused& command, const ports::Applied& applied, SteadyTime now);
+  void on(const ports::PutSettings& command, const ports::Applied& applied, SteadyTime now);
+};
+
+}  // namespace drover::engine
