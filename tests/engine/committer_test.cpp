@@ -1,0 +1,199 @@
+#include "engine/committer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace drover::engine {
+namespace {
+
+class NoMetrics final : public ports::Metrics {
+ public:
+  void describe(std::string_view, std::string_view) override {}
+  void add(std::string_view, double, ports::MetricLabels) override {}
+  void set(std::string_view, double, ports::MetricLabels) override {}
+  void observe(std::string_view, double, ports::MetricLabels) override {}
+  std::string render() override { return {}; }
+};
+
+// A session that refuses batches holding a poisoned job, and can lose its connection.
+class ScriptedSession final : public ports::WriteSession {
+ public:
+  std::set<std::int64_t> poisoned;
+  std::optional<Error> fail_next;
+  std::vector<std::vector<std::int64_t>> committed;  // job numbers, a batch each
+  int calls = 0;
+
+  Result<ports::BootState> boot() override { return ports::BootState{}; }
+  Result<std::vector<ports::Outcome>> commit(std::span<const ports::Command> batch) override {
+    ++calls;
+    std::vector<std::int64_t> numbers;
+    partial_.clear();
+    for (const ports::Command& command : batch) {
+      const JobNumber job = std::get<ports::ChangeJob>(command).job;
+      if (poisoned.contains(job.value)) return Error{Errc::data, "value out of range", {}, "22003"};
+      numbers.push_back(job.value);
+      ports::Changed changed;
+      changed.changed = true;
+      partial_.push_back(ports::Applied(changed));
+    }
+    if (fail_next) {
+      Error error = *fail_next;
+      fail_next.reset();
+      return error;
+    }
+    committed.push_back(numbers);
+    return std::move(partial_);
+  }
+  std::vector<ports::Outcome> take_partial() override { return std::move(partial_); }
+  Result<JobNumber> reserve_numbers(int) override { return JobNumber{1}; }
+  Result<std::vector<core::ReadyKey>> ready_after(const std::string&, std::optional<core::ReadyKey>, int) override {
+    return std::vector<core::ReadyKey>{};
+  }
+  Status ping() override { return Ok{}; }
+  Status make_partitions(WallTime) override { return Ok{}; }
+
+ private:
+  std::vector<ports::Outcome> partial_;
+};
+
+// Only resolve() matters here.
+class ScriptedStore final : public ports::Store {
+ public:
+  Result<ports::TransactionFate> fate = ports::TransactionFate::committed;
+  std::string asked;
+
+  Result<ports::TransactionFate> resolve(const std::string& transaction_id) override {
+    asked = transaction_id;
+    return fate;
+  }
+  Result<int> migrate() override { return 0; }
+  Result<std::unique_ptr<ports::WriteSession>> lead() override { return none(); }
+  Status ping() override { return Ok{}; }
+  Result<std::optional<ports::JobRow>> job(JobNumber) override { return none(); }
+  Result<std::vector<ports::JobRow>> jobs(const ports::JobFilter&) override { return none(); }
+  Result<std::vector<ports::AttemptRow>> attempts(JobNumber) override { return none(); }
+  Result<std::vector<ports::ArtifactRow>> artifacts(JobNumber) override { return none(); }
+  Result<std::vector<ports::WorkerRow>> workers(bool, std::optional<WorkerId>, int) override { return none(); }
+  Result<std::optional<ports::WorkerRow>> worker(const std::string&) override { return none(); }
+  Result<std::vector<ports::PoolRow>> pools() override { return none(); }
+  Result<ports::FleetSnapshot> fleet() override { return none(); }
+  Result<std::optional<ports::LaunchRow>> launch_by_token(const Sha256&) override { return none(); }
+  Result<std::optional<ports::LaunchRow>> last_launch(PoolId) override { return none(); }
+
+ private:
+  static Error none() { return Error{Errc::unavailable, "not scripted"}; }
+};
+
+class CommitterTest : public ::testing::Test {
+ protected:
+  CommitterTest() { committer.begin_term(&session); }
+
+  void add(std::int64_t job) {
+    committer.add(Work{JobNumber{job}, 1,
+                       [job, this]() -> Result<std::optional<ports::Command>> {
+                         ++made;
+                         return std::optional<ports::Command>(ports::ChangeJob{JobNumber{job}, {}, {}, {}});
+                       },
+                       [job, this](const ports::Outcome& outcome) {
+                         answers.emplace_back(job, outcome ? "ok" : outcome.error().message);
+                         codes[job] = outcome ? std::optional<Errc>() : outcome.error().code;
+                       }});
+  }
+
+  NoMetrics metrics;
+  ScriptedStore store;
+  ScriptedSession session;
+  std::vector<std::int64_t> applied;
+  Committer committer{store, metrics, [this](const ports::Command& command, const ports::Applied&) {
+                        applied.push_back(std::get<ports::ChangeJob>(command).job.value);
+                      }};
+  int made = 0;
+  std::vector<std::pair<std::int64_t, std::string>> answers;
+  std::map<std::int64_t, std::optional<Errc>> codes;
+};
+
+TEST_F(CommitterTest, OneBatchTakesAllThatWaits) {
+  for (int i = 1; i <= 10; ++i) add(i);
+  EXPECT_TRUE(committer.commit_batch());
+  EXPECT_EQ(session.calls, 1);
+  EXPECT_EQ(answers.size(), 10U);
+  EXPECT_EQ(applied.size(), 10U);
+  EXPECT_TRUE(committer.idle());
+}
+
+TEST_F(CommitterTest, TheSecondCommandOfAJobWaitsForTheNextBatchAndSeesTheFirst) {
+  add(1);
+  add(2);
+  add(1);
+  EXPECT_TRUE(committer.commit_batch());
+  EXPECT_EQ(made, 2) << "the second command of job 1 must not be decided before the first is applied";
+  EXPECT_FALSE(committer.idle());
+  EXPECT_TRUE(committer.commit_batch());
+  EXPECT_EQ(session.committed, (std::vector<std::vector<std::int64_t>>{{1, 2}, {1}}));
+}
+
+TEST_F(CommitterTest, OneBadCommandAmongAThousandFailsAlone) {
+  for (int i = 1; i <= 1000; ++i) add(i);
+  session.poisoned = {617};
+  EXPECT_TRUE(committer.commit_batch());
+  ASSERT_EQ(answers.size(), 1000U);
+  for (int i = 1; i <= 1000; ++i) {
+    EXPECT_EQ(codes[i], i == 617 ? std::optional(Errc::data) : std::nullopt) << i;
+  }
+  EXPECT_EQ(applied.size(), 999U);
+  EXPECT_LE(session.calls, 2 * 11) << "halves, not one by one";
+}
+
+TEST_F(CommitterTest, ALostSessionAnswersUnavailableAndAppliesNothing) {
+  add(1);
+  session.fail_next = Error{Errc::unavailable, "gone"};
+  EXPECT_FALSE(committer.commit_batch());
+  EXPECT_EQ(codes[1], Errc::unavailable);
+  EXPECT_TRUE(applied.empty());
+  EXPECT_FALSE(committer.in_doubt());
+}
+
+TEST_F(CommitterTest, InDoubtAndCommittedIsAnsweredOnceAsDone) {
+  add(1);
+  session.fail_next = Error{Errc::commit_unknown, "lost", {}, "4711"};
+  EXPECT_FALSE(committer.commit_batch());
+  EXPECT_TRUE(answers.empty()) << "nobody may be told before it is known";
+  committer.end_term(Error{Errc::unavailable, "lost"});
+  EXPECT_TRUE(answers.empty());
+  store.fate = ports::TransactionFate::in_progress;
+  EXPECT_FALSE(committer.resolve());
+  store.fate = ports::TransactionFate::committed;
+  EXPECT_TRUE(committer.resolve());
+  EXPECT_EQ(store.asked, "4711");
+  EXPECT_EQ(codes[1], std::nullopt);
+  EXPECT_EQ(answers.size(), 1U);
+}
+
+TEST_F(CommitterTest, InDoubtAndAbortedRunsAgainInTheNextTerm) {
+  add(1);
+  session.fail_next = Error{Errc::commit_unknown, "lost", {}, "4711"};
+  EXPECT_FALSE(committer.commit_batch());
+  committer.end_term(Error{Errc::unavailable, "lost"});
+  store.fate = ports::TransactionFate::aborted;
+  EXPECT_TRUE(committer.resolve());
+  EXPECT_TRUE(answers.empty());
+  ScriptedSession next;
+  committer.begin_term(&next);
+  EXPECT_TRUE(committer.commit_batch());
+  EXPECT_EQ(next.committed, (std::vector<std::vector<std::int64_t>>{{1}}));
+  EXPECT_EQ(codes[1], std::nullopt);
+  EXPECT_EQ(made, 2) << "decided anew on the new term's memory";
+}
+
+TEST_F(CommitterTest, AbandonedDoubtSaysSo) {
+  add(1);
+  session.fail_next = Error{Errc::commit_unknown, "lost", {}, "4711"};
+  EXPECT_FALSE(committer.commit_batch());
+  committer.abandon_doubt(Error{Errc::commit_unknown, "not known"});
+  EXPECT_EQ(codes[1], Errc::commit_unknown);
+  EXPECT_FALSE(committer.in_doubt());
+}
+
+}  // namespace
+}  // namespace drover::engine
