@@ -1,5 +1,7 @@
 #include "profile_file.hpp"
 
+#include <optional>
+
 #include "drover/base/text.hpp"
 
 namespace drover::aws {
@@ -28,6 +30,7 @@ std::string profile_of(std::string_view section, ProfileSyntax syntax) {
 Profiles parse_profiles(std::string_view text, ProfileSyntax syntax) {
   Profiles profiles;
   ProfileValues* current = nullptr;
+  std::optional<std::size_t> margin;  // of the section's keys; what stands further in is nested
   for (const auto raw : split(text, '\n')) {
     const auto line = trim(raw);
     if (line.empty() || line.front() == '#' || line.front() == ';') continue;
@@ -36,11 +39,13 @@ Profiles parse_profiles(std::string_view text, ProfileSyntax syntax) {
       const auto name =
           end == std::string_view::npos ? std::string{} : profile_of(trim(line.substr(1, end - 1)), syntax);
       current = name.empty() ? nullptr : &profiles[name];
+      margin.reset();
       continue;
     }
     const auto equals = line.find('=');
-    const bool nested = raw.front() == ' ' || raw.front() == '\t';
-    if (current == nullptr || nested || equals == std::string_view::npos) continue;
+    const auto indent = raw.find_first_not_of(" \t");
+    if (current == nullptr || (margin && indent > *margin) || equals == std::string_view::npos) continue;
+    margin = indent;
     (*current)[lower(trim(line.substr(0, equals)))] = trim(line.substr(equals + 1));
   }
   return profiles;

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "drover/aws/credentials.hpp"
+#include "drover/aws/ec2_request.hpp"
+#include "drover/aws/endpoint.hpp"
+#include "drover/aws/rate_budget.hpp"
+#include "drover/ports/cloud.hpp"
+#include "drover/ports/http_client.hpp"
+
+namespace drover::aws {
+
+struct Ec2Options {
+  std::string region;    // required
+  std::string endpoint;  // empty: the region's own
+  LaunchDefaults launch;
+  int tries = 3;  // of one call, for throttles and passing failures
+  Millis connect_timeout{3000};
+  Millis total_timeout{30'000};  // of one try
+  // The share of AWS's request rates (EC2 API throttling, per account and region) that this program allows
+  // itself, since other programs of the account draw on the same; 0: no bound of ours.
+  double rate_share = 0.5;
+};
+
+// What it works with; all must outlive it and be thread-safe.
+struct Ec2Tools {
+  ports::HttpClient& http;
+  CredentialsProvider& credentials;
+  const Clock& clock;
+  std::function<void(Millis)> sleep = {};  // empty: sleeps
+  std::function<double()> uniform = {};    // [0, 1); empty: random
+};
+
+// EC2 by its Query API. Throttles and passing failures are tried again after a random wait (longer for
+// throttles), the request signed anew, its ClientToken the same. Refused credentials are fetched anew and the
+// clock's offset is taken from the answer's Date, once a call. Every error is a cloud error
+// (ports/cloud.hpp); an answer that cannot be understood is "transient/InvalidReply", a wait beyond our own
+// rate "throttle/LocalRate".
+class Ec2Cloud final : public ports::Cloud {
+ public:
+  // Errors: invalid (no region, or an endpoint that is none).
+  static Result<std::unique_ptr<Ec2Cloud>> make(Ec2Options options, Ec2Tools tools);
+
+  Result<std::vector<core::Instance>> run_instances(const core::LaunchRequest& request) override;
+  Result<std::vector<core::Instance>> list_by_tag(const std::string& key, const std::string& value) override;
+  Result<std::vector<core::Instance>> list_by_id(std::span<const std::string> ids) override;
+  // Goes on past instances that cannot be terminated and returns the first error.
+  Status terminate(std::span<const std::string> ids) override;
+
+ private:
+  using Accept = std::function<Status(std::string_view body)>;  // parses; an error: not understood
+  struct Failure;                                               // of one try
+
+  Ec2Cloud(Ec2Options options, Ec2Tools tools, Endpoint endpoint);
+
+  Status call(TokenBucket& bucket, const std::string& body, const Accept& accept);
+  std::optional<Failure> try_once(const std::string& body, const Accept& accept);
+  Result<ports::HttpReply> send_signed(const std::string& body, const Credentials& credentials);
+  void recover_credentials(const Failure& failure);
+  [[nodiscard]] Millis delay_after(const Failure& failure, int attempt) const;
+  Status spend(TokenBucket& bucket, double tokens);
+  Result<std::vector<core::Instance>> list(const Filter& filter);
+  Result<std::vector<core::Instance>> list_once(const Filter& filter);
+  Status terminate_batch(const std::vector<std::string>& batch);
+
+  Ec2Options options_;
+  Ec2Tools tools_;
+  Endpoint endpoint_;
+  std::atomic<std::int64_t> clock_offset_us_{0};  // AWS's clock minus ours
+  std::mutex rate_mutex_;
+  TokenBucket describe_rate_;
+  TokenBucket run_rate_;
+  TokenBucket launched_rate_;  // instances asked for
+  TokenBucket terminate_rate_;
+};
+
+// "i-" and 1–32 lower-case letters or digits: what may be put into a request that names instances.
+bool is_instance_id(std::string_view id);
+
+}  // namespace drover::aws
