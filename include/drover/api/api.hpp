@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "drover/base/clock.hpp"
+#include "drover/engine/engine.hpp"
+#include "drover/http/router.hpp"
+#include "drover/ports/artifact_store.hpp"
+#include "drover/ports/metrics.hpp"
+#include "drover/ports/store.hpp"
+
+namespace drover::api {
+
+// What the fleet's loop knows beyond the rows: why it does not launch at this moment, and until when.
+struct PoolNote {
+  std::string pool;
+  std::string code;     // machine-readable; the cloud's own code where there is one
+  std::string message;  // a sentence
+  std::optional<WallTime> next_try;
+};
+struct FleetNotes {
+  bool frozen = false;  // too much of the fleet is absent at once: nothing is launched or given up
+  std::string frozen_reason;
+  std::string last_error;  // of the last look at the cloud; empty when it went well
+  std::vector<PoolNote> pools;
+};
+
+struct ApiDeps {
+  engine::Engine& engine;
+  ports::Store& store;
+  ports::ArtifactStore& artifacts;
+  ports::Metrics& metrics;
+  const Clock& clock;
+  std::function<std::string()> worker_program;  // text served to instances that start; thread-safe
+  std::function<FleetNotes()> fleet_notes;      // may be empty; thread-safe, does not block
+  std::string hostname;                         // shown by /status
+  std::uint16_t port = 0;                       // likewise
+  std::string version;
+  int read_threads = 4;  // for reads of the store and file work
+};
+
+// The native REST handlers. Reads and file work run on threads of its own, so that no transport thread waits.
+// Requests that these cannot take any more are answered `overloaded`. Thread-safe.
+class Api {
+ public:
+  explicit Api(ApiDeps deps);
+  ~Api();  // stop()s
+  Api(const Api&) = delete;
+  Api& operator=(const Api&) = delete;
+
+  // The router must not outlive what `deps` refers to; requests after stop() are answered `unavailable`.
+  void add_routes(http::Router& router);
+  // Ends the threads; reads still waiting for one are dropped (the transport answers 500 to them).
+  void stop();
+
+ private:
+  std::shared_ptr<struct Service> service_;
+};
+
+}  // namespace drover::api

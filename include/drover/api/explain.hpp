@@ -1,0 +1,26 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "drover/api/api.hpp"
+#include "drover/base/json.hpp"
+
+namespace drover::api {
+
+struct ExplainInput {
+  ports::JobRow job;
+  std::optional<engine::EngineView> view;             // absent: the engine did not answer
+  std::map<std::int64_t, ports::LaunchRow> launches;  // pool → its last launch that failed
+  FleetNotes notes;
+  std::optional<engine::JobPlace> place;
+  WallTime now;
+};
+
+// Why a job is where it is: {"number", "state", "summary", "reasons": [{"code", "message", …}]}. The first
+// reason is the one that has to go first. Pure.
+Json explain_job(const ExplainInput& input);
+
+}  // namespace drover::api

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "drover/base/json.hpp"
+#include "drover/base/result.hpp"
+#include "drover/core/job.hpp"
+
+namespace drover::api {
+
+// What a job gets that does not say itself; runtime tunables.
+struct SpecDefaults {
+  int max_attempts = 1;
+};
+
+// A job as a client describes it, checked against every bound, so that the store refuses nothing later. Pure.
+// The error is Errc::invalid; its field is the member's dotted name behind `path`, the job's own name ("[3]":
+// "[3].task.env.X"; "": "task.env.X"). Unknown members are refused.
+Result<core::JobSpec> parse_job_spec(const Json& json, std::string_view path, const SpecDefaults& defaults);
+
+// One object, or an array of 1..limits::kJobsPerRequest. too_large, with what to do instead, for more.
+Result<std::vector<core::JobSpec>> parse_job_specs(const Json& json, const SpecDefaults& defaults);
+
+// A task's members once parsed; `args` is empty when there is a command.
+struct Task {
+  std::string command;
+  std::vector<std::string> args;
+  std::vector<std::pair<std::string, std::string>> env;
+};
+// {"command": "shell text"} or {"args": ["program", …]}, both with optional "env"; `field` is the task's own
+// dotted name.
+Result<Task> parse_task(const Json& json, const std::string& field);
+
+// 1..128 of [A-Za-z0-9._-]: queues and pools.
+[[nodiscard]] bool valid_short_name(std::string_view text);
+
+}  // namespace drover::api

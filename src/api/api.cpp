@@ -1,0 +1,120 @@
+#include "drover/api/api.hpp"
+
+#include <array>
+
+#include "handlers.hpp"
+#include "support.hpp"
+
+namespace drover::api {
+namespace {
+
+struct Entry {
+  std::string_view method;
+  std::string_view pattern;
+  Handler handler;
+  std::int64_t max_body = static_cast<std::int64_t>(limits::kBodyBytes);
+  bool spool = false;
+};
+
+constexpr std::array kEntries{
+    Entry{"POST", "/jobs", post_jobs},
+    Entry{"GET", "/jobs", list_jobs},
+    Entry{"GET", "/jobs/{job}", get_job},
+    Entry{"POST", "/jobs/{job}/hold", hold_job},
+    Entry{"PUT", "/jobs/{job}/hold", hold_job},
+    Entry{"POST", "/jobs/{job}/release", release_job},
+    Entry{"PUT", "/jobs/{job}/release", release_job},
+    Entry{"POST", "/jobs/{job}/cancel", cancel_job},
+    Entry{"PUT", "/jobs/{job}/cancel", cancel_job},
+    Entry{"POST", "/jobs/{job}/requeue", requeue_job},
+    Entry{"PUT", "/jobs/{job}/requeue", requeue_job},
+    Entry{"GET", "/jobs/{job}/attempts", list_attempts},
+    Entry{"GET", "/jobs/{job}/explain", get_explain},
+    Entry{"GET", "/jobs/{job}/logs/{stream}", get_log},
+    Entry{"GET", "/jobs/{job}/artifacts", list_artifacts},
+    Entry{"GET", "/jobs/{job}/artifacts/{name}", get_artifact},
+    Entry{"GET", "/worker/bootstrap", get_bootstrap},
+    Entry{"POST", "/workers/register", register_worker},
+    Entry{"POST", "/workers/{worker}/claim", claim},
+    Entry{"POST", "/workers/{worker}/heartbeat", heartbeat},
+    Entry{"POST", "/jobs/{job}/attempts/{attempt}/finish", finish_attempt},
+    Entry{"POST", "/jobs/{job}/attempts/{attempt}/release", release_attempt},
+    Entry{"POST", "/jobs/{job}/attempts/{attempt}/logs/{stream}", post_log,
+          static_cast<std::int64_t>(limits::kLogChunkBytes)},
+    Entry{"PUT", "/jobs/{job}/attempts/{attempt}/artifacts/{name}", put_artifact, limits::kArtifactBytes,
+          true},
+    Entry{"GET", "/pools", list_pools},
+    Entry{"POST", "/pools", create_pool},
+    Entry{"GET", "/pools/{pool}", get_pool},
+    Entry{"PUT", "/pools/{pool}", put_pool},
+    Entry{"PATCH", "/pools/{pool}", patch_pool},
+    Entry{"GET", "/workers", list_workers},
+    Entry{"GET", "/workers/{worker}", get_worker},
+    Entry{"POST", "/workers/{worker}/drain", drain_worker},
+    Entry{"PUT", "/workers/{worker}/drain", drain_worker},
+    Entry{"POST", "/workers/{worker}/activate", activate_worker},
+    Entry{"PUT", "/workers/{worker}/activate", activate_worker},
+    Entry{"POST", "/workers/{worker}/terminate", terminate_worker},
+    Entry{"PUT", "/workers/{worker}/terminate", terminate_worker},
+    Entry{"GET", "/config", get_config},
+    Entry{"PUT", "/config", put_config},
+    Entry{"PATCH", "/config", put_config},
+    Entry{"GET", "/scheduler", get_scheduler},
+    Entry{"PATCH", "/scheduler", patch_scheduler},
+    Entry{"GET", "/status", get_status},
+    Entry{"GET", "/metrics", get_metrics},
+    Entry{"GET", "/healthz", get_healthz},
+    Entry{"GET", "/readyz", get_readyz},
+};
+
+http::Route route(const ServicePtr& service, const Entry& entry) {
+  const bool changes = entry.method != "GET";
+  return http::Route{.method = std::string(entry.method),
+                     .pattern = std::string(entry.pattern),
+                     .handler =
+                         [service, handler = entry.handler, changes](http::Context context) {
+                           const auto call = std::make_shared<Call>(std::move(context));
+                           if (changes) {
+                             if (Status origin = check_origin(call->request()); !origin.ok()) {
+                               return call->fail(origin.error());
+                             }
+                           }
+                           handler(service, call);
+                         },
+                     .max_body = entry.max_body,
+                     .spool = entry.spool};
+}
+
+std::string index_body(const std::string& version,
+                       const std::vector<std::pair<std::string, std::string>>& routes) {
+  Json list = Json::array();
+  for (const auto& [method, pattern] : routes) list.push(method + " " + pattern);
+  Json body = Json::object();
+  body.set("name", "drover").set("version", version).set("routes", std::move(list));
+  return body.dump() + "\n";
+}
+
+}  // namespace
+
+Api::Api(ApiDeps deps) : service_(std::make_shared<Service>(std::move(deps))) {
+  describe_gauges(service_->deps.metrics);
+}
+
+Api::~Api() {
+  stop();
+}
+
+void Api::add_routes(http::Router& router) {
+  for (const Entry& entry : kEntries) router.add(route(service_, entry));
+  // Routes of other layers may follow, so the list is made when it is asked for.
+  router.add(http::Route{
+      .method = "GET", .pattern = "/", .handler = [service = service_, &router](http::Context context) {
+        context.reply.send(http::Response::json(200, index_body(service->deps.version, router.routes())));
+      }});
+}
+
+void Api::stop() {
+  service_->pool.stop();
+}
+
+}  // namespace drover::api

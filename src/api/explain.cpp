@@ -1,0 +1,286 @@
+#include "drover/api/explain.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "drover/api/pool_spec.hpp"
+#include "drover/base/text.hpp"
+
+namespace drover::api {
+namespace {
+
+class Explanation {
+ public:
+  Json& add(std::string_view code, std::string message) {
+    Json reason = Json::object();
+    reason.set("code", code).set("message", std::move(message));
+    reasons_.push(std::move(reason));
+    return reasons_.if_array()->back();
+  }
+  [[nodiscard]] bool empty() const { return reasons_.if_array()->empty(); }
+
+  [[nodiscard]] Json finish(const ports::JobRow& job) && {
+    const Json& first = reasons_.if_array()->front();
+    Json out = Json::object();
+    out.set("number", job.number.value)
+        .set("state", to_string(job.state))
+        .set("summary", *first.find("message"));
+    out.set("reasons", std::move(reasons_));
+    return out;
+  }
+
+ private:
+  Json reasons_ = Json::array();
+};
+
+struct PoolFleet {
+  int machines = 0;  // that count towards max
+  int starting = 0;
+  int draining = 0;
+  int slots = 0;   // of the active ones
+  int leases = 0;  // likewise
+};
+
+PoolFleet fleet_of(const engine::EngineView& view, const std::string& pool) {
+  PoolFleet fleet;
+  for (const engine::WorkerView& worker : view.workers) {
+    if (worker.pool != pool || worker.state == core::WorkerState::gone) continue;
+    ++fleet.machines;
+    if (worker.state == core::WorkerState::starting || !worker.registered) {
+      ++fleet.starting;
+    } else if (worker.state == core::WorkerState::active) {
+      fleet.slots += worker.slots;
+      fleet.leases += worker.leases;
+    } else {
+      ++fleet.draining;
+    }
+  }
+  return fleet;
+}
+
+std::string plural(std::int64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+// "<class>/<code>: message", as launches keep it.
+struct CloudText {
+  std::string code;
+  std::string message;
+};
+CloudText cloud_text(const std::string& error) {
+  const std::size_t colon = error.find(": ");
+  const std::size_t slash = error.find('/');
+  if (colon == std::string::npos || slash == std::string::npos || slash > colon) return {"", error};
+  return {error.substr(slash + 1, colon - slash - 1), error.substr(colon + 2)};
+}
+
+const PoolNote* note_of(const FleetNotes& notes, const std::string& pool) {
+  const auto found = std::find_if(notes.pools.begin(), notes.pools.end(),
+                                  [&](const PoolNote& note) { return note.pool == pool; });
+  return found == notes.pools.end() ? nullptr : &*found;
+}
+
+std::string next_try_text(const std::optional<WallTime>& time, WallTime now) {
+  return time && *time > now ? fmt::format("; next try at {}", to_rfc3339(*time)) : std::string();
+}
+
+// Why no machine comes, as far as the cloud and the fleet's loop say.
+void explain_no_launch(Explanation& out, const ExplainInput& input, const ports::PoolRow& pool,
+                       const PoolFleet& fleet) {
+  const std::string& name = pool.spec.name;
+  const auto launch = input.launches.find(pool.id.value);
+  const PoolNote* note = note_of(input.notes, name);
+  if (launch != input.launches.end() && !launch->second.error.empty()) {
+    const CloudText error = cloud_text(launch->second.error);
+    const std::optional<WallTime> next = note != nullptr ? note->next_try : std::nullopt;
+    Json& reason =
+        out.add("no_capacity", fmt::format("The cloud refused the last launch of pool {}: {}{}", name,
+                                           launch->second.error, next_try_text(next, input.now)));
+    reason.set("pool", name).set("cloud_code", error.code).set("cloud_message", error.message);
+    reason.set("instance_type", launch->second.request.instance_type)
+        .set("at", to_rfc3339(launch->second.created));
+    reason.set("next_try", next ? Json(to_rfc3339(*next)) : Json());
+  } else if (note != nullptr) {
+    Json& reason = out.add("launch_waiting", fmt::format("Pool {}: {}{}", name, note->message,
+                                                         next_try_text(note->next_try, input.now)));
+    reason.set("pool", name).set("note", note->code);
+    reason.set("next_try", note->next_try ? Json(to_rfc3339(*note->next_try)) : Json());
+  } else if (pool.spec.provider == core::Provider::none) {
+    out.add(
+           "no_worker",
+           fmt::format("Pool {} has no free worker, and its workers are not launched by the scheduler", name))
+        .set("pool", name);
+  } else if (fleet.machines < pool.spec.max) {
+    out.add("launch_pending", fmt::format("A machine of pool {} is about to be launched", name))
+        .set("pool", name);
+  }
+}
+
+void explain_pool(Explanation& out, const ExplainInput& input, const ports::PoolRow& pool) {
+  const std::string& name = pool.spec.name;
+  const PoolFleet fleet = fleet_of(*input.view, name);
+  if (!pool.blocked_reason.empty()) {
+    out.add("pool_blocked", fmt::format("Pool {} launches nothing: {}", name, pool.blocked_reason))
+        .set("pool", name);
+  }
+  if (fleet.leases < fleet.slots) {
+    out.add("worker_free", fmt::format("A worker of pool {} has a free slot and will ask for work", name))
+        .set("pool", name);
+    return;
+  }
+  if (fleet.slots > 0) {
+    Json& reason = out.add("workers_busy",
+                           fmt::format("All {} of pool {} are taken", plural(fleet.slots, "slot"), name));
+    reason.set("pool", name).set("slots", fleet.slots);
+  }
+  if (fleet.starting > 0) {
+    Json& reason =
+        out.add("worker_starting", fmt::format("{} of pool {} {} starting", plural(fleet.starting, "worker"),
+                                               name, fleet.starting == 1 ? "is" : "are"));
+    reason.set("pool", name).set("starting", fleet.starting);
+  } else if (pool.blocked_reason.empty()) {
+    explain_no_launch(out, input, pool, fleet);
+  }
+  if (fleet.draining > 0) {
+    out.add("workers_draining", fmt::format("{} of pool {} {} no more work", plural(fleet.draining, "worker"),
+                                            name, fleet.draining == 1 ? "takes" : "take"))
+        .set("pool", name);
+  }
+  if (pool.spec.provider != core::Provider::none && fleet.machines >= pool.spec.max) {
+    Json& reason = out.add("pool_full",
+                           fmt::format("Pool {} has its {} already", name, plural(pool.spec.max, "machine")));
+    reason.set("pool", name).set("max", pool.spec.max);
+  }
+}
+
+void explain_pools(Explanation& out, const ExplainInput& input) {
+  const std::string& queue = input.job.spec.queue;
+  int serving = 0;
+  for (const ports::PoolRow& pool : input.view->pools) {
+    const std::vector<std::string> queues = queues_of(pool.spec);
+    if (std::find(queues.begin(), queues.end(), queue) == queues.end()) continue;
+    ++serving;
+    explain_pool(out, input, pool);
+  }
+  if (serving == 0) {
+    out.add("no_pool", fmt::format("No pool serves queue {}: create one, or add the queue to a pool", queue))
+        .set("queue", queue);
+  }
+  if (serving > 0 && input.notes.frozen) {
+    out.add("fleet_frozen", fmt::format("The fleet is frozen: {}", input.notes.frozen_reason));
+  }
+  if (serving > 0 && !input.notes.last_error.empty()) {
+    out.add("cloud_error", fmt::format("The last look at the cloud failed: {}", input.notes.last_error));
+  }
+}
+
+void explain_position(Explanation& out, const ExplainInput& input) {
+  if (!input.place) return;
+  const std::string& queue = input.job.spec.queue;
+  if (!input.place->in_memory) {
+    out.add("position", fmt::format("Many jobs of queue {} are before it", queue)).set("ahead", nullptr);
+  } else if (input.place->ahead == 0) {
+    out.add("position", fmt::format("It is the next job of queue {}", queue)).set("ahead", 0);
+  } else {
+    out.add("position", fmt::format("{} of queue {} before it", plural(input.place->ahead, "job"), queue))
+        .set("ahead", input.place->ahead);
+  }
+}
+
+void explain_queued(Explanation& out, const ExplainInput& input) {
+  const ports::JobRow& job = input.job;
+  const std::optional<WallTime> wake = job.wake_at         ? job.wake_at
+                                       : job.attempts == 0 ? job.spec.run_at
+                                                           : std::nullopt;
+  if (wake && *wake > input.now) {
+    const bool retry = job.attempts > 0;
+    std::string why = retry ? fmt::format("Its last attempt ended ({}); it",
+                                          job.reason.empty() ? "to be repeated" : job.reason)
+                            : std::string("It");
+    out.add(retry ? "waiting_to_retry" : "waiting_for_time",
+            fmt::format("{} waits until {}", why, to_rfc3339(*wake)))
+        .set("until", to_rfc3339(*wake));
+  }
+  if (!input.view) {
+    out.add("unknown", "The scheduler did not answer; ask again");
+    return;
+  }
+  if (!input.view->leading) {
+    const std::string& why = input.view->standby_reason;
+    out.add("not_leading",
+            fmt::format("This daemon does not schedule: {}", why.empty() ? "it is not the leader" : why));
+    return;
+  }
+  if (input.view->paused) {
+    out.add("scheduler_paused",
+            "The scheduler is paused: nothing is claimed or launched until it is resumed");
+  }
+  explain_pools(out, input);
+  if (!wake || *wake <= input.now) explain_position(out, input);
+}
+
+void explain_final(Explanation& out, const ports::JobRow& job) {
+  const std::string when = job.finished ? " at " + to_rfc3339(*job.finished) : std::string();
+  const std::string attempts = plural(job.attempts, "attempt");
+  const std::string why = job.reason.empty() ? std::string() : ": " + job.reason;
+  Json* reason = nullptr;
+  if (job.state == core::JobState::succeeded) {
+    reason = &out.add("succeeded", fmt::format("It succeeded{} after {}", when, attempts));
+  } else if (job.state == core::JobState::cancelled) {
+    reason = &out.add("cancelled", fmt::format("It was cancelled{} after {}{}", when, attempts, why));
+  } else {
+    const std::string code =
+        job.exit_code ? fmt::format(", last exit code {}", *job.exit_code) : std::string();
+    reason = &out.add("failed", fmt::format("It failed{} after {}{}{}", when, attempts, code, why));
+  }
+  reason->set("attempts", job.attempts).set("exit_code", job.exit_code ? Json(*job.exit_code) : Json());
+}
+
+void explain_running(Explanation& out, const ports::JobRow& job) {
+  const std::string where = job.worker.empty() ? "a worker" : "worker " + job.worker;
+  const std::string since = job.started ? " since " + to_rfc3339(*job.started) : std::string();
+  Json& reason =
+      job.state == core::JobState::stopping
+          ? out.add(
+                "stopping",
+                fmt::format("It is being stopped on {}, which hears of it with its next heartbeat", where))
+          : out.add("running", fmt::format("It runs on {}{}, attempt {}", where, since, job.attempts));
+  reason.set("worker", job.worker.empty() ? Json() : Json(job.worker)).set("attempt", job.attempts);
+}
+
+}  // namespace
+
+Json explain_job(const ExplainInput& input) {
+  const ports::JobRow& job = input.job;
+  Explanation out;
+  switch (job.state) {
+    case core::JobState::queued:
+      explain_queued(out, input);
+      break;
+    case core::JobState::running:
+    case core::JobState::stopping:
+      explain_running(out, job);
+      break;
+    case core::JobState::held:
+      out.add("held", fmt::format("It is held{}; POST /jobs/{}/release lets it go on",
+                                  job.reason.empty() ? std::string() : ": " + job.reason, job.number.value));
+      break;
+    case core::JobState::suspended:
+      out.add("suspended", "It is suspended");
+      break;
+    case core::JobState::blocked:
+      out.add("blocked", "It waits for other jobs to finish");
+      break;
+    case core::JobState::succeeded:
+    case core::JobState::failed:
+    case core::JobState::cancelled:
+      explain_final(out, job);
+      break;
+  }
+  if (out.empty()) out.add("queued", "It waits for a worker");
+  return std::move(out).finish(job);
+}
+
+}  // namespace drover::api

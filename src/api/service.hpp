@@ -1,0 +1,80 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "drover/api/api.hpp"
+#include "drover/api/blocking_pool.hpp"
+#include "drover/base/json.hpp"
+#include "drover/base/log.hpp"
+#include "drover/http/problem.hpp"
+
+namespace drover::api {
+
+// One request on its way to an answer. Shared by the threads that work on it one after the other.
+class Call {
+ public:
+  explicit Call(http::Context context) : context_(std::move(context)) {}
+  [[nodiscard]] const http::Request& request() const { return context_.request; }
+  http::Request& request() { return context_.request; }
+  [[nodiscard]] const std::string& path(std::string_view name) const {
+    return context_.path.find(name)->second;
+  }
+  [[nodiscard]] const http::Reply& reply() const { return context_.reply; }
+  // Only the first answer goes out.
+  void send(http::Response response, std::function<void(bool)> done = {});
+  void send(int status, const Json& body) { send(http::Response::json(status, body.dump() + "\n")); }
+  void fail(const Error& error) { send(http::problem(error)); }
+  void defect(const std::exception& error);  // logged, and a 500 that says nothing of it
+
+ private:
+  http::Context context_;
+  std::atomic<bool> answered_{false};
+};
+using CallPtr = std::shared_ptr<Call>;
+
+// What every handler works with.
+struct Service : std::enable_shared_from_this<Service> {
+  explicit Service(ApiDeps dependencies)
+      : deps(std::move(dependencies)), pool(deps.read_threads, limits::kReadQueue) {}
+
+  ApiDeps deps;
+  BlockingPool pool;
+  // A job's default number of attempts as last heard from the engine, and when (steady, nanoseconds; 0:
+  // never).
+  std::atomic<int> default_max_attempts{1};
+  std::atomic<std::int64_t> defaults_read{0};
+
+  // Runs `work` on a thread that may block; answers `overloaded` or `unavailable` when there is none.
+  void read(const CallPtr& call, std::function<void()> work);
+  // Runs `next` with the value, or answers the error. For use as an engine's Done; what `next` does must not
+  // block.
+  template <class T>
+  engine::Done<T> then(const CallPtr& call, std::function<void(T)> next) {
+    return [call, next = std::move(next)](Result<T> result) {
+      if (!result.ok()) return call->fail(result.error());
+      try {
+        next(std::move(*result));
+      } catch (const std::exception& error) {
+        call->defect(error);
+      }
+    };
+  }
+  // Like then(), and runs `next` on a thread that may block.
+  template <class T>
+  engine::Done<T> then_read(const CallPtr& call, std::function<void(T)> next) {
+    return then<T>(call, [self = shared_from_this(), call, next = std::move(next)](T value) {
+      auto shared = std::make_shared<T>(std::move(value));
+      self->read(call, [next, shared] { next(std::move(*shared)); });
+    });
+  }
+};
+using ServicePtr = std::shared_ptr<Service>;
+using Handler = void (*)(const ServicePtr&, const CallPtr&);
+
+}  // namespace drover::api

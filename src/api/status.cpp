@@ -1,0 +1,143 @@
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "drover/api/pool_spec.hpp"
+
+#include "handlers.hpp"
+#include "support.hpp"
+
+namespace drover::api {
+namespace {
+
+constexpr int kFleetRows = limits::kPageRows;
+
+struct Hardware {
+  double cpus = 0;
+  double mem = 0;   // MiB
+  double disk = 0;  // MiB
+  void add(const core::Resources& resources, double share) {
+    cpus += resources.cpus * share;
+    mem += static_cast<double>(resources.mem_mib) * share;
+    disk += static_cast<double>(resources.disk_mib) * share;
+  }
+};
+
+// One decimal, and always a fraction: what Scale's clients read as a float.
+Json decimal(double value) {
+  const double rounded = std::round(value * 10) / 10;
+  return Json(Json::Fraction{rounded, fmt::format("{:.1f}", rounded)});
+}
+
+Json hardware_json(const Hardware& hardware) {
+  Json out = Json::object();
+  out.set("cpus", decimal(hardware.cpus))
+      .set("mem", decimal(hardware.mem))
+      .set("disk", decimal(hardware.disk));
+  return out;
+}
+
+// All machines' capacity, and the share of it whose slots are taken. Absent when the store does not answer.
+// Blocks.
+std::optional<Json> resources_json(Service& service, const engine::EngineView& view) {
+  std::map<std::int64_t, double> taken;
+  for (const engine::WorkerView& worker : view.workers) {
+    if (worker.slots > 0) taken[worker.id.value] = static_cast<double>(worker.leases) / worker.slots;
+  }
+  Hardware total;
+  Hardware scheduled;
+  std::optional<WorkerId> before;
+  for (;;) {
+    const Result<std::vector<ports::WorkerRow>> rows = service.deps.store.workers(false, before, kFleetRows);
+    if (!rows.ok()) return std::nullopt;
+    for (const ports::WorkerRow& row : *rows) {
+      if (!row.registered) continue;
+      total.add(row.capacity, 1);
+      if (const auto share = taken.find(row.id.value); share != taken.end())
+        scheduled.add(row.capacity, share->second);
+    }
+    if (rows->size() < static_cast<std::size_t>(kFleetRows)) break;
+    before = rows->back().id;
+  }
+  Json out = Json::object();
+  out.set("total", hardware_json(total)).set("scheduled", hardware_json(scheduled));
+  out.set("used", hardware_json({}));  // real use is not measured
+  return out;
+}
+
+Json queues_json(const engine::EngineView& view) {
+  Json out = Json::object();
+  for (const auto& [name, queue] : view.queues) {
+    Json entry = Json::object();
+    entry.set("ready", queue.ready).set("running", queue.leased);
+    out.set(name, std::move(entry));
+  }
+  return out;
+}
+
+Json workers_json(const engine::EngineView& view) {
+  std::map<core::WorkerState, int> counts;
+  for (const engine::WorkerView& worker : view.workers) ++counts[worker.state];
+  Json out = Json::object();
+  for (const core::WorkerState state : {core::WorkerState::starting, core::WorkerState::active,
+                                        core::WorkerState::draining, core::WorkerState::terminating}) {
+    out.set(std::string(to_string(state)), counts[state]);
+  }
+  return out;
+}
+
+Json pools_json(const engine::EngineView& view, const FleetNotes& notes) {
+  Json out = Json::object();
+  for (const ports::PoolRow& pool : view.pools) {
+    const auto machines = std::count_if(view.workers.begin(), view.workers.end(),
+                                        [&](const auto& worker) { return worker.pool == pool.spec.name; });
+    const auto note = std::find_if(notes.pools.begin(), notes.pools.end(),
+                                   [&](const PoolNote& n) { return n.pool == pool.spec.name; });
+    Json entry = Json::object();
+    entry.set("workers", static_cast<std::int64_t>(machines)).set("max", pool.spec.max);
+    entry.set("blocked_reason", pool.blocked_reason.empty() ? Json() : Json(pool.blocked_reason));
+    entry.set("note", note == notes.pools.end() ? Json() : Json(note->message));
+    out.set(pool.spec.name, std::move(entry));
+  }
+  return out;
+}
+
+Json status_json(Service& service, const engine::EngineView& view) {
+  const bool online = view.leading && view.store_reachable;
+  const FleetNotes notes = service.deps.fleet_notes ? service.deps.fleet_notes() : FleetNotes{};
+  std::int64_t depth = 0;
+  for (const auto& [name, queue] : view.queues) depth += queue.ready;
+  Json master = Json::object();
+  master.set("is_online", online).set("hostname", service.deps.hostname).set("port", int{service.deps.port});
+  Json scheduler = Json::object();
+  scheduler.set("is_online", online).set("is_paused", view.paused).set("hostname", service.deps.hostname);
+  Json out = Json::object();
+  out.set("master", std::move(master)).set("scheduler", std::move(scheduler)).set("queue_depth", depth);
+  if (online) {
+    if (std::optional<Json> resources = resources_json(service, view))
+      out.set("resources", std::move(*resources));
+  }
+  out.set("queues", queues_json(view))
+      .set("workers", workers_json(view))
+      .set("pools", pools_json(view, notes));
+  out.set("leading", view.leading).set("standby_reason", view.leading ? Json() : Json(view.standby_reason));
+  out.set("store_reachable", view.store_reachable).set("fleet_frozen", notes.frozen);
+  out.set("cloud_error", notes.last_error.empty() ? Json() : Json(notes.last_error));
+  return std::move(out.set("version", service.deps.version));
+}
+
+}  // namespace
+
+void get_status(const ServicePtr& service, const CallPtr& call) {
+  service->deps.engine.view([service, call](Result<engine::EngineView> result) {
+    auto view = std::make_shared<engine::EngineView>();
+    if (result.ok()) {
+      *view = std::move(*result);
+    } else {
+      view->standby_reason = result.error().message;
+    }
+    service->read(call, [service, call, view] { call->send(200, status_json(*service, *view)); });
+  });
+}
+
+}  // namespace drover::api

@@ -1,0 +1,132 @@
+#include "support.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "drover/base/limits.hpp"
+#include "drover/base/text.hpp"
+
+namespace drover::api {
+
+Error no_job(std::string_view text) {
+  return Error{Errc::not_found, fmt::format("there is no job {}", text)};
+}
+
+Result<JobKey> job_key(const std::string& text) {
+  if (const std::optional<Uuid> id = parse_uuid(text)) {
+    if (const std::optional<JobNumber> number = number_in(*id)) return JobKey{*number, id};
+    return no_job(text);
+  }
+  const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  const std::optional<std::int64_t> number = digits ? parse_int(text) : std::nullopt;
+  if (!number || *number < 1) return no_job(text);
+  return JobKey{JobNumber{*number}, std::nullopt};
+}
+
+Result<ports::JobRow> read_job(Service& service, const std::string& text) {
+  const Result<JobKey> key = job_key(text);
+  if (!key.ok()) return key.error();
+  Result<std::optional<ports::JobRow>> row = service.deps.store.job(key->number);
+  if (!row.ok()) return row.error();
+  if (!row->has_value() || (key->id && (*row)->id != *key->id)) return no_job(text);
+  return std::move(**row);
+}
+
+Status check_query(const http::Request& request, std::initializer_list<std::string_view> known) {
+  std::vector<std::string_view> seen;
+  for (const auto& [name, value] : request.query) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      return invalid(name, known.size() == 0 ? fmt::format("{} is not a parameter here; there are none", name)
+                                             : fmt::format("{} is not a parameter here; there are {}", name,
+                                                           fmt::join(known, ", ")));
+    }
+    if (std::find(seen.begin(), seen.end(), name) != seen.end()) {
+      return invalid(name, fmt::format("{} is given twice", name));
+    }
+    seen.push_back(name);
+  }
+  return Ok{};
+}
+
+Result<std::optional<std::int64_t>> query_int(const http::Request& request, std::string_view name,
+                                              std::int64_t min, std::int64_t max) {
+  const std::optional<std::string_view> text = request.query_value(name);
+  if (!text) return std::optional<std::int64_t>();
+  const std::optional<std::int64_t> value = parse_int(*text);
+  if (!value || *value < min || *value > max) {
+    return invalid(std::string(name), max == INT64_MAX
+                                          ? fmt::format("{} must be a whole number from {}", name, min)
+                                          : fmt::format("{} must be from {} to {}", name, min, max));
+  }
+  return value;
+}
+
+Result<int> query_limit(const http::Request& request) {
+  const auto limit = query_int(request, "limit", 1, limits::kPageRows);
+  if (!limit.ok()) return limit.error();
+  return static_cast<int>(limit->value_or(limits::kPageRowsDefault));
+}
+
+std::string next_link(const http::Request& request, int limit, std::int64_t before) {
+  std::string target = request.path + "?";
+  for (const auto& [name, value] : request.query) {
+    if (name == "before" || name == "limit") continue;
+    target += percent_encode(name) + "=" + percent_encode(value) + "&";
+  }
+  return fmt::format("<{}limit={}&before={}>; rel=\"next\"", target, limit, before);
+}
+
+Result<Json> body_json(const http::Request& request, bool empty_is_object) {
+  if (trim(request.body).empty()) {
+    if (empty_is_object) return Json::object();
+    return Error{Errc::invalid, "the request has no body; JSON is expected"};
+  }
+  return parse_json(request.body);
+}
+
+std::optional<Json> body_or_fail(const CallPtr& call, bool empty_is_object) {
+  Result<Json> body = body_json(call->request(), empty_is_object);
+  if (body.ok()) return std::move(*body);
+  call->fail(body.error());
+  return std::nullopt;
+}
+
+std::string_view bearer(const http::Request& request) {
+  const std::string_view value = request.header("authorization");
+  constexpr std::string_view kScheme = "bearer ";
+  if (value.size() <= kScheme.size() || !iequals(value.substr(0, kScheme.size()), kScheme)) return {};
+  return trim(value.substr(kScheme.size()));
+}
+
+bool wants_shell(const http::Request& request) {
+  for (const std::string_view item : split(request.header("accept"), ',')) {
+    if (iequals(trim(split(item, ';').front()), "application/x-sh")) return true;
+  }
+  return false;
+}
+
+Status check_origin(const http::Request& request) {
+  const std::string_view origin = request.header("origin");
+  if (origin.empty()) return Ok{};
+  const std::size_t scheme = origin.find("://");
+  if (scheme != std::string_view::npos && iequals(origin.substr(scheme + 3), request.header("host")))
+    return Ok{};
+  return Error{Errc::forbidden, "requests from pages of another origin are not accepted"};
+}
+
+std::optional<int> fresh_max_attempts(const Service& service) {
+  constexpr std::int64_t kFreshNs = 1'000'000'000;
+  const std::int64_t now = service.deps.clock.steady().time_since_epoch().count();
+  const std::int64_t read = service.defaults_read.load();
+  if (read == 0 || now - read >= kFreshNs) return std::nullopt;
+  return service.default_max_attempts.load();
+}
+
+void keep_defaults(Service& service, const core::Tunables& tunables) {
+  service.default_max_attempts = tunables.default_max_attempts;
+  service.defaults_read = service.deps.clock.steady().time_since_epoch().count();
+}
+
+}  // namespace drover::api

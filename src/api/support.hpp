@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "service.hpp"
+
+namespace drover::api {
+
+// A job as the path names it: by number or by UUID.
+struct JobKey {
+  JobNumber number;
+  std::optional<Uuid> id;
+};
+Result<JobKey> job_key(const std::string& text);
+Error no_job(std::string_view text);
+// The row that the path's {job} names. Blocks.
+Result<ports::JobRow> read_job(Service& service, const std::string& text);
+
+// Refuses parameters that are not in `known`, and any given twice.
+Status check_query(const http::Request& request, std::initializer_list<std::string_view> known);
+// nullopt when absent.
+Result<std::optional<std::int64_t>> query_int(const http::Request& request, std::string_view name,
+                                              std::int64_t min, std::int64_t max);
+// `limit`: 1..limits::kPageRows.
+Result<int> query_limit(const http::Request& request);
+// `<path?…the filters…&limit&before=N>; rel="next"`.
+std::string next_link(const http::Request& request, int limit, std::int64_t before);
+
+// The body as JSON; an empty one as an empty object where `empty_is_object`.
+Result<Json> body_json(const http::Request& request, bool empty_is_object = false);
+// The body parsed, or the answer sent.
+std::optional<Json> body_or_fail(const CallPtr& call, bool empty_is_object = false);
+
+// The value of `Authorization: Bearer …`; empty when absent or of another scheme.
+std::string_view bearer(const http::Request& request);
+bool wants_shell(const http::Request& request);
+
+// A browser names the page that sends a request; a page of another origin has no business here (the daemon
+// trusts whoever reaches its port, and a browser on the same machine does, whatever it shows).
+Status check_origin(const http::Request& request);
+
+// The number of attempts that a job gets which does not say itself, when it was heard from the engine within
+// the last second.
+std::optional<int> fresh_max_attempts(const Service& service);
+void keep_defaults(Service& service, const core::Tunables& tunables);
+
+}  // namespace drover::api

@@ -1,0 +1,46 @@
+#include "worker_auth.hpp"
+
+#include <fmt/format.h>
+
+#include "drover/base/text.hpp"
+
+#include "support.hpp"
+
+namespace drover::api {
+
+std::string worker_bearer(WorkerId worker, const Secret& token) {
+  return fmt::format("{}.{}", worker.value, token.reveal());
+}
+
+Error no_token() {
+  return Error{Errc::unauthenticated, "a bearer token is required"};
+}
+
+Result<engine::WorkerAuth> worker_auth(const Call& call, std::string_view path_worker) {
+  const std::string_view token = bearer(call.request());
+  if (token.empty()) return no_token();
+  const std::size_t dot = token.find('.');
+  const std::optional<std::int64_t> worker = parse_int(token.substr(0, dot));
+  if (dot == std::string_view::npos || !worker ||
+      (!path_worker.empty() && parse_int(path_worker) != worker)) {
+    return Error{Errc::unauthenticated, "this is not the token of this worker"};
+  }
+  return engine::WorkerAuth{WorkerId{*worker}, Secret(std::string(token.substr(dot + 1)))};
+}
+
+Result<AttemptCall> attempt_call(const Call& call) {
+  Result<engine::WorkerAuth> auth = worker_auth(call);
+  if (!auth.ok()) return auth.error();
+  const std::string_view token = call.request().header("x-drover-attempt-token");
+  if (token.empty()) return Error{Errc::unauthenticated, "the header X-Drover-Attempt-Token is required"};
+  const Result<JobKey> job = job_key(call.path("job"));
+  if (!job.ok()) return job.error();
+  const std::optional<std::int64_t> attempt = parse_int(call.path("attempt"));
+  if (!attempt || *attempt < 1 || *attempt > INT32_MAX) {
+    return Error{Errc::not_found, fmt::format("job {} has no such attempt", job->number.value)};
+  }
+  return AttemptCall{std::move(*auth),
+                     engine::AttemptRef{job->number, static_cast<int>(*attempt), Secret(std::string(token))}};
+}
+
+}  // namespace drover::api

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+
+#include "service.hpp"
+
+namespace drover::api {
+
+// The token a worker is given names it too ("17.<token>"), because calls on an attempt have no worker in
+// their path.
+std::string worker_bearer(WorkerId worker, const Secret& token);
+
+// Who calls; where the path names a worker it must be the same. unauthenticated otherwise.
+Result<engine::WorkerAuth> worker_auth(const Call& call, std::string_view path_worker = {});
+
+struct AttemptCall {
+  engine::WorkerAuth auth;
+  engine::AttemptRef attempt;
+};
+// Of a call on /jobs/{job}/attempts/{attempt}/…: the bearer and X-Drover-Attempt-Token.
+Result<AttemptCall> attempt_call(const Call& call);
+
+Error no_token();
+
+}  // namespace drover::api

@@ -1,0 +1,88 @@
+#include <fmt/format.h>
+
+#include "drover/base/text.hpp"
+
+#include "handlers.hpp"
+#include "support.hpp"
+#include "worker_auth.hpp"
+
+namespace drover::api {
+namespace {
+
+// 409 with where to go on from, or any other error as it is.
+void fail_append(const CallPtr& call, const Error& error) {
+  const std::optional<std::int64_t> next =
+      error.code == Errc::conflict ? parse_int(error.detail) : std::nullopt;
+  http::Response response = http::problem(error);
+  if (next) {
+    Result<Json> body = parse_json(std::get<std::string>(response.body));
+    if (body.ok()) response.body = body->set("next_offset", *next).dump();
+    response.with("X-Drover-Next-Offset", std::to_string(*next));
+  }
+  call->send(std::move(response));
+}
+
+void append_log(Service& service, const CallPtr& call, const ports::OpenAttempt& attempt,
+                std::int64_t offset) {
+  const Result<std::int64_t> next = service.deps.artifacts.append_log(
+      attempt.job, attempt.attempt, call->path("stream"), offset, call->request().body);
+  if (!next.ok()) return fail_append(call, next.error());
+  if (wants_shell(call->request())) {
+    http::Response response = http::Response::text(200, fmt::format("next_offset={}\n", *next));
+    response.headers.front().second = "application/x-sh";
+    return call->send(std::move(response));
+  }
+  Json body = Json::object();
+  body.set("next_offset", *next);
+  call->send(200, body);
+}
+
+// The bytes first, then the row that makes them an artifact.
+void keep_artifact(const ServicePtr& service, const CallPtr& call,
+                   const std::shared_ptr<AttemptCall>& caller) {
+  const std::string name = call->path("name");
+  const std::shared_ptr<http::SpooledFile> file = call->request().spooled;
+  const engine::AttemptRef& attempt = caller->attempt;
+  if (file == nullptr) return call->fail(Error{Errc::internal, "the body of an artifact was not spooled"});
+  const Result<Sha256> hash = service->deps.artifacts.put(attempt.job, attempt.attempt, name, file->path());
+  if (!hash.ok()) return call->fail(hash.error());
+  service->deps.engine.put_artifact(
+      caller->auth, attempt, name, file->size(), *hash,
+      service->then<Ok>(call, [call, name, size = file->size(), hash = *hash](Ok) {
+        Json body = Json::object();
+        body.set("name", name).set("size", size).set("sha256", to_hex(hash));
+        call->send(201, body);
+      }));
+}
+
+}  // namespace
+
+void post_log(const ServicePtr& service, const CallPtr& call) {
+  const std::string& stream = call->path("stream");
+  if (stream != "stdout" && stream != "stderr") {
+    return call->fail(Error{Errc::not_found, "a job's logs are stdout and stderr"});
+  }
+  Result<AttemptCall> caller = attempt_call(*call);
+  if (!caller.ok()) return call->fail(caller.error());
+  const auto offset = query_int(call->request(), "offset", 0, INT64_MAX);
+  if (!offset.ok()) return call->fail(offset.error());
+  if (!*offset) return call->fail(invalid("offset", "offset is required: the bytes of this log sent before"));
+  service->deps.engine.check_attempt(
+      std::move(caller->auth), std::move(caller->attempt),
+      service->then_read<ports::OpenAttempt>(
+          call, [service, call, from = **offset](const ports::OpenAttempt& attempt) {
+            append_log(*service, call, attempt, from);
+          }));
+}
+
+void put_artifact(const ServicePtr& service, const CallPtr& call) {
+  Result<AttemptCall> caller = attempt_call(*call);
+  if (!caller.ok()) return call->fail(caller.error());
+  auto kept = std::make_shared<AttemptCall>(std::move(*caller));
+  service->deps.engine.check_attempt(
+      kept->auth, kept->attempt,
+      service->then_read<ports::OpenAttempt>(
+          call, [service, call, kept](const ports::OpenAttempt&) { keep_artifact(service, call, kept); }));
+}
+
+}  // namespace drover::api

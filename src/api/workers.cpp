@@ -1,0 +1,118 @@
+#include <map>
+
+#include <fmt/format.h>
+
+#include "drover/api/render.hpp"
+
+#include "handlers.hpp"
+#include "support.hpp"
+
+namespace drover::api {
+namespace {
+
+using Running = std::map<std::int64_t, int>;  // worker → jobs that it runs
+
+struct WorkerList {
+  std::optional<core::WorkerState> state;
+  std::optional<WorkerId> before;
+  int limit = 0;
+};
+
+Result<WorkerList> worker_list(const http::Request& request) {
+  WorkerList list;
+  if (Status known = check_query(request, {"state", "limit", "before"}); !known.ok()) return known.error();
+  if (const auto text = request.query_value("state")) {
+    list.state = core::parse_worker_state(*text);
+    if (!list.state) return invalid("state", fmt::format("{} is not a state of a worker", *text));
+  }
+  const Result<int> limit = query_limit(request);
+  if (!limit.ok()) return limit.error();
+  list.limit = *limit;
+  const auto before = query_int(request, "before", 1, INT64_MAX);
+  if (!before.ok()) return before.error();
+  if (*before) list.before = WorkerId{**before};
+  return list;
+}
+
+void answer_list(Service& service, const CallPtr& call, const WorkerList& list,
+                 const std::optional<Running>& running) {
+  const bool with_gone = list.state == core::WorkerState::gone;
+  const Result<std::vector<ports::WorkerRow>> rows =
+      service.deps.store.workers(with_gone, list.before, list.limit);
+  if (!rows.ok()) return call->fail(rows.error());
+  Json body = Json::array();
+  for (const ports::WorkerRow& row : *rows) {
+    if (list.state && row.state != *list.state) continue;
+    std::optional<int> jobs;
+    if (running) jobs = running->contains(row.id.value) ? running->at(row.id.value) : 0;
+    body.push(worker_json(row, jobs));
+  }
+  http::Response response = http::Response::json(200, body.dump() + "\n");
+  if (static_cast<int>(rows->size()) >= list.limit) {
+    response.with("Link", next_link(call->request(), list.limit, rows->back().id.value));
+  }
+  call->send(std::move(response));
+}
+
+std::optional<Running> running_in(const Result<engine::EngineView>& view) {
+  if (!view.ok() || !view->leading) return std::nullopt;
+  Running running;
+  for (const engine::WorkerView& worker : view->workers) running[worker.id.value] = worker.leases;
+  return running;
+}
+
+Result<ports::WorkerRow> read_worker(Service& service, const std::string& name) {
+  Result<std::optional<ports::WorkerRow>> row = service.deps.store.worker(name);
+  if (!row.ok()) return row.error();
+  if (!row->has_value()) return Error{Errc::not_found, fmt::format("there is no worker {}", name)};
+  return std::move(**row);
+}
+
+void change_worker(const ServicePtr& service, const CallPtr& call, ports::WorkerChange change) {
+  service->read(call, [service, call, change] {
+    const Result<ports::WorkerRow> row = read_worker(*service, call->path("worker"));
+    if (!row.ok()) return call->fail(row.error());
+    service->deps.engine.apply(
+        ports::ChangeWorker{row->id, change, "asked for by an operator", service->deps.clock.wall()},
+        service->then<ports::Applied>(call, [call](const ports::Applied& applied) {
+          const auto& changed = std::get<ports::WorkerChanged>(applied);
+          call->send(200, worker_json(changed.worker).set("changed", changed.changed));
+        }));
+  });
+}
+
+}  // namespace
+
+void list_workers(const ServicePtr& service, const CallPtr& call) {
+  const Result<WorkerList> list = worker_list(call->request());
+  if (!list.ok()) return call->fail(list.error());
+  service->deps.engine.view([service, call, list = *list](const Result<engine::EngineView>& view) {
+    service->read(call, [service, call, list, running = running_in(view)] {
+      answer_list(*service, call, list, running);
+    });
+  });
+}
+
+void get_worker(const ServicePtr& service, const CallPtr& call) {
+  service->deps.engine.view([service, call](const Result<engine::EngineView>& view) {
+    service->read(call, [service, call, running = running_in(view)] {
+      const Result<ports::WorkerRow> row = read_worker(*service, call->path("worker"));
+      if (!row.ok()) return call->fail(row.error());
+      std::optional<int> jobs;
+      if (running) jobs = running->contains(row->id.value) ? running->at(row->id.value) : 0;
+      call->send(200, worker_json(*row, jobs));
+    });
+  });
+}
+
+void drain_worker(const ServicePtr& service, const CallPtr& call) {
+  change_worker(service, call, ports::WorkerChange::drain);
+}
+void activate_worker(const ServicePtr& service, const CallPtr& call) {
+  change_worker(service, call, ports::WorkerChange::activate);
+}
+void terminate_worker(const ServicePtr& service, const CallPtr& call) {
+  change_worker(service, call, ports::WorkerChange::terminate);
+}
+
+}  // namespace drover::api
