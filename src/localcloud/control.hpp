@@ -1,0 +1,13 @@
+#pragma once
+
+#include "drover/http/router.hpp"
+
+#include "faults.hpp"
+#include "fleet.hpp"
+
+namespace drover::localcloud {
+
+// The control interface: what a test, or a curious user, does to the cloud. JSON; not authenticated.
+void add_control_routes(http::Router& router, Fleet& fleet, Faults& faults);
+
+}  // namespace drover::localcloud

@@ -1,0 +1,161 @@
+#include "ec2_endpoint.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+
+#include "drover/aws/sigv4.hpp"
+#include "drover/base/ids.hpp"
+#include "drover/base/secret.hpp"
+#include "drover/base/text.hpp"
+
+namespace drover::localcloud {
+
+namespace {
+
+constexpr std::int64_t kBodyBytes = 1024 * 1024;
+constexpr Seconds kSkewMax{15 * 60};
+
+std::string http_date(std::chrono::system_clock::time_point time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[64];
+  const auto length = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  return {text, length};
+}
+
+Error bad_signature() {
+  return ec2_error(
+      "SignatureDoesNotMatch",
+      "The request signature we calculated does not match the signature you provided. Check your AWS "
+      "Secret Access Key and signing method. Consult the service documentation for details.");
+}
+
+Error bad_key() {
+  return ec2_error("AuthFailure", "AWS was not able to validate the provided access credentials");
+}
+
+// How many instances the call is about, for the throttle.
+int instances_in(const std::string& action, const Params& params) {
+  if (action == "TerminateInstances") return static_cast<int>(params.list("InstanceId").size());
+  const auto count = parse_int(params.text("MaxCount"));
+  return count ? static_cast<int>(std::clamp<std::int64_t>(*count, 0, 1'000'000)) : 0;
+}
+
+bool is_unfiltered(const Params& params) {
+  return params.structs("Filter").empty() && params.list("InstanceId").empty() && !params.has("MaxResults");
+}
+
+}  // namespace
+
+std::variant<http::BodyPolicy, http::Response> Ec2Endpoint::on_head(const http::Request&) {
+  return http::BodyPolicy{kBodyBytes, false};
+}
+
+http::Response Ec2Endpoint::respond(int status, std::string body, const std::string& request_id) const {
+  http::Response out;
+  out.status = status;
+  out.body = std::move(body);
+  out.with("Content-Type", "text/xml;charset=UTF-8").with("x-amzn-requestid", request_id);
+  // A client corrects its clock by the server's: it must be told the same time that its signature is held
+  // against.
+  if (const auto offset = faults_.clock_offset(); offset.count() != 0) {
+    out.with("Date", http_date(std::chrono::system_clock::now() + offset));
+  }
+  return out;
+}
+
+http::Response Ec2Endpoint::failure(const Error& error, const std::string& request_id) const {
+  // A planned error may bring its own status.
+  const auto own = parse_int(error.field);
+  return respond(own ? static_cast<int>(*own) : ec2_status(error.detail),
+                 ec2_error_response(error, request_id), request_id);
+}
+
+Status Ec2Endpoint::authenticate(const http::Request& request) const {
+  const auto header = request.header("authorization");
+  if (header.empty()) {
+    return ec2_error("MissingAuthenticationToken",
+                     "The request must contain a signature in its Authorization header.");
+  }
+  const auto claim = aws::parse_authorization(header);
+  if (!claim) return ec2_error("AuthFailure", "The Authorization header is malformed");
+  const auto date = request.header("x-amz-date");
+  const auto time = aws::parse_amz_date(date);
+  if (!time || claim->scope.date != date.substr(0, 8)) return bad_signature();
+  if (!request.header("x-amz-security-token").empty() || claim->access_key != options_.access_key)
+    return bad_key();
+  const auto& signed_headers = claim->signed_headers;
+  if (std::ranges::find(signed_headers, "host") == signed_headers.end() || request.header("host").empty()) {
+    return bad_signature();
+  }
+  const aws::RequestParts parts{request.method, "/", {}, request.headers, request.body};
+  if (!equal_constant_time(aws::expected_signature(parts, *claim, date, options_.secret_key),
+                           claim->signature)) {
+    return bad_signature();
+  }
+  if (claim->scope.service != "ec2" && claim->scope.service != "sts") {
+    return ec2_error("SignatureDoesNotMatch", "Credential should be scoped to correct service: 'ec2'.");
+  }
+  if (claim->scope.region != options_.region) {
+    return ec2_error("SignatureDoesNotMatch",
+                     "Credential should be scoped to a valid region, not '" + claim->scope.region + "'.");
+  }
+  const auto skew = std::chrono::system_clock::now() + faults_.clock_offset() - *time;
+  if (skew > kSkewMax || skew < -kSkewMax) return ec2_error("RequestExpired", "Request has expired.");
+  return Ok{};
+}
+
+Result<Params> Ec2Endpoint::read(const http::Request& request) const {
+  if (request.method != "POST" || request.path != "/" || !request.query.empty()) {
+    return ec2_error("InvalidRequest", "Send POST / with the parameters as a form in the body.");
+  }
+  if (auto known = authenticate(request); !known) return known.error();
+  const auto form = parse_form(request.body);
+  if (!form) return ec2_error("MalformedQueryString", "The form in the body is malformed.");
+  Params params(*form);
+  if (params.text("Action").empty())
+    return ec2_error("MissingAction", "The request must contain the parameter Action");
+  if (params.text("Version").empty()) {
+    return ec2_error("MissingParameter", "The request must contain the parameter Version");
+  }
+  if (!Ec2Service::knows(params.text("Action"))) {
+    return ec2_error("InvalidAction",
+                     "The action '" + params.text("Action") + "' is not valid for this web service.");
+  }
+  return params;
+}
+
+void Ec2Endpoint::on_request(http::Request request, http::Reply reply) {
+  const auto request_id = to_string(make_random_uuid());
+  const auto params = read(request);
+  if (!params) return reply.send(failure(params.error(), request_id));
+  const auto action = params->text("Action");
+  const auto suffers = faults_.on_call(action, is_unfiltered(*params), instances_in(action, *params));
+  auto answer = [this, action, params = *params, suffers, request_id, reply] {
+    reply.send(execute(action, params, suffers, request_id));
+  };
+  if (suffers.delay.count() > 0) {
+    loop_.after(suffers.delay, std::move(answer));
+  } else {
+    answer();
+  }
+}
+
+http::Response Ec2Endpoint::execute(const std::string& action, const Params& params,
+                                    const CallFaults& suffers, const std::string& request_id) const {
+  if (suffers.throttled)
+    return failure(ec2_error("RequestLimitExceeded", "Request limit exceeded."), request_id);
+  if (suffers.error) return failure(*suffers.error, request_id);
+  const auto result = service_.call(action, params);
+  auto response = result ? respond(200, ec2_response(action, request_id, *result), request_id)
+                         : failure(result.error(), request_id);
+  response.abandon = suffers.lose_reply;
+  if (auto* body = std::get_if<std::string>(&response.body); suffers.truncate && body != nullptr) {
+    body->resize(body->size() / 2);
+  }
+  return response;
+}
+
+}  // namespace drover::localcloud

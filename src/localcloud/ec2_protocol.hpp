@@ -1,0 +1,56 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "drover/base/result.hpp"
+
+namespace drover::localcloud {
+
+// An EC2 error: its code goes into Error::detail.
+Error ec2_error(std::string code, std::string message);
+// The HTTP status EC2 gives with the code.
+int ec2_status(std::string_view code);
+
+// The parameters of a Query request: "Filter.1.Value.2" is a path. Lists are flattened, numbered from 1.
+class Params {
+ public:
+  Params() = default;
+  explicit Params(const std::vector<std::pair<std::string, std::string>>& form);
+
+  [[nodiscard]] bool has(std::string_view name) const { return values_.contains(name); }
+  [[nodiscard]] std::string text(std::string_view name) const;  // empty when absent
+  // Decimal integer; an EC2 error when it is not one. nullopt when absent.
+  [[nodiscard]] Result<std::optional<std::int64_t>> integer(std::string_view name) const;
+  [[nodiscard]] bool is_true(std::string_view name) const { return text(name) == "true"; }
+  // Values of Name.1, Name.2, … by number.
+  [[nodiscard]] std::vector<std::string> list(std::string_view name) const;
+  // What stands below Name.1, Name.2, … by number.
+  [[nodiscard]] std::vector<Params> structs(std::string_view name) const;
+  [[nodiscard]] const std::map<std::string, std::string, std::less<>>& all() const { return values_; }
+
+ private:
+  std::map<std::string, std::string, std::less<>> values_;
+};
+
+// Writes XML text; names are ours, values are escaped.
+class Xml {
+ public:
+  Xml& open(std::string_view name);
+  Xml& close(std::string_view name);
+  Xml& leaf(std::string_view name, std::string_view value);
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+// <RunInstancesResponse xmlns=…><requestId/>…</…>
+std::string ec2_response(std::string_view action, std::string_view request_id, std::string_view body);
+std::string ec2_error_response(const Error& error, std::string_view request_id);
+
+}  // namespace drover::localcloud

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "process.hpp"
+
+namespace drover::localcloud {
+
+// Who supervises the instance, by its own word; nullopt before it has started.
+std::optional<ProcessMark> supervisor_of(const InstancePaths& paths);
+// The port of its IMDS; 0 before it has started.
+int imds_port_of(const InstancePaths& paths);
+// A handle of the live supervisor; nullptr when there is none.
+std::shared_ptr<const ProcessHandle> open_supervisor(const InstancePaths& paths);
+// Why an instance whose supervisor ended by itself is gone: state reason code and message.
+std::pair<std::string, std::string> end_reason(const InstancePaths& paths);
+
+}  // namespace drover::localcloud
