@@ -74,6 +74,7 @@ struct Instance {
   bool spot = false;
   std::optional<WallTime> launched_at;
   std::vector<std::pair<std::string, std::string>> tags;
+  bool operator==(const Instance&) const = default;
 };
 
 // The frozen parameters of one RunInstances call. Stored with the intent; a replay sends exactly these.
