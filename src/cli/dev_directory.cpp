@@ -1,0 +1,131 @@
+#include "dev_directory.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace drover::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+Error system_error(const std::string& what) {
+  return Error{Errc::internal, fmt::format("{}: {}", what, std::strerror(errno))};
+}
+
+std::string default_directory() {
+  if (::geteuid() == 0) return "/var/lib/drover-dev";  // root's home is closed to the database's user
+  const char* data = ::getenv("XDG_DATA_HOME");
+  if (data != nullptr && data[0] == '/') return std::string(data) + "/drover";
+  const char* home = ::getenv("HOME");
+  if (home != nullptr && home[0] == '/') return std::string(home) + "/.local/share/drover";
+  return fs::absolute("drover-data").string();
+}
+
+}  // namespace
+
+Result<DevDirectory> DevDirectory::open(const std::string& wanted, bool temporary) {
+  std::string path = wanted.empty() ? default_directory() : fs::absolute(wanted).lexically_normal().string();
+  if (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  const bool made_up = wanted.empty() && temporary;
+  if (made_up) {
+    char name[] = "/tmp/drover-demo-XXXXXX";
+    if (::mkdtemp(name) == nullptr) return system_error("cannot make a directory in /tmp");
+    path = name;
+  }
+  std::error_code error;
+  const fs::path parent = fs::path(path).parent_path();
+  fs::create_directories(parent, error);
+  if (error)
+    return Error{Errc::internal, fmt::format("cannot make {}: {}", parent.string(), error.message())};
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return system_error("cannot make " + path);
+  DevDirectory directory(path, made_up);
+  if (Status locked = directory.lock(); !locked.ok()) return locked.error();
+  directory.fresh_ = !fs::exists(path + "/postgres/PG_VERSION", error);
+  for (const char* name : {"log", "cloud"}) {
+    if (::mkdir((path + "/" + name).c_str(), 0700) != 0 && errno != EEXIST)
+      return system_error(path + "/" + name);
+  }
+  return directory;
+}
+
+DevDirectory::DevDirectory(DevDirectory&& other) noexcept
+    : path_(std::move(other.path_)),
+      temporary_(std::exchange(other.temporary_, false)),
+      fresh_(other.fresh_),
+      lock_(std::exchange(other.lock_, -1)) {}
+
+DevDirectory::~DevDirectory() {
+  std::error_code ignored;
+  if (temporary_) fs::remove_all(path_, ignored);
+  if (lock_ >= 0) ::close(lock_);
+}
+
+Status DevDirectory::lock() {
+  const std::string file = path_ + "/lock";
+  lock_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock_ < 0) return system_error("cannot write " + file);
+  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+    return Error{Errc::conflict, fmt::format("another `drover dev` runs in {}", path_)};
+  }
+  return Ok{};
+}
+
+Status write_private_file(const std::string& path, const std::string& text) {
+  const std::string temporary = path + ".new";
+  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return system_error("cannot write " + temporary);
+  const ssize_t written = ::write(fd, text.data(), text.size());
+  const bool complete = written == static_cast<ssize_t>(text.size());
+  ::close(fd);
+  if (!complete || ::rename(temporary.c_str(), path.c_str()) != 0)
+    return system_error("cannot write " + path);
+  return Ok{};
+}
+
+std::string log_tail(const std::string& path, int lines) {
+  std::ifstream in(path);
+  std::deque<std::string> last;
+  for (std::string line; std::getline(in, line);) {
+    last.push_back("    " + line + "\n");
+    if (static_cast<int>(last.size()) > lines) last.pop_front();
+  }
+  std::string out;
+  for (const std::string& line : last) out += line;
+  return out;
+}
+
+Result<int> free_port(const std::string& address) {
+  const bool six = address.find(':') != std::string::npos;
+  const int fd = ::socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return system_error("socket");
+  sockaddr_storage storage{};
+  socklen_t size = six ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+  auto* four_address = reinterpret_cast<sockaddr_in*>(&storage);
+  auto* six_address = reinterpret_cast<sockaddr_in6*>(&storage);
+  storage.ss_family = six ? AF_INET6 : AF_INET;
+  const int valid = six ? ::inet_pton(AF_INET6, address.c_str(), &six_address->sin6_addr)
+                        : ::inet_pton(AF_INET, address.c_str(), &four_address->sin_addr);
+  const bool bound = valid == 1 && ::bind(fd, reinterpret_cast<sockaddr*>(&storage), size) == 0 &&
+                     ::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) == 0;
+  const int port = ntohs(six ? six_address->sin6_port : four_address->sin_port);
+  ::close(fd);
+  if (!bound) return Error{Errc::invalid, fmt::format("no port can be taken at {}", address)};
+  return port;
+}
+
+}  // namespace drover::cli
