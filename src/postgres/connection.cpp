@@ -1,0 +1,261 @@
+#include "connection.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include "drover/base/text.hpp"
+#include "drover/postgres/embedded.hpp"
+
+namespace drover::postgres {
+namespace {
+
+constexpr std::string_view kFolder = "queries/";
+constexpr std::string_view kSuffix = ".sql";
+
+std::string_view query_name(const EmbeddedFile& file) {
+  if (!file.path.starts_with(kFolder) || !file.path.ends_with(kSuffix)) return {};
+  return file.path.substr(kFolder.size(), file.path.size() - kFolder.size() - kSuffix.size());
+}
+
+std::string field(const pg_result* result, int code) {
+  const char* text = PQresultErrorField(result, code);
+  return text == nullptr ? "" : text;
+}
+
+// SQLSTATE to what a caller can do about it (PostgreSQL, appendix A).
+Errc errc_of(std::string_view state) {
+  if (state.starts_with("22") || state.starts_with("23")) return Errc::data;
+  if (state == "53100") return Errc::storage_full;
+  if (state == "57014") return Errc::timeout;
+  if (state.starts_with("08") || state.starts_with("53") || state.starts_with("57P") ||
+      state.starts_with("40") || state == "25P03" || state == "55P03") {
+    return Errc::unavailable;
+  }
+  if (state == "42P01" || state == "42703" || state == "42883") return Errc::conflict;
+  return Errc::internal;
+}
+
+struct ParamPointers {
+  explicit ParamPointers(const Params& params) {
+    for (const auto& value : params.values()) {
+      values.push_back(value ? value->data() : nullptr);
+      lengths.push_back(value ? static_cast<int>(value->size()) : 0);
+      formats.push_back(1);
+    }
+  }
+  [[nodiscard]] int count() const { return static_cast<int>(values.size()); }
+  std::vector<const char*> values;
+  std::vector<int> lengths;
+  std::vector<int> formats;
+};
+
+}  // namespace
+
+std::string_view query_text(std::string_view name) {
+  const auto files = embedded_files();
+  const auto found = std::find_if(files.begin(), files.end(),
+                                  [&](const EmbeddedFile& file) { return query_name(file) == name; });
+  return found == files.end() ? std::string_view() : found->text;
+}
+
+Connection::Connection(pg_conn* connection, Millis reply_timeout)
+    : connection_(connection), reply_timeout_(reply_timeout) {}
+
+Connection::~Connection() {
+  PQfinish(connection_);
+}
+
+Result<std::unique_ptr<Connection>> Connection::open(const SessionOptions& options) {
+  // Later keywords win, so that what the operator says in the connection string overrides the first three.
+  const char* const keys[] = {"connect_timeout",
+                              "tcp_user_timeout",
+                              "keepalives_idle",
+                              "dbname",
+                              "client_encoding",
+                              "application_name",
+                              nullptr};
+  const char* const values[] = {
+      "5",    "10000", "10", options.conninfo.reveal().c_str(), "UTF8", options.application_name.c_str(),
+      nullptr};
+  std::unique_ptr<Connection> made(new Connection(PQconnectdbParams(keys, values, 1), options.reply_timeout));
+  if (made->connection_ == nullptr || PQstatus(made->connection_) != CONNECTION_OK) {
+    return made->lost("cannot connect to PostgreSQL");
+  }
+  PQsetnonblocking(made->connection_, 1);
+  const std::string idle = std::to_string(options.idle_timeout.count());
+  auto set = made->run_once("admin_session", Params::of(std::to_string(options.statement_timeout.count()),
+                                                        idle, std::string(options.read_only ? "on" : "off")));
+  if (!set) return set.error();
+  return made;
+}
+
+Status Connection::prepare(std::string_view prefix) {
+  if (broken_) return lost("the connection to PostgreSQL is closed");
+  PQenterPipelineMode(connection_);
+  std::size_t sent = 0;
+  for (const EmbeddedFile& file : embedded_files()) {
+    const std::string_view name = query_name(file);
+    if (name.empty() || !name.starts_with(prefix)) continue;
+    if (PQsendPrepare(connection_, std::string(name).c_str(), std::string(file.text).c_str(), 0, nullptr) ==
+        0) {
+      return lost("cannot send to PostgreSQL");
+    }
+    ++sent;
+  }
+  std::vector<Rows> rows;
+  return finish_pipeline(rows, sent);
+}
+
+Result<Rows> Connection::run(std::string_view prepared, const Params& params) {
+  if (auto sent = send({prepared, params}); !sent) return sent.error();
+  return collect();
+}
+
+Result<Rows> Connection::run_once(std::string_view query, const Params& params) {
+  if (auto sent = send({query_text(query), params, true}); !sent) return sent.error();
+  return collect();
+}
+
+Result<Rows> Connection::script(std::string_view sql) {
+  if (broken_) return lost("the connection to PostgreSQL is closed");
+  if (PQsendQuery(connection_, std::string(sql).c_str()) == 0) return lost("cannot send to PostgreSQL");
+  return collect();
+}
+
+Result<std::vector<Rows>> Connection::pipeline(std::span<const Statement> statements) {
+  if (broken_) return lost("the connection to PostgreSQL is closed");
+  PQenterPipelineMode(connection_);
+  for (const Statement& statement : statements) {
+    if (auto sent = send(statement); !sent) return sent.error();
+  }
+  std::vector<Rows> rows;
+  if (auto done = finish_pipeline(rows, statements.size()); !done) return done.error();
+  return rows;
+}
+
+void Connection::shut() {
+  broken_ = true;
+}
+
+Status Connection::send(const Statement& statement) {
+  if (broken_) return lost("the connection to PostgreSQL is closed");
+  const ParamPointers p(statement.params);
+  const std::string name(statement.name);
+  const int sent = statement.text ? PQsendQueryParams(connection_, name.c_str(), p.count(), nullptr,
+                                                      p.values.data(), p.lengths.data(), p.formats.data(), 1)
+                                  : PQsendQueryPrepared(connection_, name.c_str(), p.count(), p.values.data(),
+                                                        p.lengths.data(), p.formats.data(), 1);
+  if (sent == 0) return lost("cannot send to PostgreSQL");
+  return Ok{};
+}
+
+// While the server is blocked on sending to us it reads nothing: so whatever arrives is taken in while we
+// send.
+Status Connection::flush(Deadline deadline) {
+  for (;;) {
+    const int pending = PQflush(connection_);
+    if (pending == 0) return Ok{};
+    if (pending < 0) return lost("cannot send to PostgreSQL");
+    if (auto ready = wait(true, deadline); !ready) return ready;
+    if (PQconsumeInput(connection_) == 0) return lost("the connection to PostgreSQL was lost");
+  }
+}
+
+Status Connection::wait(bool for_write, Deadline deadline) {
+  for (;;) {
+    const auto left = std::chrono::ceil<Millis>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return lost("PostgreSQL gave no reply in time");
+    pollfd watch{PQsocket(connection_), static_cast<short>(for_write ? POLLIN | POLLOUT : POLLIN), 0};
+    const int ready = ::poll(&watch, 1, static_cast<int>(left.count()));
+    if (ready > 0) return Ok{};
+    if (ready < 0 && errno != EINTR) return lost("the connection to PostgreSQL was lost");
+  }
+}
+
+// nullptr: the end of one statement's results.
+Result<pg_result*> Connection::next_result(Deadline deadline) {
+  while (PQisBusy(connection_) != 0) {
+    if (auto ready = wait(false, deadline); !ready) return ready.error();
+    // A connection that the server closed may still hold results; PQgetResult then answers the error.
+    if (PQconsumeInput(connection_) == 0) break;
+  }
+  return PQgetResult(connection_);
+}
+
+// The last result of what was sent, or its first error.
+Result<Rows> Connection::collect() {
+  const Deadline deadline = std::chrono::steady_clock::now() + reply_timeout_;
+  if (auto sent = flush(deadline); !sent) return sent.error();
+  std::optional<Error> failure;
+  Rows last;
+  for (;;) {
+    auto result = next_result(deadline);
+    if (!result) return failure.value_or(result.error());
+    if (*result == nullptr) break;
+    Rows rows(*result);
+    const ExecStatusType status = PQresultStatus(*result);
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY) {
+      last = std::move(rows);
+    } else if (!failure) {
+      failure = error_of(*result);
+    }
+  }
+  if (failure) return *failure;
+  if (PQstatus(connection_) != CONNECTION_OK) return lost("the connection to PostgreSQL was lost");
+  return last;
+}
+
+Status Connection::finish_pipeline(std::vector<Rows>& rows, std::size_t expected) {
+  const Deadline deadline = std::chrono::steady_clock::now() + reply_timeout_;
+  if (PQpipelineSync(connection_) == 0) return lost("cannot send to PostgreSQL");
+  if (auto sent = flush(deadline); !sent) return sent;
+  std::optional<Error> failure;
+  rows.reserve(expected);
+  for (;;) {
+    auto result = next_result(deadline);
+    if (!result) return failure.value_or(result.error());
+    if (*result == nullptr) {
+      if (PQstatus(connection_) != CONNECTION_OK) {
+        return failure.value_or(lost("the connection to PostgreSQL was lost"));
+      }
+      continue;
+    }
+    Rows held(*result);
+    const ExecStatusType status = PQresultStatus(*result);
+    if (status == PGRES_PIPELINE_SYNC) break;
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
+      rows.push_back(std::move(held));
+    } else if (status != PGRES_PIPELINE_ABORTED && !failure) {
+      failure = error_of(*result);
+      if (broken_) return *failure;
+    }
+  }
+  if (PQexitPipelineMode(connection_) == 0) return lost("PostgreSQL's pipeline did not end");
+  if (failure) return *failure;
+  if (rows.size() != expected) return lost("PostgreSQL answered fewer statements than were sent");
+  return Ok{};
+}
+
+Error Connection::lost(std::string why) {
+  broken_ = true;
+  const std::string_view said = trim(PQerrorMessage(connection_));
+  if (!said.empty()) why.append(": ").append(said);
+  return Error{Errc::unavailable, std::move(why), {}, {}, 1};
+}
+
+Error Connection::error_of(const pg_result* result) {
+  const std::string state = field(result, PG_DIAG_SQLSTATE);
+  const std::string severity = field(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+  if (severity == "FATAL" || severity == "PANIC" || PQstatus(connection_) != CONNECTION_OK) {
+    return lost("PostgreSQL ended the session");
+  }
+  std::string message = field(result, PG_DIAG_MESSAGE_PRIMARY);
+  if (const std::string more = field(result, PG_DIAG_MESSAGE_DETAIL); !more.empty()) message += ": " + more;
+  const Errc code = errc_of(state);
+  return Error{code, "PostgreSQL: " + message, {}, state, code == Errc::unavailable ? 1 : 0};
+}
+
+}  // namespace drover::postgres

@@ -1,0 +1,103 @@
+#include "migrator.hpp"
+
+#include <fmt/format.h>
+
+#include "drover/base/ids.hpp"
+#include "drover/base/log.hpp"
+#include "drover/base/secret.hpp"
+#include "drover/base/text.hpp"
+
+namespace drover::postgres {
+namespace {
+
+struct Migration {
+  int version = 0;
+  std::string name;
+  std::string sha256;
+  std::string_view sql;
+};
+
+Result<std::vector<Migration>> known_migrations(std::span<const EmbeddedFile> files) {
+  constexpr std::string_view kFolder = "migrations/";
+  std::vector<Migration> out;
+  for (const EmbeddedFile& file : files) {
+    if (!file.path.starts_with(kFolder)) continue;
+    const std::string_view name = file.path.substr(kFolder.size());
+    const auto version = parse_int(name.substr(0, 4));
+    if (version != static_cast<std::int64_t>(out.size()) + 1) {
+      return Error{Errc::internal, fmt::format("the migrations have a gap before {}", name)};
+    }
+    out.push_back({static_cast<int>(*version), std::string(name), to_hex(sha256(file.text)), file.text});
+  }
+  return out;
+}
+
+Status take_lock(Connection& connection) {
+  auto free = connection.run_once("admin_migration_try_lock");
+  if (!free) return free.error();
+  if ((*free)[0].get<bool>()) return Ok{};
+  log_info("another daemon migrates the database: waiting for it");
+  auto locked = connection.run_once("admin_migration_lock");
+  if (!locked) return locked.error();
+  return Ok{};
+}
+
+// How many of `known` are applied.
+Result<std::size_t> check_applied(Connection& connection, const std::vector<Migration>& known) {
+  auto rows = connection.run_once("admin_migrations_applied");
+  if (!rows) return rows.error();
+  const auto applied = static_cast<std::size_t>(rows->size());
+  for (std::size_t i = 0; i < applied; ++i) {
+    Migration there;
+    (*rows)[static_cast<int>(i)] >> there.version >> there.name >> there.sha256;
+    if (there.version > static_cast<int>(known.size())) {
+      return Error{
+          Errc::conflict,
+          fmt::format("the database was migrated by a newer version ({}); this one knows {} migrations: "
+                      "install the newer version, or restore a backup",
+                      there.name, known.size())};
+    }
+    if (there.version != known[i].version || there.sha256 != known[i].sha256) {
+      return Error{Errc::conflict,
+                   fmt::format("migration {} was applied with another text than this version's {}; an "
+                               "applied migration must not be edited",
+                               there.name, known[i].name)};
+    }
+  }
+  return applied;
+}
+
+Status apply(Connection& connection, const Migration& migration) {
+  log_info("applying migration {}", migration.name);
+  if (auto begun = connection.script("BEGIN"); !begun) return begun.error();
+  auto done = connection.script(migration.sql);
+  if (done) {
+    done = connection.run_once("admin_migration_record",
+                               Params::of(migration.version, migration.name, migration.sha256));
+  }
+  if (done) done = connection.script("COMMIT");
+  if (done) return Ok{};
+  if (!connection.broken()) (void)connection.script("ROLLBACK");
+  Error error = done.error();
+  error.message = fmt::format("migration {} failed: {}", migration.name, error.message);
+  return error;
+}
+
+}  // namespace
+
+Result<int> migrate(Connection& connection, std::span<const EmbeddedFile> files) {
+  auto known = known_migrations(files);
+  if (!known) return known.error();
+  if (auto locked = take_lock(connection); !locked) return locked.error();
+  if (auto made = connection.run_once("admin_migrations_table"); !made) return made.error();
+  auto applied = check_applied(connection, *known);
+  if (!applied) return applied.error();
+  for (std::size_t i = *applied; i < known->size(); ++i) {
+    if (auto done = apply(connection, (*known)[i]); !done) return done.error();
+  }
+  auto identity = connection.run_once("admin_deployment", Params::of(make_random_uuid(), random_token()));
+  if (!identity) return identity.error();
+  return static_cast<int>(known->size() - *applied);
+}
+
+}  // namespace drover::postgres

@@ -1,0 +1,198 @@
+#include "drover/postgres/pg_store.hpp"
+
+#include <limits>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include "drover/base/text.hpp"
+
+#include "migrator.hpp"
+#include "read_pool.hpp"
+#include "rows.hpp"
+#include "writer.hpp"
+
+namespace drover::postgres {
+namespace {
+
+constexpr std::int64_t kNoBound = std::numeric_limits<std::int64_t>::max();
+constexpr Millis kReplyGrace{5000};      // beyond the server's own statement_timeout
+constexpr Millis kWriteTimeout{30'000};  // of one statement of the leader
+constexpr Millis kMigrateTimeout{600'000};
+constexpr Millis kEndingPoll{10};  // between questions after a backend that was told to end
+constexpr int kEndingPolls = 300;
+
+// The statement that serves a filter: its condition on finished_at is chosen here, so that each walks one
+// index.
+struct JobQuery {
+  std::string name;
+  Params params;
+};
+
+JobQuery job_query(const ports::JobFilter& filter) {
+  const std::int64_t before = filter.before ? filter.before->value : kNoBound;
+  JobQuery out{"read_jobs_", Params::of(before, std::int64_t{filter.limit})};
+  if (filter.state == core::JobState::running || filter.state == core::JobState::stopping) {
+    out.name += "leased";
+    out.params.add(filter.state == core::JobState::running).add(filter.queue).add(filter.name);
+    return out;
+  }
+  if (!filter.state) {
+    out.name += "any";
+  } else {
+    out.name += core::is_final(*filter.state) ? "final" : "live";
+    out.params.add(core::to_string(*filter.state));
+  }
+  if (filter.queue) out.name += "_queue", out.params.add(*filter.queue);
+  if (filter.name) out.name += "_name", out.params.add(*filter.name);
+  return out;
+}
+
+class PgStore final : public ports::Store {
+ public:
+  explicit PgStore(PgOptions options)
+      : options_(std::move(options)), pool_(reader_session(options_), options_.read_connections) {}
+
+  Result<int> migrate() override;
+  Result<std::unique_ptr<ports::WriteSession>> lead() override;
+  Result<ports::TransactionFate> resolve(const std::string& transaction_id) override;
+  Status ping() override;
+
+  Result<std::optional<ports::JobRow>> job(JobNumber number) override;
+  Result<std::vector<ports::JobRow>> jobs(const ports::JobFilter& filter) override;
+  Result<std::vector<ports::AttemptRow>> attempts(JobNumber number) override;
+  Result<std::vector<ports::ArtifactRow>> artifacts(JobNumber number) override {
+    return all("read_artifacts", Params::of(number), read_artifact);
+  }
+  Result<std::vector<ports::WorkerRow>> workers(bool with_gone, std::optional<WorkerId> before,
+                                                int limit) override {
+    const std::int64_t bound = before ? before->value : kNoBound;
+    return all(with_gone ? "read_workers" : "read_workers_alive", Params::of(bound, std::int64_t{limit}),
+               read_worker);
+  }
+  Result<std::optional<ports::WorkerRow>> worker(const std::string& instance_id_or_number) override {
+    if (const auto id = parse_int(instance_id_or_number))
+      return first("read_worker", Params::of(*id), read_worker);
+    return first("read_worker_instance", Params::of(instance_id_or_number), read_worker);
+  }
+  Result<std::vector<ports::PoolRow>> pools() override { return all("read_pools", {}, read_pool); }
+  Result<ports::FleetSnapshot> fleet() override;
+  Result<std::optional<ports::LaunchRow>> launch_by_token(const Sha256& bootstrap_hash) override {
+    return first("read_launch_token", Params::of(bootstrap_hash), read_launch);
+  }
+  Result<std::optional<ports::LaunchRow>> last_launch(PoolId pool) override {
+    return first("read_launch_failed", Params::of(pool), read_launch);
+  }
+
+ private:
+  static SessionOptions reader_session(const PgOptions& options) {
+    SessionOptions out;
+    out.conninfo = options.conninfo;
+    out.application_name = "drover read";
+    out.statement_timeout = options.statement_timeout;
+    out.read_only = true;
+    out.reply_timeout = options.statement_timeout + kReplyGrace;
+    return out;
+  }
+  template <class Row>
+  Result<std::vector<Row>> all(std::string_view query, const Params& params, Row (*read)(RowReader)) {
+    auto rows = pool_.run(query, params);
+    if (!rows) return rows.error();
+    return read_all(*rows, read);
+  }
+  template <class Row>
+  Result<std::optional<Row>> first(std::string_view query, const Params& params, Row (*read)(RowReader)) {
+    auto rows = pool_.run(query, params);
+    if (!rows) return rows.error();
+    return read_first(*rows, read);
+  }
+
+  PgOptions options_;
+  ReadPool pool_;
+};
+
+Result<int> PgStore::migrate() {
+  SessionOptions session;
+  session.conninfo = options_.conninfo;
+  session.application_name = "drover migrate";
+  session.reply_timeout = kMigrateTimeout;
+  auto connection = Connection::open(session);
+  if (!connection) return connection.error();
+  return postgres::migrate(**connection, embedded_files());
+}
+
+Result<std::unique_ptr<ports::WriteSession>> PgStore::lead() {
+  LeaderOptions leader;
+  leader.session.conninfo = options_.conninfo;
+  leader.session.application_name = "drover leader";
+  leader.session.statement_timeout = kWriteTimeout;
+  leader.session.idle_timeout = options_.takeover;
+  leader.session.reply_timeout = kWriteTimeout + kReplyGrace;
+  leader.allow_unsafe = options_.allow_unsafe;
+  return postgres::lead(leader);
+}
+
+Result<ports::TransactionFate> PgStore::resolve(const std::string& transaction_id) {
+  const auto id = parse_transaction_id(transaction_id);
+  if (!id) return Error{Errc::internal, fmt::format("'{}' is not a transaction id", transaction_id)};
+  std::optional<std::string> status;
+  for (int poll = 0;; ++poll) {
+    auto rows = pool_.run("read_xact_status", Params::of(id->xid));
+    // An xid beyond the server's counter was forgotten in a crash, with all that it wrote.
+    if (!rows && rows.error().detail == "22023") return ports::TransactionFate::aborted;
+    if (!rows) return rows.error();
+    (*rows)[0] >> status;
+    if (status != "in progress") break;
+    if (poll == kEndingPolls) return ports::TransactionFate::in_progress;
+    if (auto ended = pool_.run("read_xact_end", Params::of(id->xid)); !ended) return ended.error();
+    std::this_thread::sleep_for(kEndingPoll);
+  }
+  if (id->mark == 0) {
+    return status == "committed" ? ports::TransactionFate::committed : ports::TransactionFate::aborted;
+  }
+  auto rows = pool_.run("read_batch_mark", Params::of(id->mark, id->epoch));
+  if (!rows) return rows.error();
+  return (*rows)[0].get<bool>() ? ports::TransactionFate::committed : ports::TransactionFate::aborted;
+}
+
+Status PgStore::ping() {
+  auto rows = pool_.run("read_ping");
+  if (!rows) return rows.error();
+  return Ok{};
+}
+
+// Most questions are about living jobs: their partition is asked alone first.
+Result<std::optional<ports::JobRow>> PgStore::job(JobNumber number) {
+  auto live = first("read_job_live", Params::of(number), read_job);
+  if (!live || *live) return live;
+  return first("read_job", Params::of(number), read_job);
+}
+
+Result<std::vector<ports::JobRow>> PgStore::jobs(const ports::JobFilter& filter) {
+  const JobQuery query = job_query(filter);
+  return all(query.name, query.params, read_job);
+}
+
+Result<std::vector<ports::AttemptRow>> PgStore::attempts(JobNumber number) {
+  auto rows = pool_.run("read_attempts", Params::of(number));
+  if (!rows) return rows.error();
+  std::vector<ports::AttemptRow> out;
+  for (int r = 0; r < rows->size(); ++r) out.push_back(read_attempt((*rows)[r], number));
+  return out;
+}
+
+Result<ports::FleetSnapshot> PgStore::fleet() {
+  const std::vector<Statement> reads{{"read_workers_alive", Params::of(kNoBound, kNoBound)},
+                                     {"read_launches_open"}};
+  auto rows = pool_.snapshot(reads);
+  if (!rows) return rows.error();
+  return ports::FleetSnapshot{read_all((*rows)[0], read_worker), read_all((*rows)[1], read_launch)};
+}
+
+}  // namespace
+
+std::unique_ptr<ports::Store> make_pg_store(PgOptions options) {
+  return std::make_unique<PgStore>(std::move(options));
+}
+
+}  // namespace drover::postgres

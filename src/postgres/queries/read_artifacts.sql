@@ -1,0 +1,4 @@
+SELECT DISTINCT ON (name) attempt, name, size, sha256, created_at
+  FROM artifact
+ WHERE number = $1::bigint
+ ORDER BY name, attempt DESC

@@ -1,0 +1,1 @@
+SELECT * FROM job_row WHERE number = $1::bigint

@@ -1,0 +1,1 @@
+SELECT * FROM launch_row WHERE bootstrap_hash = $1::bytea

@@ -1,0 +1,1 @@
+SELECT id, version, blocked_reason, spec FROM pool ORDER BY name

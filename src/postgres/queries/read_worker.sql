@@ -1,0 +1,1 @@
+SELECT * FROM worker_row WHERE id = $1::bigint

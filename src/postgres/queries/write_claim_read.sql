@@ -1,0 +1,4 @@
+SELECT r.number, r.id, r.attempts, r.queue, r.name, r.rank, r.task, r.max_attempts, r.max_interruptions, r.backoff_s,
+       r.failures, r.infra, r.interruptions, r.timeout_s, r.infra_workers, r.checkpoint_attempt
+  FROM job_run r
+ WHERE r.number = ANY ($1::bigint[]) AND r.state = 'queued' AND r.wake_at IS NULL

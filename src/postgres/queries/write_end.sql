@@ -1,0 +1,29 @@
+WITH e AS (
+  SELECT *
+    FROM unnest($1::bigint[], $2::integer[], $3::bytea[], $4::text[], $5::integer[], $6::integer[], $7::text[],
+                $8::text[], $9::integer[], $10::integer[], $11::integer[], $12::text[], $13::timestamptz[],
+                $14::timestamptz[], $15::timestamptz[])
+         AS t (number, attempt, token_hash, outcome, exit_code, signal, reason, state, failures, infra, interruptions,
+               job_reason, wake_at, ended_at, finished_at)
+), g AS (
+  DELETE FROM lease l
+   USING e
+   WHERE l.number = e.number AND l.attempt = e.attempt AND (e.token_hash IS NULL OR e.token_hash = l.token_hash)
+  RETURNING e.number, e.attempt, l.token_hash, l.worker, l.started_at, e.outcome, e.exit_code, e.signal, e.reason,
+            e.state, e.failures, e.infra, e.interruptions, e.job_reason, e.wake_at, e.ended_at, e.finished_at
+), a AS (
+  INSERT INTO attempt (number, attempt, worker, started_at, ended_at, outcome, exit_code, signal, reason, token_hash)
+  SELECT number, attempt, worker, started_at, ended_at, outcome, exit_code, signal, reason, token_hash FROM g
+), v AS (
+  INSERT INTO event (id, at, epoch, job, attempt, worker, kind, detail)
+  SELECT $16::bigint + row_number() OVER (), ended_at, $17::bigint, number, attempt, worker, outcome, state FROM g
+)
+UPDATE jobs j
+   SET finished_at = coalesce(g.finished_at, 'infinity'), state = g.state, attempts = g.attempt, failures = g.failures,
+       infra = g.infra, interruptions = g.interruptions, reason = g.job_reason, wake_at = g.wake_at,
+       exit_code = g.exit_code, started_at = g.started_at,
+       infra_workers = CASE WHEN g.outcome = 'infra' AND g.worker <> ALL (j.infra_workers)
+                            THEN j.infra_workers || g.worker ELSE j.infra_workers END
+  FROM g
+ WHERE j.number = g.number AND j.finished_at = 'infinity'
+RETURNING j.number, j.state, j.queue, j.rank, j.wake_at

@@ -1,0 +1,1 @@
+SELECT version FROM pool WHERE name = $1::text FOR UPDATE

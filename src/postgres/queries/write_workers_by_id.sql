@@ -1,0 +1,1 @@
+SELECT * FROM worker_row WHERE id = ANY ($1::bigint[])

@@ -1,0 +1,70 @@
+#include "read_pool.hpp"
+
+namespace drover::postgres {
+
+Result<Rows> ReadPool::run(std::string_view query, const Params& params) {
+  const Statement one{query, params};
+  auto rows = run_all({&one, 1});
+  if (!rows) return rows.error();
+  return std::move(rows->front());
+}
+
+Result<std::vector<Rows>> ReadPool::snapshot(std::span<const Statement> statements) {
+  std::vector<Statement> all;
+  all.push_back({"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", {}, true});
+  all.insert(all.end(), statements.begin(), statements.end());
+  all.push_back({"COMMIT", {}, true});
+  auto rows = run_all(all);
+  if (!rows) return rows.error();
+  rows->pop_back();
+  rows->erase(rows->begin());
+  return rows;
+}
+
+// A pooled connection may have died since its last use; reads change nothing, so they are tried again, until
+// a connection made for the purpose fails too.
+Result<std::vector<Rows>> ReadPool::run_all(std::span<const Statement> statements) {
+  for (;;) {
+    bool fresh = false;
+    auto connection = take(fresh);
+    if (!connection) {
+      give_back(nullptr);
+      return connection.error();
+    }
+    auto rows = (*connection)->pipeline(statements);
+    const bool died = (*connection)->broken();
+    if (!rows && !died && statements.size() > 1) (void)(*connection)->script("ROLLBACK");
+    give_back(std::move(*connection));
+    if (rows || !died || fresh) return rows;
+  }
+}
+
+Result<std::unique_ptr<Connection>> ReadPool::take(bool& fresh) {
+  std::unique_lock lock(mutex_);
+  freed_.wait(lock, [&] { return free_slots_ > 0; });
+  --free_slots_;
+  if (!idle_.empty()) {
+    auto out = std::move(idle_.back());
+    idle_.pop_back();
+    return out;
+  }
+  lock.unlock();
+  fresh = true;
+  auto opened = Connection::open(options_);
+  if (!opened) return opened.error();
+  if (auto prepared = (*opened)->prepare("read_"); !prepared) return prepared.error();
+  return opened;
+}
+
+void ReadPool::give_back(std::unique_ptr<Connection> connection) {
+  const std::lock_guard lock(mutex_);
+  ++free_slots_;
+  if (connection && !connection->broken()) {
+    idle_.push_back(std::move(connection));
+  } else if (connection) {
+    idle_.clear();  // what killed this one has probably killed the others
+  }
+  freed_.notify_one();
+}
+
+}  // namespace drover::postgres

@@ -1,0 +1,228 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "drover/base/clock.hpp"
+#include "drover/base/ids.hpp"
+#include "drover/base/secret.hpp"
+
+struct pg_result;
+
+// PostgreSQL's binary formats. Parameters and results all use them: nothing is escaped, quoted or printed,
+// and the server refuses a parameter whose type is not the one the statement casts it to.
+namespace drover::postgres {
+
+// Time without end, PostgreSQL's 'infinity'.
+inline constexpr WallTime kInfinity = WallTime::max();
+
+void put_big_endian(std::string& out, std::uint64_t value, int bytes);
+// Two's complement of 1, 2, 4 or 8 bytes.
+std::int64_t get_big_endian(std::string_view bytes);
+
+// oid: the type's number in pg_type, fixed since ever. put appends the value, get reads it.
+template <class T>
+struct Wire;
+
+template <>
+struct Wire<std::int64_t> {
+  static constexpr unsigned kOid = 20;
+  static void put(std::string& out, std::int64_t v) { put_big_endian(out, static_cast<std::uint64_t>(v), 8); }
+  static std::int64_t get(std::string_view bytes) { return get_big_endian(bytes); }
+};
+template <>
+struct Wire<int> {
+  static constexpr unsigned kOid = 23;
+  static void put(std::string& out, int v) { put_big_endian(out, static_cast<std::uint32_t>(v), 4); }
+  static int get(std::string_view bytes) { return static_cast<int>(get_big_endian(bytes)); }
+};
+template <>
+struct Wire<bool> {
+  static constexpr unsigned kOid = 16;
+  static void put(std::string& out, bool v) { out.push_back(v ? '\1' : '\0'); }
+  static bool get(std::string_view bytes) { return !bytes.empty() && bytes[0] != '\0'; }
+};
+template <>
+struct Wire<double> {
+  static constexpr unsigned kOid = 701;
+  static void put(std::string& out, double v);
+  static double get(std::string_view bytes);
+};
+template <>
+struct Wire<std::string_view> {
+  static constexpr unsigned kOid = 25;
+  static void put(std::string& out, std::string_view v) { out.append(v); }
+};
+template <>
+struct Wire<std::string> {
+  static constexpr unsigned kOid = 25;
+  static void put(std::string& out, const std::string& v) { out.append(v); }
+  static std::string get(std::string_view bytes) { return std::string(bytes); }
+};
+template <>
+struct Wire<WallTime> {
+  static constexpr unsigned kOid = 1184;
+  static void put(std::string& out, WallTime v);
+  static WallTime get(std::string_view bytes);
+};
+template <>
+struct Wire<Sha256> {
+  static constexpr unsigned kOid = 17;
+  static void put(std::string& out, const Sha256& v) {
+    out.append(reinterpret_cast<const char*>(v.data()), v.size());
+  }
+  static Sha256 get(std::string_view bytes);
+};
+template <>
+struct Wire<Uuid> {
+  static constexpr unsigned kOid = 2950;
+  static void put(std::string& out, const Uuid& v) {
+    out.append(reinterpret_cast<const char*>(v.bytes.data()), v.bytes.size());
+  }
+  static Uuid get(std::string_view bytes);
+};
+template <>
+struct Wire<Seconds> : Wire<std::int64_t> {
+  static void put(std::string& out, Seconds v) { Wire<std::int64_t>::put(out, v.count()); }
+  static Seconds get(std::string_view bytes) { return Seconds{get_big_endian(bytes)}; }
+};
+template <class Tag>
+struct Wire<Id<Tag>> : Wire<std::int64_t> {
+  static void put(std::string& out, Id<Tag> v) { Wire<std::int64_t>::put(out, v.value); }
+  static Id<Tag> get(std::string_view bytes) { return Id<Tag>{get_big_endian(bytes)}; }
+};
+
+// One array parameter, filled row by row: the column of an unnest.
+template <class T>
+class Column {
+ public:
+  void push(const T& value) {
+    const std::size_t at = body_.size();
+    put_big_endian(body_, 0, 4);
+    Wire<T>::put(body_, value);
+    std::string length;
+    put_big_endian(length, body_.size() - at - 4, 4);
+    body_.replace(at, 4, length);
+    ++count_;
+  }
+  void push(const std::optional<T>& value) { value ? push(*value) : push_null(); }
+  void push_null() {
+    put_big_endian(body_, 0xffffffff, 4);
+    ++count_;
+    has_null_ = true;
+  }
+  [[nodiscard]] std::string finish() const {
+    std::string out;
+    put_big_endian(out, count_ == 0 ? 0 : 1, 4);
+    put_big_endian(out, has_null_ ? 1 : 0, 4);
+    put_big_endian(out, Wire<T>::kOid, 4);
+    if (count_ == 0) return out;
+    put_big_endian(out, count_, 4);
+    put_big_endian(out, 1, 4);
+    return out + body_;
+  }
+
+ private:
+  std::string body_;
+  std::uint64_t count_ = 0;
+  bool has_null_ = false;
+};
+
+// The parameters of one statement, in order.
+class Params {
+ public:
+  template <class... T>
+  static Params of(const T&... values) {
+    Params params;
+    (params.add(values), ...);
+    return params;
+  }
+  template <class T>
+  Params& add(const T& value) {
+    Wire<T>::put(values_.emplace_back(std::in_place).value(), value);
+    return *this;
+  }
+  template <class T>
+  Params& add(const std::optional<T>& value) {
+    if (value) return add(*value);
+    values_.emplace_back(std::nullopt);
+    return *this;
+  }
+  template <class T>
+  Params& add(const Column<T>& column) {
+    values_.emplace_back(column.finish());
+    return *this;
+  }
+  [[nodiscard]] const std::vector<std::optional<std::string>>& values() const { return values_; }
+
+ private:
+  std::vector<std::optional<std::string>> values_;
+};
+
+struct ResultDeleter {
+  void operator()(pg_result* result) const;
+};
+
+// Reads one row column by column, in the order of the statement's list.
+class RowReader {
+ public:
+  RowReader(const pg_result* result, int row) : result_(result), row_(row) {}
+  // NULL reads as T's default.
+  template <class T>
+  RowReader& operator>>(T& out) {
+    const auto bytes = next();
+    out = bytes ? Wire<T>::get(*bytes) : T{};
+    return *this;
+  }
+  template <class T>
+  RowReader& operator>>(std::optional<T>& out) {
+    const auto bytes = next();
+    out = bytes ? std::optional<T>(Wire<T>::get(*bytes)) : std::nullopt;
+    return *this;
+  }
+  // bigint[] without NULL.
+  RowReader& operator>>(std::vector<WorkerId>& out);
+  template <class T>
+  T get() {
+    T out{};
+    *this >> out;
+    return out;
+  }
+  // Text that `parse` knows; a CHECK constraint sees to that, so anything else reads as the default.
+  template <class E>
+  E get(std::optional<E> (*parse)(std::string_view)) {
+    return parse(next().value_or(std::string_view())).value_or(E{});
+  }
+  template <class E>
+  std::optional<E> maybe(std::optional<E> (*parse)(std::string_view)) {
+    const auto bytes = next();
+    return bytes ? parse(*bytes) : std::nullopt;
+  }
+  void skip() { ++column_; }
+
+ private:
+  std::optional<std::string_view> next();
+  const pg_result* result_;
+  int row_;
+  int column_ = 0;
+};
+
+class Rows {
+ public:
+  Rows() = default;
+  explicit Rows(pg_result* result) : result_(result) {}
+  [[nodiscard]] int size() const;
+  [[nodiscard]] bool empty() const { return size() == 0; }
+  [[nodiscard]] RowReader operator[](int row) const { return {result_.get(), row}; }
+  [[nodiscard]] std::string command_tag() const;  // "COMMIT", "UPDATE 3"
+
+ private:
+  std::unique_ptr<pg_result, ResultDeleter> result_;
+};
+
+}  // namespace drover::postgres

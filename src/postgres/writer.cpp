@@ -1,0 +1,207 @@
+#include "writer.hpp"
+
+#include <fmt/format.h>
+
+#include "drover/base/log.hpp"
+#include "drover/base/text.hpp"
+
+#include "batch.hpp"
+#include "rows.hpp"
+
+namespace drover::postgres {
+namespace {
+
+// Partitions from yesterday, for clocks that differ, to a week from now.
+constexpr int kFirstDay = -1;
+constexpr int kLastDay = 7;
+
+class PgWriter final : public ports::WriteSession {
+ public:
+  PgWriter(std::unique_ptr<Connection> connection, std::int64_t epoch, std::int64_t last_event)
+      : connection_(std::move(connection)), epoch_(epoch), last_event_(last_event) {}
+
+  Result<ports::BootState> boot() override;
+  Result<std::vector<ports::Outcome>> commit(std::span<const ports::Command> batch) override;
+  std::vector<ports::Outcome> take_partial() override { return std::exchange(partial_, {}); }
+  Result<JobNumber> reserve_numbers(int count) override;
+  Result<std::vector<core::ReadyKey>> ready_after(const std::string& queue,
+                                                  std::optional<core::ReadyKey> after, int limit) override;
+  Status ping() override;
+  Status make_partitions(WallTime now) override;
+
+ private:
+  Error roll_back(Error error);
+  Status commit_transaction(const Batch& batch);
+
+  std::unique_ptr<Connection> connection_;
+  std::int64_t epoch_;
+  std::int64_t last_event_;
+  std::vector<ports::Outcome> partial_;
+};
+
+Result<ports::BootState> PgWriter::boot() {
+  const std::vector<Statement> reads{
+      {"write_boot_rest"},
+      {"write_boot_open"},
+      {"read_workers_alive",
+       Params::of(std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::max())},
+      {"read_pools"},
+      {"write_boot_depths"},
+      {"write_next_wake"},
+      {"write_boot_settings"}};
+  auto rows = connection_->pipeline(reads);
+  if (!rows) return rows.error();
+  ports::BootState out;
+  std::string secret;
+  if ((*rows)[0].empty()) return Error{Errc::conflict, "the database was never migrated"};
+  (*rows)[0][0] >> out.deployment >> secret >> out.paused >> out.epoch;
+  out.deployment_secret = Secret(std::move(secret));
+  out.open = read_all((*rows)[1], read_open);
+  out.workers = read_all((*rows)[2], read_worker);
+  out.pools = read_all((*rows)[3], read_pool);
+  for (int r = 0; r < (*rows)[4].size(); ++r) {
+    ports::QueueDepth depth;
+    (*rows)[4][r] >> depth.queue >> depth.ready;
+    out.depths.push_back(std::move(depth));
+  }
+  if (!(*rows)[5].empty()) (*rows)[5][0] >> out.next_wake;
+  for (int r = 0; r < (*rows)[6].size(); ++r) {
+    auto& [key, value] = out.settings.emplace_back();
+    (*rows)[6][r] >> key >> value;
+  }
+  return out;
+}
+
+// Only the COMMIT can be in doubt: it is sent alone, after the results of everything else were read.
+Result<std::vector<ports::Outcome>> PgWriter::commit(std::span<const ports::Command> commands) {
+  partial_.clear();
+  Batch batch{*connection_, epoch_, last_event_, commands};
+  if (auto done = write_jobs(batch); !done) return roll_back(done.error());
+  if (auto done = write_fleet(batch); !done) return roll_back(done.error());
+  partial_ = std::move(batch.outcomes);
+  if (auto done = commit_transaction(batch); !done) return done.error();
+  return take_partial();
+}
+
+Error PgWriter::roll_back(Error error) {
+  if (connection_->broken()) return error;
+  auto done = connection_->script("ROLLBACK");
+  return done ? error : done.error();
+}
+
+Status PgWriter::commit_transaction(const Batch& batch) {
+  auto done = connection_->script("COMMIT");
+  if (done && done->command_tag() == "COMMIT") return Ok{};
+  if (connection_->broken()) {
+    return Error{Errc::commit_unknown,
+                 "the reply to COMMIT was lost: " + done.error().message,
+                 {},
+                 to_string(TransactionId{batch.xid, epoch_, batch.mark}),
+                 1};
+  }
+  partial_.clear();
+  if (!done) return roll_back(done.error());
+  return Error{Errc::internal, fmt::format("COMMIT was answered with {}", done->command_tag())};
+}
+
+Result<JobNumber> PgWriter::reserve_numbers(int count) {
+  auto rows = connection_->run("write_reserve", Params::of(std::int64_t{count}));
+  if (!rows) return rows.error();
+  return (*rows)[0].get<JobNumber>();
+}
+
+Result<std::vector<core::ReadyKey>> PgWriter::ready_after(const std::string& queue,
+                                                          std::optional<core::ReadyKey> after, int limit) {
+  const core::ReadyKey from = after.value_or(core::ReadyKey{std::numeric_limits<std::int32_t>::min(), 0});
+  auto rows =
+      connection_->run("write_ready_after", Params::of(queue, from.rank, from.number, std::int64_t{limit}));
+  if (!rows) return rows.error();
+  std::vector<core::ReadyKey> out;
+  out.reserve(static_cast<std::size_t>(rows->size()));
+  for (int r = 0; r < rows->size(); ++r) {
+    core::ReadyKey key;
+    (*rows)[r] >> key.rank >> key.number;
+    out.push_back(key);
+  }
+  return out;
+}
+
+Status PgWriter::ping() {
+  auto rows = connection_->run("write_ping");
+  if (!rows) return rows.error();
+  return Ok{};
+}
+
+// A day at a time, so that readers are held up for one day's tables only.
+Status PgWriter::make_partitions(WallTime now) {
+  for (int day = kFirstDay; day <= kLastDay; ++day) {
+    auto rows = connection_->run("write_make_partitions", Params::of(now, day));
+    if (!rows) return rows.error();
+  }
+  return Ok{};
+}
+
+Status check_durability(Connection& connection) {
+  auto rows = connection.run_once("admin_durability");
+  if (!rows) return rows.error();
+  RowReader row = (*rows)[0];
+  row.skip();
+  const bool fsync = row.get<bool>();
+  const bool full_pages = row.get<bool>();
+  if (fsync && full_pages) return Ok{};
+  return Error{
+      Errc::conflict,
+      fmt::format("PostgreSQL runs with {} = off: a crash can lose jobs that were accepted. Turn it on, or "
+                  "allow it explicitly",
+                  fsync ? "full_page_writes" : "fsync")};
+}
+
+Status prepare_all(Connection& connection) {
+  for (const std::string_view prefix : {"read_", "write_"}) {
+    auto done = connection.prepare(prefix);
+    if (done) continue;
+    Error error = done.error();
+    if (error.code == Errc::conflict)
+      error.message += ": the database has no schema of this version; migrate it first";
+    return error;
+  }
+  return Ok{};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ports::WriteSession>> lead(const LeaderOptions& options) {
+  auto opened = Connection::open(options.session);
+  if (!opened) return opened.error();
+  Connection& connection = **opened;
+  if (!options.allow_unsafe) {
+    if (auto durable = check_durability(connection); !durable) return durable.error();
+  }
+  if (auto prepared = prepare_all(connection); !prepared) return prepared.error();
+  auto locked = connection.run("write_lead_lock");
+  if (!locked) return locked.error();
+  if (!(*locked)[0].get<bool>()) return Error{Errc::conflict, "another daemon leads"};
+  auto epoch = connection.run("write_lead_epoch");
+  if (!epoch) return epoch.error();
+  auto last = connection.run("write_last_event");
+  if (!last) return last.error();
+  const std::int64_t last_event = last->empty() ? 0 : (*last)[0].get<std::int64_t>();
+  return std::unique_ptr<ports::WriteSession>(
+      std::make_unique<PgWriter>(std::move(*opened), (*epoch)[0].get<std::int64_t>(), last_event));
+}
+
+std::string to_string(const TransactionId& id) {
+  return fmt::format("{}:{}:{}", id.xid, id.epoch, id.mark);
+}
+
+std::optional<TransactionId> parse_transaction_id(std::string_view text) {
+  const auto parts = split(text, ':');
+  if (parts.size() != 3) return std::nullopt;
+  const auto xid = parse_int(parts[0]);
+  const auto epoch = parse_int(parts[1]);
+  const auto mark = parse_int(parts[2]);
+  if (!xid || !epoch || !mark) return std::nullopt;
+  return TransactionId{std::string(parts[0]), *epoch, *mark};
+}
+
+}  // namespace drover::postgres
