@@ -1,0 +1,140 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>  // before Asio 1.74, which misses it
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "drover/base/clock.hpp"
+#include "drover/base/log.hpp"
+#include "drover/http/message.hpp"
+
+#include "body.hpp"
+#include "head_scanner.hpp"
+#include "request_parser.hpp"
+#include "shared.hpp"
+
+namespace drover::transport {
+
+// One client's connection: requests one after the other, each answered before the next is looked at. All work
+// is done on the socket's strand; the public functions may be called from anywhere.
+//
+// It waits for the socket to become readable instead of leaving a read outstanding. An idle connection so
+// holds no buffer, and while a reply is pending the same wait notices the peer closing without disturbing
+// bytes of a next request.
+class Connection final : public std::enable_shared_from_this<Connection> {
+ public:
+  using Socket = boost::asio::ip::tcp::socket;  // with a strand as its executor
+
+  Connection(std::shared_ptr<Shared> shared, Socket socket, std::string peer);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection();
+
+  void start();
+  void wind_down();  // finish what is in flight, then close
+  void abort();      // close now
+  // The answer to the request that is pending; once per request.
+  void answer(http::Response response, std::function<void(bool)> done);
+  [[nodiscard]] bool peer_open() const { return peer_open_.load(); }
+
+ private:
+  enum class Stage { head, body, pending, writing, lingering, closed };
+
+  // Reading (connection.cpp)
+  void wait_readable();
+  void on_readable();
+  void take(std::string_view data);
+  void on_peer_end();
+  void next();
+  void on_need_more_head();
+  void on_head();
+  void on_policy(const http::BodyPolicy& policy);
+  void refuse_unread(http::Response response);
+  void read_body();
+  void deliver();
+  // Time
+  void set_deadline(SteadyTime deadline);
+  void set_progress_deadline(Seconds silence);
+  void arm();
+  void on_timer();
+  // Answering (connection_answer.cpp)
+  void refuse(http::Response response);
+  void begin_answer(http::Response response, std::function<void(bool)> done);
+  bool prepare_body(http::Response& response, std::int64_t& length);
+  bool load_file_piece();
+  void write_more();
+  void on_written(std::size_t bytes);
+  void on_answered();
+  void send_continue();
+  void linger();
+  void close();
+  void finish(bool delivered);
+
+  // A completion handler that keeps the connection alive; an exception in it ends the connection, not the
+  // thread.
+  template <class F>
+  auto guarded(F function) {
+    return [self = shared_from_this(), function = std::move(function)](auto&&... arguments) mutable {
+      try {
+        function(*self, std::forward<decltype(arguments)>(arguments)...);
+      } catch (const std::exception& error) {
+        log_error("a connection from {} is given up: {}", self->peer_, error.what());
+        self->close();
+      }
+    };
+  }
+
+  const std::shared_ptr<Shared> shared_;  // first: the socket and the timer live on its event loop
+  Socket socket_;
+  boost::asio::steady_timer timer_;
+  const std::string peer_;
+
+  Stage stage_ = Stage::head;
+  bool waiting_ = false;      // for the socket to become readable
+  bool end_seen_ = false;     // the peer sends no more
+  std::string in_;            // received and not yet used
+  std::size_t lingered_ = 0;  // bytes thrown away before closing
+
+  // The request being read
+  HeadScanner scanner_;
+  std::unique_ptr<RequestParser> parser_;
+  http::Request request_;
+  Body body_;
+  std::optional<http::Response> held_answer_;  // decided; given when the body is out of the way
+  bool head_timed_ = false;
+  bool keep_alive_ = false;
+  bool head_only_ = false;
+
+  // The answer being written
+  std::string out_head_;
+  std::string out_body_;
+  std::size_t out_done_ = 0;  // of the two together
+  int file_ = -1;
+  std::int64_t file_at_ = 0;
+  std::int64_t file_left_ = 0;
+  std::function<void(bool)> done_;
+  bool reaches_peer_ = false;  // nobody was known to be gone when the answer began
+  bool close_after_ = false;
+
+  // Deadlines: one timer, moved only when it would fire too late.
+  SteadyTime deadline_ = SteadyTime::max();
+  SteadyTime timer_at_ = SteadyTime::max();
+  SteadyTime moving_since_{};
+  std::int64_t moved_ = 0;  // bytes of this body or answer so far
+
+  std::atomic<bool> peer_open_{true};
+  std::mutex mutex_;   // guards gone_ against answers from other threads
+  bool gone_ = false;  // nothing may be posted any more
+};
+
+}  // namespace drover::transport

@@ -1,0 +1,37 @@
+#include "head_scanner.hpp"
+
+#include "drover/base/limits.hpp"
+
+namespace drover::transport {
+
+namespace {
+constexpr std::size_t kAroundTarget = 64;  // a method, two blanks and the version
+}
+
+HeadScanner::State HeadScanner::step(char c) {
+  if (at_ >= limit_) return State::header_too_large;
+  if (first_line_ && at_ - line_ >= limits::kTargetBytes + kAroundTarget) return State::target_too_long;
+  if (c == '\0' || (after_cr_ != (c == '\n'))) return State::bad;
+  if (!first_line_ && at_ == line_ && (c == ' ' || c == '\t')) return State::bad;
+  after_cr_ = c == '\r';
+  if (c != '\n') return State::more;
+  const bool empty = at_ == line_ + 1;
+  line_ = at_ + 1;
+  if (empty && !first_line_) return State::complete;
+  if (empty) {
+    begin_ = line_;
+  } else {
+    first_line_ = false;
+  }
+  return State::more;
+}
+
+HeadScanner::State HeadScanner::scan(std::string_view data) {
+  while (verdict_ == State::more && at_ < data.size()) {
+    verdict_ = step(data[at_]);
+    ++at_;
+  }
+  return verdict_;
+}
+
+}  // namespace drover::transport

@@ -1,0 +1,82 @@
+#include "render.hpp"
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <string_view>
+
+#include "drover/base/log.hpp"
+#include "drover/base/text.hpp"
+
+namespace drover::transport {
+
+namespace {
+
+bool is_token(std::string_view name) {
+  constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+  const auto fits = [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kOthers.find(c) != std::string_view::npos;
+  };
+  return !name.empty() && std::all_of(name.begin(), name.end(), fits);
+}
+
+bool is_field_value(std::string_view value) {
+  return std::none_of(value.begin(), value.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return (byte < 0x20 && c != '\t') || byte == 0x7f;
+  });
+}
+
+bool is_ours(std::string_view name) {
+  return iequals(name, "content-length") || iequals(name, "connection") || iequals(name, "date") ||
+         iequals(name, "transfer-encoding") || iequals(name, "keep-alive") || iequals(name, "server");
+}
+
+// RFC 9110 §5.6.7; strftime would follow the locale.
+void append_date(std::string& out, WallTime now) {
+  constexpr std::array<std::string_view, 7> kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  constexpr std::array<std::string_view, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const std::time_t seconds = std::chrono::floor<Seconds>(now).time_since_epoch().count();
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  fmt::format_to(std::back_inserter(out), "Date: {}, {:02} {} {:04} {:02}:{:02}:{:02} GMT\r\n",
+                 kDays.at(static_cast<std::size_t>(parts.tm_wday)), parts.tm_mday,
+                 kMonths.at(static_cast<std::size_t>(parts.tm_mon)), parts.tm_year + 1900, parts.tm_hour,
+                 parts.tm_min, parts.tm_sec);
+}
+
+}  // namespace
+
+bool has_body(int status) {
+  return status != 204 && status != 304;
+}
+
+std::string render_head(const http::Response& response, const Framing& framing,
+                        const std::string& server_name, WallTime now) {
+  std::string out = fmt::format("HTTP/1.1 {} {}\r\n", response.status, http::reason_phrase(response.status));
+  append_date(out, now);
+  if (!server_name.empty()) out += "Server: " + server_name + "\r\n";
+  for (const auto& [name, value] : response.headers) {
+    if (is_ours(name)) continue;
+    if (!is_token(name) || !is_field_value(value)) {
+      log_error("a response field was dropped: its name or value ({} and {} bytes) would break the header",
+                name.size(), value.size());
+      continue;
+    }
+    out.append(name).append(": ").append(value).append("\r\n");
+  }
+  if (has_body(response.status)) {
+    out.append("Content-Length: ").append(std::to_string(framing.length)).append("\r\n");
+  }
+  if (framing.close) {
+    out += "Connection: close\r\n";
+  } else if (framing.keep_alive_1_0) {
+    out += "Connection: keep-alive\r\n";
+  }
+  out += "\r\n";
+  return out;
+}
+
+}  // namespace drover::transport

@@ -1,0 +1,206 @@
+#include "request_parser.hpp"
+
+#include <utility>  // before Asio 1.74, which misses it
+
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/error.hpp>
+
+#include "drover/base/limits.hpp"
+#include "drover/base/log.hpp"
+#include "drover/base/text.hpp"
+#include "drover/http/problem.hpp"
+
+#include "body.hpp"
+
+namespace drover::transport {
+
+namespace beast = boost::beast;
+using beast::error_code;
+using beast::string_view;
+using http::Request;
+using http::Response;
+
+namespace {
+
+std::string_view view(string_view text) {
+  return {text.data(), text.size()};
+}
+
+Response bad_request(std::string_view detail) {
+  return http::problem(400, "bad_request", detail);
+}
+
+// Beast calls any version but 1.0 and 1.1 bad; a well-formed other one is 505.
+bool other_version(std::string_view block) {
+  const std::string_view line = block.substr(0, block.find("\r\n"));
+  const std::size_t blank = line.rfind(' ');
+  if (blank == std::string_view::npos) return false;
+  const std::string_view version = line.substr(blank + 1);
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  return version.size() == 8 && version.substr(0, 5) == "HTTP/" && digit(version[5]) && version[6] == '.' &&
+         digit(version[7]);
+}
+
+// Beast 1.74 asserts, and so ends the process, when it has seen the line of a last chunk and is called again
+// with less than five bytes. Every ending of a chunked body is five bytes long at least, so waiting for them
+// costs nothing.
+bool maybe_last_chunk(std::string_view rest) {
+  return rest.size() < 5 && rest.front() == '0' && rest.find_first_not_of("0\r\n") == std::string_view::npos;
+}
+
+bool plausible_host(std::string_view host) {
+  return host.find_first_of(" \t/\\?#@,\"<>") == std::string_view::npos;
+}
+
+}  // namespace
+
+http::Response body_too_large(std::int64_t limit) {
+  return http::problem(413, "too_large",
+                       fmt::format("The body is larger than the {} bytes this path takes.", limit));
+}
+
+class RequestParser::Impl final : public beast::http::basic_parser<true> {
+ public:
+  explicit Impl() {
+    // The limits of the header are the scanner's, that of the body follows when the route is known. Not none:
+    // this release then takes every Content-Length for too large.
+    header_limit(UINT32_MAX);
+    body_limit(UINT64_MAX);
+  }
+
+  std::string target;
+  int version = 11;
+  Request* request =
+      nullptr;  // while the header is parsed: later fields are trailers, which nobody asked for
+  Body* into = nullptr;
+  std::optional<Response> body_error;
+
+ private:
+  void on_request_impl(beast::http::verb, string_view method, string_view request_target, int request_version,
+                       error_code&) override {
+    request->method.assign(method.data(), method.size());
+    target.assign(request_target.data(), request_target.size());
+    version = request_version;
+  }
+  void on_response_impl(int, string_view, int, error_code&) override {}
+  void on_field_impl(beast::http::field, string_view name, string_view value, error_code&) override {
+    if (request != nullptr) request->headers.emplace_back(lower(view(name)), view(value));
+  }
+  void on_header_impl(error_code&) override { request = nullptr; }
+  void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
+  std::size_t on_body_impl(string_view data, error_code& ec) override { return take(data, ec); }
+  void on_chunk_header_impl(std::uint64_t, string_view, error_code&) override {}
+  std::size_t on_chunk_body_impl(std::uint64_t, string_view data, error_code& ec) override {
+    return take(data, ec);
+  }
+  void on_finish_impl(error_code&) override {}
+
+  std::size_t take(string_view data, error_code& ec) {
+    const Status status = into->append(view(data));
+    if (!status.ok()) {
+      body_error = http::problem(status.error());
+      ec = beast::http::error::body_limit;
+    }
+    return data.size();
+  }
+};
+
+namespace {
+
+// What the framing of the body rests on must be said once and clearly: two readings are how requests are
+// smuggled.
+std::optional<Response> check_fields(const Request& request, int version, bool chunked) {
+  int hosts = 0;
+  int encodings = 0;
+  bool length = false;
+  for (const auto& [name, value] : request.headers) {
+    if (name == "host") {
+      ++hosts;
+      if (!plausible_host(value)) return bad_request("The Host field is malformed.");
+    }
+    if (name == "transfer-encoding") ++encodings;
+    if (name == "content-length") length = true;
+  }
+  if (hosts > 1 || (hosts == 0 && version == 11))
+    return bad_request("A request needs exactly one Host field.");
+  if (encodings > 0 && length) return bad_request("Content-Length and Transfer-Encoding exclude each other.");
+  if (encodings > 1 || (encodings == 1 && version == 10))
+    return bad_request("Transfer-Encoding does not fit here.");
+  if (encodings == 1 && (!chunked || !iequals(request.header("transfer-encoding"), "chunked"))) {
+    return http::problem(501, "not_implemented", "The only transfer coding that is taken is 'chunked'.");
+  }
+  const std::string_view expect = request.header("expect");
+  if (!expect.empty() && !iequals(expect, "100-continue")) {
+    return http::problem(417, "expectation_failed",
+                         "The only expectation that can be met is '100-continue'.");
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+RequestParser::RequestParser() : impl_(std::make_unique<Impl>()) {}
+RequestParser::~RequestParser() = default;
+
+std::optional<Response> RequestParser::head(std::string_view block, Request& request) {
+  error_code ec;
+  impl_->request = &request;
+  impl_->put(boost::asio::const_buffer(block.data(), block.size()), ec);
+  impl_->request = nullptr;
+  if (ec == beast::http::error::bad_version && other_version(block)) {
+    return http::problem(505, "version_not_supported", "This server speaks HTTP/1.1 and HTTP/1.0.");
+  }
+  if (ec || !impl_->is_header_done()) {
+    return bad_request(fmt::format("The request is malformed: {}.", ec ? ec.message() : "incomplete header"));
+  }
+  if (impl_->target.size() > limits::kTargetBytes)
+    return http::problem(414, "uri_too_long", "The target is too long.");
+  if (auto refusal = check_fields(request, impl_->version, impl_->chunked())) return refusal;
+  if (const Status status = http::parse_target(impl_->target, request); !status.ok()) {
+    return http::problem(status.error());
+  }
+  impl_->eager(true);
+  return std::nullopt;
+}
+
+std::size_t RequestParser::body(std::string_view data, Body& into, std::optional<Response>& refusal) {
+  impl_->into = &into;
+  std::size_t taken = 0;
+  while (!impl_->is_done()) {
+    const std::string_view rest = data.substr(taken);
+    if (rest.empty() || (impl_->chunked() && maybe_last_chunk(rest))) break;
+    error_code ec;
+    const std::size_t step = impl_->put(boost::asio::const_buffer(rest.data(), rest.size()), ec);
+    taken += step;
+    if (ec == beast::http::error::need_more) break;
+    if (impl_->body_error) {
+      refusal = std::move(impl_->body_error);
+    } else if (ec == beast::http::error::body_limit) {
+      refusal = http::problem(413, "too_large", "The body is larger than this path takes.");
+    } else if (ec || step == 0) {
+      refusal = bad_request(fmt::format("The body is malformed: {}.", ec.message()));
+    }
+    if (refusal) break;
+  }
+  impl_->into = nullptr;
+  return taken;
+}
+
+void RequestParser::limit_body(std::int64_t bytes) {
+  impl_->body_limit(static_cast<std::uint64_t>(bytes));
+}
+bool RequestParser::complete() const {
+  return impl_->is_done();
+}
+std::optional<std::uint64_t> RequestParser::content_length() const {
+  const auto length = impl_->content_length();
+  return length ? std::optional<std::uint64_t>(*length) : std::nullopt;
+}
+bool RequestParser::keep_alive() const {
+  return impl_->keep_alive();
+}
+bool RequestParser::http10() const {
+  return impl_->version == 10;
+}
+
+}  // namespace drover::transport

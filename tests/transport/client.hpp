@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace drover::transport {
+
+// One answer as it came over the wire.
+struct Answer {
+  int status = 0;
+  std::string head;  // status line and fields
+  std::string body;
+  [[nodiscard]] std::string field(std::string_view lower_name) const;  // trimmed; empty when absent
+  [[nodiscard]] bool has(std::string_view lower_name) const;
+};
+
+// A bare socket, so that a test can send what no client library would. Every wait is bounded; a failure to
+// connect aborts the program.
+class RawClient {
+ public:
+  explicit RawClient(std::uint16_t port);
+  RawClient(const RawClient&) = delete;
+  RawClient& operator=(const RawClient&) = delete;
+  ~RawClient() { close(); }
+
+  // False once the server has closed.
+  bool send(std::string_view bytes);
+  // Each byte in a segment of its own; stops early when the server has closed.
+  void send_bytewise(std::string_view bytes);
+  void finish_sending();  // FIN
+  void close();
+  void reset();  // RST instead of FIN
+
+  // The next answer; nullopt when the connection ended without one. `head`: no body follows whatever its
+  // length says.
+  std::optional<Answer> read_answer(bool head = false);
+  // Everything until the server closes; nullopt if it does not.
+  std::optional<std::string> read_to_end();
+  [[nodiscard]] bool
+  at_end();  // waits for the server to close; false if something else comes or nothing does
+
+ private:
+  bool fill();  // one more piece; false at the end
+
+  int fd_ = -1;
+  std::string in_;
+  bool timed_out_ = false;
+};
+
+std::string get(std::string_view path, std::string_view fields = {});
+std::string post(std::string_view path, std::string_view body, std::string_view fields = {});
+
+}  // namespace drover::transport

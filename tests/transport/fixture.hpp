@@ -1,0 +1,142 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "drover/http/problem.hpp"
+#include "drover/transport/server.hpp"
+
+#include "transport/client.hpp"
+
+namespace drover::transport {
+
+// Waits until the condition holds; false after a time that only a defect takes.
+template <class Condition>
+bool eventually(Condition condition) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+// The handler of these tests:
+//   /echo    answers method, path, query and body      /spool   the same from the spooled file, its path in
+//   X-Path /wait    keeps the reply for the test              /drop    lets go of it /throw   throws /none…
+//   is refused with 404 at its header /small   takes 10 bytes of body                    anything else
+//   answers "ok"
+class TestHandler final : public http::Handler {
+ public:
+  std::variant<http::BodyPolicy, http::Response> on_head(const http::Request& head) override {
+    heads.fetch_add(1);
+    if (head.path.starts_with("/none")) return http::problem(404, "not_found", "Nothing here.");
+    if (head.path == "/small") return http::BodyPolicy{10, false};
+    if (head.path == "/spool") return http::BodyPolicy{64 * 1024 * 1024, true};
+    return http::BodyPolicy{1024 * 1024, false};
+  }
+
+  void on_request(http::Request request, http::Reply reply) override {
+    requests.fetch_add(1);
+    if (custom && request.path == "/custom") return reply.send(custom(request), on_done());
+    if (request.path == "/wait") {
+      const std::lock_guard lock(mutex_);
+      waiting_.push_back(std::move(reply));
+      changed_.notify_all();
+      return;
+    }
+    if (request.path == "/drop") return;
+    if (request.path == "/throw") throw std::runtime_error("on purpose");
+    if (request.path == "/spool") return reply.send(spooled(request), on_done());
+    if (request.path != "/echo") return reply.send(http::Response::text(200, "ok"), on_done());
+    std::string text = request.method + " " + request.path;
+    for (const auto& [name, value] : request.query) text += " " + name + "=" + value;
+    reply.send(http::Response::text(200, text + "\n" + request.body), on_done());
+  }
+
+  // The reply of the oldest request to /wait that was not fetched yet.
+  http::Reply next_waiting() {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_for(lock, std::chrono::seconds(30), [this] { return fetched_ < waiting_.size(); }))
+      std::abort();
+    return waiting_[fetched_++];
+  }
+  void forget_waiting() {
+    const std::lock_guard lock(mutex_);
+    waiting_.clear();
+    fetched_ = 0;
+  }
+  std::function<void(bool)> on_done() {
+    return [this](bool good) { (good ? delivered : lost).fetch_add(1); };
+  }
+
+  std::function<http::Response(const http::Request&)> custom;  // for /custom; set before the first request
+  std::atomic<int> heads{0};
+  std::atomic<int> requests{0};
+  std::atomic<int> delivered{0};
+  std::atomic<int> lost{0};
+
+ private:
+  static http::Response spooled(const http::Request& request) {
+    if (!request.spooled) return http::Response::text(500, "nothing was spooled");
+    http::Response response;
+    response.headers = {{"X-Path", request.spooled->path()},
+                        {"X-Body-Bytes", std::to_string(request.body.size())}};
+    response.body = http::FileBody{request.spooled->path(), 0, request.spooled->size()};
+    return response;
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<http::Reply> waiting_;
+  std::size_t fetched_ = 0;
+};
+
+class TransportTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string path = (std::filesystem::temp_directory_path() / "drover-transport-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(path.data()), nullptr);
+    directory_ = path;
+    options_.spool_directory = path;
+  }
+  void TearDown() override {
+    server_.reset();
+    handler_.forget_waiting();
+    std::error_code ignored;
+    std::filesystem::remove_all(directory_, ignored);
+  }
+  void serve() {
+    server_ = make_beast_server(options_, handler_);
+    const Status status = server_->start();
+    ASSERT_TRUE(status.ok()) << status.error().message;
+    ASSERT_NE(server_->port(), 0);
+  }
+  [[nodiscard]] std::uint16_t port() const { return server_->port(); }
+  // One request on a connection of its own.
+  std::optional<Answer> ask(const std::string& request) {
+    RawClient client(port());
+    client.send(request);
+    return client.read_answer();
+  }
+  [[nodiscard]] std::size_t files() const {
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(directory_),
+                                                  std::filesystem::directory_iterator()));
+  }
+
+  ServerOptions options_;
+  TestHandler handler_;
+  std::filesystem::path directory_;
+  std::unique_ptr<Server> server_;
+};
+
+}  // namespace drover::transport
