@@ -31,7 +31,7 @@ constexpr Seconds kSkewTolerated{30};
 
 // EC2 API throttling, default rates: bucket sizes and refills per second.
 TokenBucket bucket(double share, double capacity, double refill) {
-  return share > 0 ? TokenBucket(std::max(1.0, capacity * share), refill * share) : TokenBucket(1e12, 1e12);
+  return share > 0 ? TokenBucket(std::max(1.0, capacity * share), refill * share) : TokenBucket(1, 1);
 }
 
 double random_uniform() {
@@ -201,6 +201,7 @@ Millis Ec2Cloud::delay_after(const Failure& failure, int attempt) const {
 }
 
 Status Ec2Cloud::spend(TokenBucket& bucket, double tokens) {
+  if (options_.rate_share <= 0) return Ok{};
   std::optional<Millis> wait;
   {
     const std::lock_guard lock(rate_mutex_);

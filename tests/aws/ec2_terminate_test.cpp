@@ -1,0 +1,121 @@
+#include <set>
+
+#include <gmock/gmock.h>
+
+#include "aws/ec2_cloud_fixture.hpp"
+
+namespace drover::aws {
+namespace {
+
+using test::detail_of;
+using test::ec2_error;
+using test::Ec2CloudTest;
+using test::reply;
+using test::terminated;
+using testing::ElementsAre;
+
+TEST_F(Ec2CloudTest, TerminatingNothingSendsNothing) {
+  EXPECT_EQ(detail_of(cloud().terminate({})), "ok");
+  EXPECT_TRUE(http_.requests.empty());
+}
+
+TEST_F(Ec2CloudTest, TerminatesInBatchesOfAThousandWithoutRepetition) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < 2001; ++i) ids.push_back("i-" + std::to_string(i));
+  ids.emplace_back("i-0");
+  http_.otherwise([](const auto&) { return terminated(); });
+  EXPECT_EQ(detail_of(cloud().terminate(ids)), "ok");
+  std::multiset<std::size_t> sizes;
+  std::multiset<std::string> sent;
+  for (std::size_t n = 0; n < http_.requests.size(); ++n) {
+    const auto part = parameters(n, "InstanceId.");
+    sizes.insert(part.size());
+    sent.insert(part.begin(), part.end());
+  }
+  EXPECT_THAT(sizes, ElementsAre(1U, 1000U, 1000U));
+  EXPECT_EQ(sent, std::multiset<std::string>(ids.begin(), ids.end() - 1));
+}
+
+TEST_F(Ec2CloudTest, AnUnknownInstanceIsLeftOutAndTheRestTerminated) {
+  http_.then(ec2_error(400, "InvalidInstanceID.NotFound", "The instance IDs 'i-2, i-3' do not exist"));
+  http_.then(terminated());
+  const std::vector<std::string> ids{"i-1", "i-2", "i-3", "i-4", "i-22"};
+  EXPECT_EQ(detail_of(cloud().terminate(ids)), "ok");
+  EXPECT_THAT(parameters(1, "InstanceId."), ElementsAre("i-1", "i-22", "i-4"));
+  EXPECT_EQ(http_.requests.size(), 2U);
+}
+
+TEST_F(Ec2CloudTest, AllUnknownIsDone) {
+  http_.then(ec2_error(400, "InvalidInstanceID.NotFound", "The instance IDs 'i-1, i-2' do not exist"));
+  const std::vector<std::string> ids{"i-1", "i-2"};
+  EXPECT_EQ(detail_of(cloud().terminate(ids)), "ok");
+  EXPECT_EQ(http_.requests.size(), 1U);
+}
+
+// EC2 as it treats batches: one instance of `bad` fails the whole call with `error`.
+std::function<test::FakeHttp::Answer(const ports::HttpRequest&)> refusing(std::set<std::string> bad,
+                                                                          const ports::HttpReply& error,
+                                                                          std::set<std::string>& done) {
+  return [bad = std::move(bad), error, &done](const ports::HttpRequest& request) -> test::FakeHttp::Answer {
+    std::vector<std::string> ids;
+    const auto form = parse_form(request.body);
+    for (const auto& [key, value] : form.value()) {
+      if (key.starts_with("InstanceId.")) ids.push_back(value);
+    }
+    for (const auto& id : ids) {
+      if (bad.contains(id)) return error;
+    }
+    done.insert(ids.begin(), ids.end());
+    return terminated();
+  };
+}
+
+TEST_F(Ec2CloudTest, AnUnknownInstanceThatIsNotNamedIsFoundByHalving) {
+  std::set<std::string> done;
+  http_.otherwise(refusing({"i-2"}, ec2_error(400, "InvalidInstanceID.NotFound", "gone"), done));
+  const std::vector<std::string> ids{"i-1", "i-2", "i-3"};
+  EXPECT_EQ(detail_of(cloud().terminate(ids)), "ok");
+  EXPECT_THAT(done, ElementsAre("i-1", "i-3"));
+}
+
+TEST_F(Ec2CloudTest, AProtectedInstanceIsReportedAndItsSiblingsAreTerminated) {
+  std::set<std::string> done;
+  http_.otherwise(refusing({"i-500"}, ec2_error(400, "OperationNotPermitted", "i-500 is protected"), done));
+  std::vector<std::string> ids;
+  for (int i = 0; i < 1000; ++i) ids.push_back("i-" + std::to_string(i));
+  EXPECT_EQ(detail_of(cloud().terminate(ids)), "protection/OperationNotPermitted");
+  EXPECT_EQ(done.size(), 999U);
+  EXPECT_FALSE(done.contains("i-500"));
+  EXPECT_LT(http_.requests.size(), 25U);
+}
+
+TEST_F(Ec2CloudTest, WhatIsNoIdIsReportedAndNeverSent) {
+  http_.then(terminated());
+  const std::vector<std::string> ids{"", "i-*", "i-1"};
+  EXPECT_EQ(detail_of(cloud().terminate(ids)), "id/InvalidInstanceID.Malformed");
+  EXPECT_THAT(parameters(0, "InstanceId."), ElementsAre("i-1"));
+
+  http_.requests.clear();
+  const std::vector<std::string> none{"worker-7"};
+  EXPECT_EQ(detail_of(cloud().terminate(none)), "id/InvalidInstanceID.Malformed");
+  EXPECT_TRUE(http_.requests.empty());  // a call without ids would be about everything
+}
+
+TEST_F(Ec2CloudTest, AFailureOfTheCallEndsTheTermination) {
+  http_.otherwise([](const auto&) { return ec2_error(403, "UnauthorizedOperation"); });
+  std::vector<std::string> ids;
+  for (int i = 0; i < 3000; ++i) ids.push_back("i-" + std::to_string(i));
+  EXPECT_EQ(detail_of(cloud().terminate(ids)), "permission/UnauthorizedOperation");
+  EXPECT_EQ(http_.requests.size(), 1U);
+}
+
+TEST_F(Ec2CloudTest, AnUnreadableTerminationIsTriedAgain) {
+  http_.then(reply(200, "<TerminateInstancesResponse>"));
+  http_.then(terminated());
+  const std::vector<std::string> ids{"i-1"};
+  EXPECT_EQ(detail_of(cloud().terminate(ids)), "ok");
+  EXPECT_EQ(http_.requests.size(), 2U);
+}
+
+}  // namespace
+}  // namespace drover::aws
