@@ -50,7 +50,8 @@ const std::string kDescribe = R"(<?xml version="1.0" encoding="UTF-8"?>
       <instancesSet><item>
         <instanceId>i-0ccc</instanceId>
         <instanceState><code>48</code><name>terminated</name></instanceState>
-        <stateReason><code>Server.SpotInstanceTermination</code><message>Server.SpotInstanceTermination: gone</message></stateReason>
+        <stateReason><code>Server.SpotInstanceTermination</code>
+        <message>Server.SpotInstanceTermination: gone</message></stateReason>
       </item></instancesSet>
     </item>
   </reservationSet>
