@@ -46,7 +46,7 @@ struct Settings {
   } artifacts;
   struct Cloud {
     std::string provider = "ec2";  // "ec2" or "none"
-    std::string region;            // empty: from the environment or the instance
+    std::string region;            // empty: from the environment or the profile
     std::string endpoint;          // empty: the region's own
     std::string access_key;        // empty: the usual chain of credentials
     Secret secret_key;

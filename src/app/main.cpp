@@ -1,0 +1,75 @@
+#include <csignal>
+#include <exception>
+#include <iostream>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "drover/app/programs.hpp"
+#include "drover/base/log.hpp"
+#include "drover/cli/client.hpp"
+#include "drover/cli/command_line.hpp"
+#include "drover/cli/dev.hpp"
+#include "drover/localcloud/local_cloud.hpp"
+#include "drover/net/curl_client.hpp"
+
+namespace {
+
+using namespace drover;
+
+int with_settings(const std::string& path, int (*program)(const app::Settings&)) {
+  const auto settings = app::load_settings(path);
+  if (!settings.ok()) {
+    std::cerr << "drover: " << settings.error().message << "\n";
+    return 1;
+  }
+  set_log_level(settings->log.level, settings->log.json);
+  return program(*settings);
+}
+
+int run(const cli::Command& command) {
+  return std::visit(
+      [](const auto& chosen) {
+        using T = std::decay_t<decltype(chosen)>;
+        if constexpr (std::is_same_v<T, cli::ServeCommand>) {
+          return with_settings(chosen.config, app::serve);
+        } else if constexpr (std::is_same_v<T, cli::MigrateCommand>) {
+          return with_settings(chosen.config, app::migrate);
+        } else if constexpr (std::is_same_v<T, cli::DoctorCommand>) {
+          return app::doctor(chosen.config);
+        } else if constexpr (std::is_same_v<T, cli::LocalCloudCommand>) {
+          return app::local_cloud(chosen);
+        } else if constexpr (std::is_same_v<T, cli::VersionCommand>) {
+          std::cout << "drover " << DROVER_VERSION << "\n";
+          return 0;
+        } else {
+          net::CurlHttpClient http;
+          if constexpr (std::is_same_v<T, cli::DevCommand>) {
+            return cli::run_dev(chosen, http);
+          } else {
+            return cli::run_client(chosen, http, std::cout, std::cerr);
+          }
+        }
+      },
+      command);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a peer or reader that goes away is an error of that write, not our end
+  try {
+    // The supervisor of a local instance: not for people, so it has no place among the subcommands.
+    if (argc > 1 && std::string_view(argv[1]) == localcloud::kSupervisorSubcommand) {
+      const std::vector<std::string> args(argv + 2, argv + argc);
+      return localcloud::run_instance_supervisor(args);
+    }
+    const auto parsed = cli::parse_command_line(argc, argv);
+    if (const int* status = std::get_if<int>(&parsed)) return *status;
+    return run(std::get<cli::Command>(parsed));
+  } catch (const std::exception& error) {
+    std::cerr << "drover: " << error.what() << "\n";
+    return 1;
+  }
+}

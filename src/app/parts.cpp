@@ -1,0 +1,75 @@
+#include "parts.hpp"
+
+#include "drover/aws/ec2_cloud.hpp"
+#include "drover/base/secret.hpp"
+#include "drover/postgres/pg_store.hpp"
+
+namespace drover::app {
+namespace {
+
+// Workers come by themselves. An empty listing would say that every machine is gone, so it gives none.
+class NoCloud final : public ports::Cloud {
+ public:
+  Result<std::vector<core::Instance>> run_instances(const core::LaunchRequest&) override { return refusal(); }
+  Result<std::vector<core::Instance>> list_by_tag(const std::string&, const std::string&) override {
+    return refusal();
+  }
+  Result<std::vector<core::Instance>> list_by_id(std::span<const std::string> ids) override {
+    if (ids.empty()) return std::vector<core::Instance>{};
+    return refusal();
+  }
+  Status terminate(std::span<const std::string> ids) override {
+    if (ids.empty()) return Ok{};
+    return refusal();
+  }
+
+ private:
+  static Error refusal() {
+    return ports::make_cloud_error(ports::CloudErrorClass::config, "NoProvider",
+                                   "the configuration has no cloud (cloud.provider is \"none\")");
+  }
+};
+
+double uniform() {
+  constexpr double kSteps = 1ULL << 53;
+  return static_cast<double>(random_u64() >> 11) / kSteps;
+}
+
+}  // namespace
+
+std::unique_ptr<ports::Store> make_store(const Settings& settings) {
+  postgres::PgOptions options;
+  options.conninfo = Secret(settings.store.conninfo);
+  options.read_connections = settings.store.read_connections;
+  options.takeover = Seconds{settings.store.takeover_s};
+  options.allow_unsafe = settings.store.allow_unsafe;
+  return postgres::make_pg_store(std::move(options));
+}
+
+Result<CloudParts> make_cloud(const Settings& settings, ports::HttpClient& http, const Clock& clock) {
+  CloudParts parts;
+  if (settings.cloud.provider == "none") {
+    parts.cloud = std::make_unique<NoCloud>();
+    return parts;
+  }
+  const aws::Environment environment = aws::process_environment();
+  if (settings.cloud.access_key.empty()) {
+    parts.credentials = aws::make_default_credentials(environment, http, clock, settings.cloud.profile);
+  } else {
+    parts.credentials = std::make_unique<aws::StaticCredentials>(
+        aws::Credentials{settings.cloud.access_key, settings.cloud.secret_key, Secret{}, std::nullopt});
+  }
+  aws::Ec2Options options;
+  options.region = settings.cloud.region.empty() ? aws::default_region(environment, settings.cloud.profile)
+                                                 : settings.cloud.region;
+  options.endpoint = settings.cloud.endpoint;
+  if (options.region.empty()) {
+    return invalid("cloud.region", "no region is known: set cloud.region or AWS_REGION");
+  }
+  auto cloud = aws::Ec2Cloud::make(options, aws::Ec2Tools{http, *parts.credentials, clock, {}, uniform});
+  if (!cloud.ok()) return cloud.error();
+  parts.cloud = std::move(*cloud);
+  return parts;
+}
+
+}  // namespace drover::app

@@ -1,0 +1,326 @@
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <csignal>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include <unistd.h>
+
+#include "drover/api/api.hpp"
+#include "drover/app/programs.hpp"
+#include "drover/artifacts/directory_store.hpp"
+#include "drover/base/clock.hpp"
+#include "drover/base/log.hpp"
+#include "drover/engine/engine.hpp"
+#include "drover/http/router.hpp"
+#include "drover/metrics/prometheus_metrics.hpp"
+#include "drover/net/curl_client.hpp"
+#include "drover/reconcile/reconciler.hpp"
+#include "drover/transport/server.hpp"
+#include "drover/worker/worker.hpp"
+
+#include "address.hpp"
+#include "parts.hpp"
+#include "systemd.hpp"
+
+namespace drover::app {
+namespace {
+
+constexpr Millis kStep{250};  // of the main thread's loop
+constexpr Millis kMigrateRetry{1000};
+constexpr Millis kStopGrace{5000};       // for requests in flight, once the engine has answered its own
+constexpr Seconds kEngineSilence{60};    // an engine that answers nothing for this long is stuck
+constexpr Seconds kReconcileSlack{150};  // beyond its interval: calls of the cloud, with their repeats
+
+void block(std::initializer_list<int> signals) {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int signal : signals) ::sigaddset(&set, signal);
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
+// Waits at most `limit` for one of the signals that end the daemon.
+bool asked_to_stop(Millis limit) {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int signal : {SIGINT, SIGTERM}) ::sigaddset(&set, signal);
+  const timespec time{limit.count() / 1000, (limit.count() % 1000) * 1'000'000};
+  return ::sigtimedwait(&set, nullptr, &time) > 0;
+}
+
+std::string hostname() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+transport::ServerOptions server_options(const Settings& settings, const std::string& spool) {
+  transport::ServerOptions options;
+  options.address = settings.server.address;
+  options.port = settings.server.port;
+  options.threads = settings.server.threads;
+  options.spool_directory = spool;
+  options.max_header_bytes = static_cast<std::size_t>(settings.server.max_header_bytes);
+  options.max_connections = static_cast<std::size_t>(settings.server.max_connections);
+  options.header_time = Seconds{settings.server.header_time_s};
+  options.body_time = Seconds{settings.server.body_time_s};
+  options.idle_time = Seconds{settings.server.idle_time_s};
+  options.write_time = Seconds{settings.server.write_time_s};
+  return options;
+}
+
+// Methods are the client's words; a metric's labels are not.
+std::string_view bounded_method(std::string_view method) {
+  for (const std::string_view known : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}) {
+    if (method == known) return known;
+  }
+  return "other";
+}
+
+void count_request(ports::Metrics& metrics, const http::Access& access) {
+  const std::string status = std::to_string(access.status);
+  metrics.add("drover_http_requests_total", 1,
+              {{"method", bounded_method(access.method)}, {"route", access.route}, {"status", status}});
+  metrics.observe("drover_http_request_seconds", access.seconds, {{"route", access.route}});
+}
+
+api::FleetNotes fleet_notes(const reconcile::FleetStatus& status) {
+  api::FleetNotes notes;
+  notes.frozen = !status.frozen.empty();
+  notes.frozen_reason = status.frozen;
+  if (status.trouble) notes.last_error = status.trouble->code + ": " + status.trouble->message;
+  for (const reconcile::FleetNote& note : status.notes) {
+    if (!note.pool.empty()) notes.pools.push_back({note.pool, note.code, note.text, note.next_try});
+  }
+  return notes;
+}
+
+// What the main thread knows of the engine, kept by the engine's answers.
+struct EngineWatch {
+  std::mutex mutex;
+  bool asked = false;
+  SteadyTime answered;
+  std::optional<engine::EngineView> view;
+};
+
+class Daemon {
+ public:
+  Daemon(const Settings& settings, std::unique_ptr<artifacts::DirectoryStore> artifacts, CloudParts cloud,
+         const Clock& clock)
+      : settings_(settings),
+        clock_(clock),
+        artifacts_(std::move(artifacts)),
+        cloud_(std::move(cloud)),
+        store_(make_store(settings)),
+        engine_(*store_, clock, metrics_, engine_options()),
+        fleet_(engine_, *store_),
+        reconciler_(fleet_, *cloud_.cloud, clock, metrics_, reconcile_options()),
+        router_([this](const http::Access& access) { count_request(metrics_, access); }),
+        server_(
+            transport::make_beast_server(server_options(settings, artifacts_->spool_directory()), router_)) {
+    metrics_.describe("drover_http_requests_total", "Requests answered, by method, route and status.");
+    metrics_.describe("drover_http_request_seconds", "Time from a request's end to its answer.");
+    engine_.on_demand([this] { reconciler_.wake(); });
+    watch_->answered = clock_.steady();
+  }
+
+  int run() {
+    api_.emplace(api_deps());
+    api_->add_routes(router_);
+    if (const Status listening = server_->start(); !listening.ok()) {
+      log_error("cannot listen: {}", listening.error().message);
+      return 1;
+    }
+    log_info("drover {} serves {}", DROVER_VERSION, base_url(settings_.server.address, server_->port()));
+    engine_.start();  // answers `unavailable` until the schema is there and it leads
+    reconciler_.start();
+    migration_ = std::thread([this] { migrate(); });
+    systemd_.notify("READY=1");
+    while (!asked_to_stop(kStep) && !refused_) look_after();
+    stop();
+    return refused_ ? 1 : 0;
+  }
+
+ private:
+  engine::EngineOptions engine_options() {
+    engine::EngineOptions options;
+    options.takeover = Seconds{settings_.store.takeover_s};
+    options.may_lead = [this](const Uuid& deployment) { return artifacts_->check_marker(deployment); };
+    return options;
+  }
+
+  reconcile::ReconcileOptions reconcile_options() {
+    reconcile::ReconcileOptions options;
+    options.render_user_data = [this](const core::PoolSpec& pool) {
+      return worker::render_user_data(settings_.worker.url, pool.slots);
+    };
+    return options;
+  }
+
+  api::ApiDeps api_deps() {
+    return api::ApiDeps{.engine = engine_,
+                        .store = *store_,
+                        .artifacts = *artifacts_,
+                        .metrics = metrics_,
+                        .clock = clock_,
+                        .worker_program = [] { return std::string(worker::worker_program()); },
+                        .fleet_notes = [this] { return fleet_notes(reconciler_.status()); },
+                        .hostname = hostname(),
+                        .port = settings_.server.port,
+                        .version = DROVER_VERSION};
+  }
+
+  // On a thread of its own, since the database may be away for long.
+  void migrate() {
+    std::string said;
+    while (!stopping_) {
+      const auto applied = store_->migrate();
+      if (applied.ok()) {
+        if (*applied > 0) log_info("applied {} migrations", *applied);
+        return;
+      }
+      const Error& error = applied.error();
+      if (error.code == Errc::conflict) {
+        log_error("this database cannot be used: {}", error.message);
+        refused_ = true;
+        return;
+      }
+      if (std::exchange(said, error.message) != error.message)
+        log_warn("the database is away: {}", error.message);
+      for (Millis waited{0}; waited < kMigrateRetry && !stopping_; waited += kStep)
+        std::this_thread::sleep_for(kStep);
+    }
+  }
+
+  // One round of the main thread: asks the engine how it is, and tells the service manager.
+  void look_after() {
+    ask_engine();
+    std::optional<engine::EngineView> view;
+    SteadyTime answered;
+    {
+      const std::lock_guard lock(watch_->mutex);
+      view = std::exchange(watch_->view, std::nullopt);
+      answered = watch_->answered;
+    }
+    if (view) {
+      reconcile_limit_ = Seconds{view->tunables.reconcile_interval_s} * 6 / 5 + kReconcileSlack;
+      tell_state(*view);
+      if (view->leading && !pools_made_) make_pools(*view);
+    }
+    feed_watchdog(answered);
+  }
+
+  void ask_engine() {
+    {
+      const std::lock_guard lock(watch_->mutex);
+      if (std::exchange(watch_->asked, true)) return;
+    }
+    engine_.view([watch = watch_, &clock = clock_](Result<engine::EngineView> view) {
+      const std::lock_guard lock(watch->mutex);
+      watch->asked = false;
+      watch->answered = clock.steady();
+      if (view.ok()) watch->view = std::move(*view);
+    });
+  }
+
+  void tell_state(const engine::EngineView& view) {
+    const std::string state = view.leading ? "leading" : "standing by: " + view.standby_reason;
+    if (std::exchange(state_, state) == state) return;
+    log_info("{}", state);
+    systemd_.notify("STATUS=" + state);
+  }
+
+  void make_pools(const engine::EngineView& view) {
+    pools_made_ = true;
+    for (const core::PoolSpec& pool : settings_.pools) {
+      const bool there = std::any_of(view.pools.begin(), view.pools.end(),
+                                     [&](const ports::PoolRow& row) { return row.spec.name == pool.name; });
+      if (there) continue;
+      ports::PutPool put;
+      put.spec = pool;
+      put.create = true;
+      put.now = clock_.wall();
+      engine_.apply(put, [this, name = pool.name](const Result<ports::Applied>& done) {
+        if (done.ok()) return log_info("made pool {}", name);
+        if (done.error().code == Errc::conflict) return;  // made by somebody else just now
+        log_warn("pool {} was not made: {}", name, done.error().message);
+        pools_made_ = false;  // once more
+      });
+    }
+  }
+
+  // The service manager restarts a daemon whose loops no longer get on; one that only waits for the database
+  // or the cloud does get on.
+  void feed_watchdog(SteadyTime answered) {
+    const auto interval = systemd_.watchdog_interval();
+    const SteadyTime now = clock_.steady();
+    if (!interval || now < fed_ + *interval) return;
+    if (now - answered > kEngineSilence || now - reconciler_.last_progress() > reconcile_limit_) {
+      if (!std::exchange(stuck_, true)) log_error("a loop is stuck; the watchdog is not fed any more");
+      return;
+    }
+    stuck_ = false;
+    fed_ = now;
+    systemd_.notify("WATCHDOG=1");
+  }
+
+  void stop() {
+    log_info("stopping");
+    systemd_.notify("STOPPING=1");
+    stopping_ = true;
+    reconciler_.stop();
+    engine_.stop();  // commits and answers what it has taken; long polls end empty-handed
+    server_->stop(kStopGrace);
+    api_->stop();
+    migration_.join();
+    log_info("stopped");
+  }
+
+  const Settings& settings_;
+  const Clock& clock_;
+  const Systemd systemd_;
+  metrics::PrometheusMetrics metrics_;
+  std::unique_ptr<artifacts::DirectoryStore> artifacts_;
+  CloudParts cloud_;
+  std::unique_ptr<ports::Store> store_;
+  const std::shared_ptr<EngineWatch> watch_ = std::make_shared<EngineWatch>();
+  std::atomic<bool> pools_made_{false};
+  engine::Engine engine_;
+  reconcile::EngineFleet fleet_;
+  reconcile::Reconciler reconciler_;
+  http::Router router_;
+  std::optional<api::Api> api_;
+  std::unique_ptr<transport::Server> server_;
+  std::thread migration_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> refused_{false};  // by the database
+  std::string state_;
+  SteadyTime fed_;
+  Seconds reconcile_limit_{300};
+  bool stuck_ = false;
+};
+
+}  // namespace
+
+int serve(const Settings& settings) {
+  block({SIGINT, SIGTERM});  // before any thread: the main one alone takes them
+  const SystemClock clock;
+  net::CurlHttpClient http;
+  auto cloud = make_cloud(settings, http, clock);
+  if (!cloud.ok()) {
+    log_error("{}", cloud.error().message);
+    return 1;
+  }
+  auto artifacts = artifacts::DirectoryStore::open(settings.artifacts.directory);
+  if (!artifacts.ok()) {
+    log_error("artifacts.directory: {}", artifacts.error().message);
+    return 1;
+  }
+  return Daemon(settings, std::move(*artifacts), std::move(*cloud), clock).run();
+}
+
+}  // namespace drover::app
