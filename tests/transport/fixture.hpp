@@ -56,7 +56,11 @@ class TestHandler final : public http::Handler {
     }
     if (request.path == "/drop") return;
     if (request.path == "/throw") throw std::runtime_error("on purpose");
-    if (request.path == "/spool") return reply.send(spooled(request), on_done());
+    if (request.path == "/spool") {
+      // The file lives until its last byte is sent.
+      return reply.send(spooled(request),
+                        [done = on_done(), file = request.spooled](bool good) { done(good); });
+    }
     if (request.path != "/echo") return reply.send(http::Response::text(200, "ok"), on_done());
     std::string text = request.method + " " + request.path;
     for (const auto& [name, value] : request.query) text += " " + name + "=" + value;

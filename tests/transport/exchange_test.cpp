@@ -1,0 +1,333 @@
+#include <set>
+
+#include "transport/fixture.hpp"
+
+namespace drover::transport {
+namespace {
+
+using ExchangeTest = TransportTest;
+
+constexpr std::string_view kEcho =
+    "POST /echo?a=b%20c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    "4\r\nwiki\r\n00005;name=\"va;lue\"\r\npedia\r\n0\r\nTrailer: x\r\n\r\n";
+
+TEST_F(ExchangeTest, AnswersAndKeepsTheConnection) {
+  serve();
+  RawClient client(port());
+  for (int i = 0; i < 3; ++i) {
+    client.send(post("/echo?a=1&b=", "hello"));
+    const auto answer = client.read_answer();
+    ASSERT_TRUE(answer.has_value());
+    EXPECT_EQ(answer->status, 200);
+    EXPECT_EQ(answer->body, "POST /echo a=1 b=\nhello");
+    EXPECT_EQ(answer->head.substr(0, 17), "HTTP/1.1 200 OK\r\n");
+    EXPECT_EQ(answer->field("server"), "drover");
+    EXPECT_EQ(answer->field("date").size(), 29U);
+    EXPECT_FALSE(answer->has("connection"));
+  }
+  EXPECT_TRUE(eventually([&] { return handler_.delivered.load() == 3; }));
+}
+
+TEST_F(ExchangeTest, ReadsChunksAndIgnoresTrailers) {
+  serve();
+  RawClient client(port());
+  client.send(kEcho);
+  EXPECT_EQ(client.read_answer()->body, "POST /echo a=b c\nwikipedia");
+  client.send(get("/"));
+  EXPECT_EQ(client.read_answer()->body, "ok");
+}
+
+TEST_F(ExchangeTest, TakesARequestByteByByte) {
+  serve();
+  RawClient client(port());
+  client.send_bytewise(kEcho);
+  EXPECT_EQ(client.read_answer()->body, "POST /echo a=b c\nwikipedia");
+  client.send_bytewise("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+  EXPECT_EQ(client.read_answer()->body, "POST /echo\n");
+  client.send_bytewise(
+      "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n0\r\n0\r\na:b\r\n\r\n");
+  EXPECT_EQ(client.read_answer()->body, "POST /echo\n0");
+  client.send_bytewise("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n00\r\n\r\n");
+  EXPECT_EQ(client.read_answer()->body, "POST /echo\n");
+  client.send_bytewise(post("/echo", "0\r\n"));
+  EXPECT_EQ(client.read_answer()->body, "POST /echo\n0\r\n");
+}
+
+TEST_F(ExchangeTest, TakesChunksCutAnywhere) {
+  serve();
+  for (std::size_t cut = 1; cut < kEcho.size(); ++cut) {
+    RawClient client(port());
+    client.send(kEcho.substr(0, cut));
+    std::this_thread::yield();
+    client.send(kEcho.substr(cut));
+    const auto answer = client.read_answer();
+    ASSERT_TRUE(answer.has_value()) << cut;
+    EXPECT_EQ(answer->body, "POST /echo a=b c\nwikipedia") << cut;
+  }
+}
+
+TEST_F(ExchangeTest, AnswersPipelinedRequestsInOrder) {
+  serve();
+  RawClient client(port());
+  std::string all;
+  for (int i = 0; i < 100; ++i)
+    all += i % 2 == 0 ? get("/echo?n=" + std::to_string(i)) : post("/echo", std::to_string(i));
+  client.send(all);
+  for (int i = 0; i < 100; ++i) {
+    const auto answer = client.read_answer();
+    ASSERT_TRUE(answer.has_value());
+    const std::string number = std::to_string(i);
+    EXPECT_EQ(answer->body, i % 2 == 0 ? "GET /echo n=" + number + "\n" : "POST /echo\n" + number);
+  }
+}
+
+TEST_F(ExchangeTest, KeepsPipelinedBytesWhileAReplyIsPending) {
+  serve();
+  RawClient client(port());
+  client.send(get("/wait"));
+  const http::Reply reply = handler_.next_waiting();
+  client.send(post("/echo", "second"));
+  client.send(get("/echo?third"));
+  EXPECT_TRUE(reply.open());
+  EXPECT_EQ(handler_.requests.load(), 1);
+  reply.send(http::Response::text(200, "first"));
+  EXPECT_EQ(client.read_answer()->body, "first");
+  EXPECT_EQ(client.read_answer()->body, "POST /echo\nsecond");
+  EXPECT_EQ(client.read_answer()->body, "GET /echo third=\n");
+}
+
+TEST_F(ExchangeTest, SkipsEmptyLinesBeforeARequest) {
+  serve();
+  RawClient client(port());
+  client.send("\r\n\r\n" + get("/") + "\r\n" + get("/echo"));
+  EXPECT_EQ(client.read_answer()->body, "ok");
+  EXPECT_EQ(client.read_answer()->body, "GET /echo\n");
+}
+
+TEST_F(ExchangeTest, TakesTheAbsoluteForm) {
+  serve();
+  EXPECT_EQ(ask("GET http://elsewhere:1/echo?x=1 HTTP/1.1\r\nHost: x\r\n\r\n")->body, "GET /echo x=1\n");
+}
+
+TEST_F(ExchangeTest, LeavesTheBodyOutForHead) {
+  serve();
+  RawClient client(port());
+  client.send("HEAD /echo HTTP/1.1\r\nHost: x\r\n\r\n" + get("/"));
+  const auto head = client.read_answer(true);
+  ASSERT_TRUE(head.has_value());
+  EXPECT_EQ(head->status, 200);
+  EXPECT_EQ(head->field("content-length"), "11");
+  EXPECT_EQ(client.read_answer()->body, "ok");
+}
+
+TEST_F(ExchangeTest, ClosesWhenTheClientWants) {
+  serve();
+  RawClient client(port());
+  client.send(get("/", "Connection: close\r\n"));
+  EXPECT_EQ(client.read_answer()->field("connection"), "close");
+  EXPECT_TRUE(client.at_end());
+}
+
+TEST_F(ExchangeTest, ClosesAfterHttp10UnlessAskedToStay) {
+  serve();
+  RawClient plain(port());
+  plain.send("GET / HTTP/1.0\r\n\r\n");
+  EXPECT_EQ(plain.read_answer()->body, "ok");
+  EXPECT_TRUE(plain.at_end());
+  RawClient kept(port());
+  for (int i = 0; i < 2; ++i) {
+    kept.send("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    EXPECT_EQ(kept.read_answer()->field("connection"), "keep-alive");
+  }
+}
+
+TEST_F(ExchangeTest, InvitesABodyThatWaits) {
+  serve();
+  RawClient client(port());
+  client.send("POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+  const auto invitation = client.read_answer();
+  ASSERT_TRUE(invitation.has_value());
+  EXPECT_EQ(invitation->status, 100);
+  client.send("hello");
+  EXPECT_EQ(client.read_answer()->body, "POST /echo\nhello");
+}
+
+TEST_F(ExchangeTest, RefusesInsteadOfInviting) {
+  serve();
+  RawClient client(port());
+  client.send("POST /none HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+  EXPECT_EQ(client.read_answer()->status, 404);
+  EXPECT_TRUE(client.at_end());
+  RawClient large(port());
+  large.send("POST /small HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 11\r\n\r\n");
+  EXPECT_EQ(large.read_answer()->status, 413);
+  EXPECT_TRUE(large.at_end());
+}
+
+TEST_F(ExchangeTest, KeepsTheConnectionAfterASmallRefusedBody) {
+  serve();
+  RawClient client(port());
+  client.send(post("/none", "some body") + get("/none") + post("/small", "12345678901") + get("/echo"));
+  EXPECT_EQ(client.read_answer()->status, 404);
+  EXPECT_EQ(client.read_answer()->status, 404);
+  EXPECT_EQ(client.read_answer()->status, 413);
+  EXPECT_EQ(client.read_answer()->body, "GET /echo\n");
+  EXPECT_EQ(handler_.requests.load(), 1);
+}
+
+TEST_F(ExchangeTest, TakesABodyOfExactlyTheLimit) {
+  serve();
+  EXPECT_EQ(ask(post("/small", "1234567890"))->status, 200);
+  EXPECT_EQ(ask(post("/echo", std::string(1024 * 1024, 'x')))->body.size(), 11U + 1024 * 1024);
+}
+
+TEST_F(ExchangeTest, SpoolsABodyAndRemovesTheFile) {
+  serve();
+  std::string body(5'000'000, 'x');
+  for (std::size_t i = 0; i < body.size(); i += 1000) body[i] = static_cast<char>('a' + i / 1000 % 26);
+  RawClient client(port());
+  client.send(post("/spool", body));
+  const auto answer = client.read_answer();
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->status, 200);
+  EXPECT_TRUE(answer->body == body);
+  EXPECT_EQ(answer->field("x-body-bytes"), "0");
+  EXPECT_EQ(answer->field("x-path").find(directory_.string()), 0U);
+  EXPECT_TRUE(eventually([&] { return files() == 0; }));
+  client.send(post("/spool", ""));
+  EXPECT_EQ(client.read_answer()->body, "");
+}
+
+TEST_F(ExchangeTest, RemovesTheFileOfABodyThatBreaksOff) {
+  serve();
+  RawClient client(port());
+  client.send("POST /spool HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + std::string(5000, 'x'));
+  ASSERT_TRUE(eventually([&] { return files() == 1; }));
+  client.reset();
+  EXPECT_TRUE(eventually([&] { return files() == 0; }));
+  EXPECT_EQ(handler_.requests.load(), 0);
+}
+
+TEST_F(ExchangeTest, SaysWhenThereIsNowhereToSpool) {
+  serve();
+  std::filesystem::remove_all(directory_);
+  RawClient client(port());
+  client.send(post("/spool", "abc") + get("/"));
+  EXPECT_EQ(client.read_answer()->status, 500);
+  EXPECT_EQ(client.read_answer()->status, 200);
+}
+
+TEST_F(ExchangeTest, BoundsTheMemoryOfAllBodies) {
+  options_.max_buffered_bytes = 1000;
+  serve();
+  const auto refused = ask(post("/echo", std::string(1001, 'x')));
+  ASSERT_TRUE(refused.has_value());
+  EXPECT_EQ(refused->status, 503);
+  EXPECT_EQ(refused->field("retry-after"), "1");
+  RawClient holder(port());
+  holder.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\n" + std::string(800, 'x'));
+  EXPECT_TRUE(eventually([&] { return ask(post("/echo", std::string(300, 'x')))->status == 503; }));
+  holder.close();
+  EXPECT_TRUE(eventually([&] { return ask(post("/echo", std::string(1000, 'x')))->status == 200; }));
+}
+
+TEST_F(ExchangeTest, SendsPartOfAFile) {
+  const std::string path = (directory_ / "log").string();
+  std::string text;
+  for (int i = 0; i < 200'000; ++i) text += std::to_string(i) + "\n";
+  FILE* file = std::fopen(path.c_str(), "w");
+  ASSERT_NE(file, nullptr);
+  ASSERT_EQ(std::fwrite(text.data(), 1, text.size(), file), text.size());
+  std::fclose(file);
+  handler_.custom = [&](const http::Request& request) {
+    http::Response response;
+    const auto number = [&](const char* name) { return std::stoll(std::string(*request.query_value(name))); };
+    response.body =
+        http::FileBody{request.query_value("none") ? path + "none" : path, number("from"), number("length")};
+    return response;
+  };
+  serve();
+  RawClient client(port());
+  client.send(get("/custom?from=1000&length=1000000") + get("/custom?from=0&length=0"));
+  EXPECT_TRUE(client.read_answer()->body == text.substr(1000, 1'000'000));
+  EXPECT_EQ(client.read_answer()->body, "");
+  client.send("HEAD /custom?from=5&length=7 HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(client.read_answer(true)->field("content-length"), "7");
+  for (const char* target :
+       {"/custom?none&from=0&length=1", "/custom?from=1&length=99999999", "/custom?from=-1&length=1"}) {
+    client.send(get(target));
+    EXPECT_EQ(client.read_answer()->status, 500) << target;
+  }
+}
+
+TEST_F(ExchangeTest, LetsNoFieldOfAnAnswerBreakTheHeader) {
+  handler_.custom = [](const http::Request&) {
+    http::Response response = http::Response::text(200, "body");
+    response.with("X-Good", "tab\tand \xc3\xa9").with("X-Bad", "a\r\nX-Injected: b").with("X Bad", "c");
+    response.with("X-Nul", std::string("a\0b", 3)).with("", "empty").with("Evil: x\r\nX-Injected", "d");
+    response.with("content-length", "1").with("Connection", "upgrade").with("Transfer-Encoding", "chunked");
+    return response;
+  };
+  serve();
+  const auto answer = ask(get("/custom"));
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->field("x-good"), "tab\tand \xc3\xa9");
+  EXPECT_EQ(answer->body, "body");
+  for (const char* name :
+       {"x-bad", "x bad", "x-nul", "x-injected", "evil", "connection", "transfer-encoding"}) {
+    EXPECT_FALSE(answer->has(name)) << name;
+  }
+}
+
+TEST_F(ExchangeTest, SendsNoBodyWhereNoneCanBe) {
+  handler_.custom = [](const http::Request& request) {
+    http::Response response =
+        http::Response::text(request.query_value("status") == "204" ? 204 : 304, "must not appear");
+    return std::move(response.with("ETag", "\"1\""));
+  };
+  serve();
+  RawClient client(port());
+  client.send(get("/custom?status=204") + get("/custom?status=304") + get("/"));
+  for (const int status : {204, 304}) {
+    const auto answer = client.read_answer();
+    ASSERT_TRUE(answer.has_value());
+    EXPECT_EQ(answer->status, status);
+    EXPECT_FALSE(answer->has("content-length"));
+  }
+  EXPECT_EQ(client.read_answer()->body, "ok");
+}
+
+TEST_F(ExchangeTest, TurnsAnImpossibleStatusInto500) {
+  handler_.custom = [](const http::Request&) { return http::Response::text(99, "x"); };
+  serve();
+  EXPECT_EQ(ask(get("/custom"))->status, 500);
+}
+
+TEST_F(ExchangeTest, HasHeadersInLowerCaseAndThePeer) {
+  std::string seen;
+  handler_.custom = [&](const http::Request& request) {
+    seen = std::string(request.header("x-mixed")) + "|" + request.peer + "|" + request.raw_path;
+    return http::Response::text(200, "");
+  };
+  serve();
+  ask("GET /custo%6d HTTP/1.1\r\nHost: x\r\nX-MiXed:  Value \r\n\r\n");
+  EXPECT_EQ(seen, "Value|127.0.0.1|/custo%6d");
+}
+
+TEST_F(ExchangeTest, AnswersTwoHundredConnectionsAtOnce) {
+  serve();
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 200; ++i) clients.push_back(std::make_unique<RawClient>(port()));
+  for (int round = 0; round < 5; ++round) {
+    for (std::size_t i = 0; i < clients.size(); ++i) clients[i]->send(post("/echo", std::to_string(i)));
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+      const auto answer = clients[i]->read_answer();
+      ASSERT_TRUE(answer.has_value());
+      EXPECT_EQ(answer->body, "POST /echo\n" + std::to_string(i));
+    }
+  }
+  EXPECT_EQ(handler_.requests.load(), 1000);
+}
+
+}  // namespace
+}  // namespace drover::transport

@@ -1,0 +1,285 @@
+#include <future>
+
+#include "transport/fixture.hpp"
+
+namespace drover::transport {
+namespace {
+
+using LifetimeTest = TransportTest;
+
+TEST_F(LifetimeTest, LetsAReplyComeFromAnotherThread) {
+  serve();
+  RawClient client(port());
+  client.send(get("/wait"));
+  const http::Reply reply = handler_.next_waiting();
+  std::promise<bool> done;
+  std::thread([&] {
+    reply.send(http::Response::text(200, "late"), [&](bool good) { done.set_value(good); });
+  }).join();
+  EXPECT_EQ(client.read_answer()->body, "late");
+  EXPECT_TRUE(done.get_future().get());
+  EXPECT_FALSE(reply.open());
+}
+
+TEST_F(LifetimeTest, TakesTheFirstOfTwoAnswers) {
+  serve();
+  RawClient client(port());
+  client.send(get("/wait") + get("/"));
+  const http::Reply reply = handler_.next_waiting();
+  std::atomic<int> good{0};
+  std::atomic<int> bad{0};
+  const auto count = [&](bool delivered) { (delivered ? good : bad).fetch_add(1); };
+  reply.send(http::Response::text(200, "first"), count);
+  reply.send(http::Response::text(200, "second"), count);
+  EXPECT_EQ(client.read_answer()->body, "first");
+  EXPECT_EQ(client.read_answer()->body, "ok");
+  EXPECT_TRUE(eventually([&] { return good.load() == 1 && bad.load() == 1; }));
+}
+
+TEST_F(LifetimeTest, AnswersForADroppedReplyAndAnException) {
+  serve();
+  RawClient client(port());
+  client.send(get("/drop") + get("/throw") + get("/"));
+  EXPECT_EQ(client.read_answer()->status, 500);
+  EXPECT_EQ(client.read_answer()->status, 500);
+  EXPECT_EQ(client.read_answer()->status, 200);
+}
+
+TEST_F(LifetimeTest, AnswersForAReplyDroppedLater) {
+  serve();
+  RawClient client(port());
+  client.send(get("/wait"));
+  handler_.next_waiting();
+  handler_.forget_waiting();
+  EXPECT_EQ(client.read_answer()->status, 500);
+}
+
+TEST_F(LifetimeTest, SeesThePeerClose) {
+  serve();
+  for (const bool reset : {false, true}) {
+    RawClient client(port());
+    client.send(get("/wait"));
+    const http::Reply reply = handler_.next_waiting();
+    EXPECT_TRUE(reply.open());
+    if (reset) {
+      client.reset();
+    } else {
+      client.close();
+    }
+    EXPECT_TRUE(eventually([&] { return !reply.open(); }));
+    std::promise<bool> done;
+    reply.send(http::Response::text(200, "nobody reads this"), [&](bool good) { done.set_value(good); });
+    EXPECT_FALSE(done.get_future().get());
+  }
+}
+
+TEST_F(LifetimeTest, SeesThePeerCloseBehindPipelinedBytes) {
+  serve();
+  RawClient client(port());
+  client.send(get("/wait"));
+  const http::Reply reply = handler_.next_waiting();
+  client.send(get("/echo"));
+  EXPECT_TRUE(reply.open());
+  client.close();
+  EXPECT_TRUE(eventually([&] { return !reply.open(); }));
+}
+
+TEST_F(LifetimeTest, AnswersAPeerThatOnlyStoppedSending) {
+  serve();
+  RawClient client(port());
+  client.send(get("/echo?n=1") + get("/wait") + get("/echo?n=2"));
+  client.finish_sending();
+  const http::Reply reply = handler_.next_waiting();
+  EXPECT_TRUE(eventually([&] { return !reply.open(); }));
+  reply.send(http::Response::text(200, "waited"));
+  EXPECT_EQ(client.read_answer()->body, "GET /echo n=1\n");
+  EXPECT_EQ(client.read_answer()->body, "waited");
+  EXPECT_EQ(client.read_answer()->body, "GET /echo n=2\n");
+  EXPECT_TRUE(client.at_end());
+}
+
+TEST_F(LifetimeTest, CallsDoneOnceWhenThePeerDoesNotReadToTheEnd) {
+  handler_.custom = [](const http::Request&) {
+    return http::Response::text(200, std::string(50'000'000, 'x'));
+  };
+  serve();
+  RawClient client(port());
+  client.send(get("/custom"));
+  ASSERT_TRUE(eventually([&] { return handler_.requests.load() == 1; }));
+  client.reset();
+  EXPECT_TRUE(eventually([&] { return handler_.lost.load() == 1; }));
+  EXPECT_EQ(handler_.delivered.load(), 0);
+}
+
+TEST_F(LifetimeTest, CutsOffAHeaderThatDrips) {
+  options_.header_time = Seconds(1);
+  serve();
+  RawClient silent(port());
+  RawClient slow(port());
+  slow.send("GET / HTTP/1.1\r\nHost: x\r\nX: ");
+  std::thread dripping([&] { EXPECT_TRUE(eventually([&] { return !slow.send("a"); })); });
+  const auto answer = slow.read_answer();
+  dripping.join();
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->status, 408);
+  EXPECT_TRUE(silent.at_end());
+}
+
+TEST_F(LifetimeTest, CutsOffAStalledHeaderWith408) {
+  options_.header_time = Seconds(1);
+  serve();
+  RawClient client(port());
+  client.send("GET / HTTP/1.1\r\nHost: x\r\n");
+  EXPECT_EQ(client.read_answer()->status, 408);
+  EXPECT_TRUE(client.at_end());
+}
+
+TEST_F(LifetimeTest, CutsOffABodyThatStalls) {
+  options_.body_time = Seconds(1);
+  serve();
+  RawClient client(port());
+  client.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc");
+  EXPECT_EQ(client.read_answer()->status, 408);
+  EXPECT_TRUE(client.at_end());
+}
+
+TEST_F(LifetimeTest, ClosesAnIdleConnectionButNoPendingOne) {
+  options_.idle_time = Seconds(1);
+  options_.header_time = Seconds(1);
+  options_.write_time = Seconds(1);
+  options_.body_time = Seconds(1);
+  serve();
+  RawClient pending(port());
+  pending.send(get("/wait"));
+  const http::Reply reply = handler_.next_waiting();
+  for (int i = 0; i < 2; ++i) {  // twice the time that is allowed for anything else
+    RawClient idle(port());
+    idle.send(get("/"));
+    EXPECT_EQ(idle.read_answer()->status, 200);
+    EXPECT_TRUE(idle.at_end());
+  }
+  EXPECT_TRUE(reply.open());
+  reply.send(http::Response::text(200, "at last"));
+  EXPECT_EQ(pending.read_answer()->body, "at last");
+}
+
+TEST_F(LifetimeTest, CutsOffAPeerThatDoesNotRead) {
+  options_.write_time = Seconds(1);
+  handler_.custom = [](const http::Request&) {
+    return http::Response::text(200, std::string(50'000'000, 'x'));
+  };
+  serve();
+  RawClient client(port());
+  client.send(get("/custom"));
+  EXPECT_TRUE(eventually([&] { return handler_.lost.load() == 1; }));
+}
+
+TEST_F(LifetimeTest, TurnsAwayConnectionsBeyondTheCap) {
+  options_.max_connections = 5;
+  serve();
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 5; ++i) {
+    clients.push_back(std::make_unique<RawClient>(port()));
+    clients.back()->send(get("/"));
+    EXPECT_EQ(clients.back()->read_answer()->status, 200);
+  }
+  RawClient extra(port());
+  const auto answer = extra.read_answer();
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->status, 503);
+  EXPECT_EQ(answer->field("retry-after"), "1");
+  EXPECT_TRUE(extra.at_end());
+  clients.pop_back();
+  EXPECT_TRUE(eventually([&] {
+    const auto again = ask(get("/"));
+    return again && again->status == 200;
+  }));
+}
+
+TEST_F(LifetimeTest, StopLetsARequestInFlightFinish) {
+  serve();
+  RawClient idle(port());
+  idle.send(get("/"));
+  EXPECT_EQ(idle.read_answer()->status, 200);
+  RawClient client(port());
+  client.send(get("/wait"));
+  const http::Reply reply = handler_.next_waiting();
+  std::thread stopping([&] { server_->stop(Millis(20'000)); });
+  EXPECT_TRUE(idle.at_end());
+  reply.send(http::Response::text(200, "finished"), handler_.on_done());
+  const auto answer = client.read_answer();
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->body, "finished");
+  EXPECT_EQ(answer->field("connection"), "close");
+  EXPECT_TRUE(client.at_end());
+  client.close();
+  stopping.join();
+  EXPECT_EQ(handler_.delivered.load(), 2);
+}
+
+TEST_F(LifetimeTest, StopCutsOffWhatDoesNotFinish) {
+  serve();
+  RawClient client(port());
+  client.send(get("/wait"));
+  const http::Reply reply = handler_.next_waiting();
+  server_->stop(Millis(50));
+  EXPECT_TRUE(client.at_end());
+  EXPECT_FALSE(reply.open());
+  int lost = 0;
+  reply.send(http::Response::text(200, "too late"), [&](bool good) { lost += good ? 0 : 1; });
+  EXPECT_EQ(lost, 1);
+}
+
+TEST_F(LifetimeTest, AReplyMayOutliveTheServer) {
+  serve();
+  auto client = std::make_unique<RawClient>(port());
+  client->send(get("/wait"));
+  const http::Reply reply = handler_.next_waiting();
+  server_.reset();
+  EXPECT_FALSE(reply.open());
+  bool delivered = true;
+  reply.send(http::Response::text(200, "too late"), [&](bool good) { delivered = good; });
+  EXPECT_FALSE(delivered);
+}
+
+TEST_F(LifetimeTest, StopRacesWithClientsAndReplies) {
+  options_.threads = 4;
+  serve();
+  std::atomic<bool> over{false};
+  std::atomic<int> answered{0};
+  std::vector<std::thread> threads;
+  const std::uint16_t to = port();
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&, i] {
+      RawClient client(to);
+      while (!over.load()) {
+        if (!client.send(i % 2 == 0 ? post("/echo", std::string(100'000, 'x')) : get("/custom-none"))) return;
+        if (!client.read_answer()) return;
+        answered.fetch_add(1);
+      }
+    });
+  }
+  EXPECT_TRUE(eventually([&] { return answered.load() > 200; }));
+  server_->stop(Millis(0));
+  over.store(true);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(handler_.delivered.load() + handler_.lost.load(), handler_.requests.load());
+}
+
+TEST_F(LifetimeTest, RefusesAnAddressOrPortThatCannotBe) {
+  serve();
+  ServerOptions taken = options_;
+  taken.port = port();
+  const Status second = make_beast_server(taken, handler_)->start();
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.error().code, Errc::unavailable);
+  ServerOptions odd = options_;
+  odd.address = "localhost";
+  EXPECT_EQ(make_beast_server(odd, handler_)->start().error().code, Errc::invalid);
+  ServerOptions nowhere = options_;
+  nowhere.spool_directory = "/none/such";
+  EXPECT_EQ(make_beast_server(nowhere, handler_)->start().error().code, Errc::invalid);
+}
+
+}  // namespace
+}  // namespace drover::transport
