@@ -57,6 +57,9 @@ http::Response Ec2Endpoint::respond(int status, std::string body, const std::str
   http::Response out;
   out.status = status;
   out.body = std::move(body);
+  // One call a connection: on a kept one, HTTP libraries repair a lost reply by themselves, and nobody sees
+  // it.
+  out.close = true;
   out.with("Content-Type", "text/xml;charset=UTF-8").with("x-amzn-requestid", request_id);
   // A client corrects its clock by the server's: it must be told the same time that its signature is held
   // against.

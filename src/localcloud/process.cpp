@@ -12,8 +12,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "drover/base/text.hpp"
@@ -121,7 +121,8 @@ std::vector<ProcessEntry> all_processes() {
 }
 
 std::shared_ptr<const ProcessHandle> ProcessHandle::open(pid_t pid) {
-  const int fd = pidfd_open(pid, 0);
+  // By number: glibc 2.36 declares pidfd_open for C only.
+  const int fd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
   if (fd < 0) return nullptr;
   return std::shared_ptr<const ProcessHandle>(new ProcessHandle(pid, fd));
 }
@@ -131,7 +132,7 @@ ProcessHandle::~ProcessHandle() {
 }
 
 void ProcessHandle::signal(int number) const {
-  (void)pidfd_send_signal(fd_, number, nullptr, 0);
+  (void)syscall(SYS_pidfd_send_signal, fd_, number, nullptr, 0);
 }
 
 Result<pid_t> spawn(const SpawnOptions& options) {

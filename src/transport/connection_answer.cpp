@@ -49,6 +49,7 @@ void Connection::refuse(http::Response response) {
 void Connection::begin_answer(http::Response response, std::function<void(bool)> done) {
   done_ = std::move(done);
   if (stage_ == Stage::closed) return finish(false);
+  if (response.abandon) return close();
   stage_ = Stage::writing;
   reaches_peer_ = peer_open_.load();
   std::int64_t length = 0;

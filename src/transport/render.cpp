@@ -56,7 +56,14 @@ bool has_body(int status) {
 std::string render_head(const http::Response& response, const Framing& framing,
                         const std::string& server_name, WallTime now) {
   std::string out = fmt::format("HTTP/1.1 {} {}\r\n", response.status, http::reason_phrase(response.status));
-  append_date(out, now);
+  // A handler that runs on another clock than this machine's brings its own Date.
+  const auto own = std::find_if(response.headers.begin(), response.headers.end(),
+                                [](const auto& header) { return iequals(header.first, "date"); });
+  if (own != response.headers.end() && is_field_value(own->second)) {
+    out.append("Date: ").append(own->second).append("\r\n");
+  } else {
+    append_date(out, now);
+  }
   if (!server_name.empty()) out += "Server: " + server_name + "\r\n";
   for (const auto& [name, value] : response.headers) {
     if (is_ours(name)) continue;

@@ -61,7 +61,7 @@ struct FileBody {
 
 struct Response {
   int status = 200;
-  Headers headers;  // Content-Length, Connection and Date are the transport's
+  Headers headers;  // Content-Length and Connection are the transport's; Date too unless given
   std::variant<std::string, FileBody> body;
   bool close = false;  // end the connection after this
   bool abandon = false;  // end the connection now, without any answer (the local cloud's lost replies)
