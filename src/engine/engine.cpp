@@ -51,16 +51,17 @@ void Engine::on_demand(std::function<void()> hook) {
   impl_->hook_ = std::move(hook);
 }
 
-void Engine::Impl::post(std::function<void()> run, std::function<void(const Error&)> fail) {
+void Engine::Impl::post(std::function<void()> run, std::function<void(const Error&)> fail, std::size_t bytes) {
   Error refusal;
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) {
       refusal = not_leading("the daemon is stopping");
-    } else if (fail && inbox_.size() >= options_.queue_limit) {
+    } else if (fail && (inbox_.size() >= options_.queue_limit || inbox_bytes_ + bytes > limits::kCommandQueueBytes)) {
       refusal = Error{Errc::overloaded, "too many requests wait for the store; try again", {}, {}, 1};
     } else {
-      inbox_.push_back(Request{std::move(run), std::move(fail)});
+      inbox_bytes_ += bytes;
+      inbox_.push_back(Request{std::move(run), std::move(fail), bytes});
       if (inbox_.size() == 1) changed_.notify_one();
       return;
     }
@@ -85,7 +86,11 @@ void Engine::Impl::run() {
         changed_.wait_for(lock, std::max<SteadyTime::duration>(wait, SteadyTime::duration::zero()),
                           [this] { return stopping_ || !inbox_.empty(); });
       }
-      requests.swap(inbox_);
+      // While a full batch waits already, what comes in stays in the inbox, where it is bounded.
+      if (committer_.backlog() < limits::kBatchCommands) {
+        requests.swap(inbox_);
+        inbox_bytes_ = 0;
+      }
       stopping = stopping_;
     }
     for (Request& request : requests) {
@@ -102,7 +107,7 @@ void Engine::Impl::run() {
     }
     if (!serve_once()) {
       lose_lead(not_leading("the connection to the store was lost"));
-    } else if (stopping && committer_.idle()) {
+    } else if (stopping && committer_.idle() && requests.empty()) {
       break;
     }
   }

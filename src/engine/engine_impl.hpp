@@ -20,6 +20,7 @@ namespace drover::engine {
 struct Request {
   std::function<void()> run;              // while leading
   std::function<void(const Error&)> fail;  // while not; empty: run() serves in any state
+  std::size_t bytes = 0;                   // memory that it holds, roughly
 };
 
 // A worker that waits for jobs: one per worker.
@@ -40,7 +41,7 @@ struct Engine::Impl {
   Impl(ports::Store& store, const Clock& clock, ports::Metrics& metrics, EngineOptions options);
 
   // engine.cpp: the thread, the inbox, terms of leadership
-  void post(std::function<void()> run, std::function<void(const Error&)> fail);
+  void post(std::function<void()> run, std::function<void(const Error&)> fail, std::size_t bytes = 256);
   void run();
   void take_lead();
   void lose_lead(const Error& why);
@@ -86,9 +87,10 @@ struct Engine::Impl {
   ports::Metrics& metrics_;
   EngineOptions options_;
 
-  std::mutex mutex_;                 // guards inbox_, stopping_, hook_
+  std::mutex mutex_;                 // guards inbox_, inbox_bytes_, stopping_, hook_
   std::condition_variable changed_;
   std::deque<Request> inbox_;
+  std::size_t inbox_bytes_ = 0;
   bool stopping_ = false;
   std::function<void()> hook_;
   std::thread thread_;

@@ -34,9 +34,11 @@ Work plain_work(std::optional<JobNumber> job, ports::Command command, std::funct
 }  // namespace
 
 void Engine::submit(std::vector<core::JobSpec> specs, Done<std::vector<Submitted>> done) {
+  std::size_t bytes = 0;
+  for (const core::JobSpec& spec : specs) bytes += sizeof(spec) + spec.task.size();
   auto shared = std::make_shared<std::vector<core::JobSpec>>(std::move(specs));
   impl_->post([this, shared, done] { impl_->do_submit(std::move(*shared), done); },
-              [done](const Error& error) { done(error); });
+              [done](const Error& error) { done(error); }, bytes);
 }
 
 Result<std::vector<JobNumber>> Engine::Impl::take_numbers(std::size_t count) {
@@ -45,7 +47,10 @@ Result<std::vector<JobNumber>> Engine::Impl::take_numbers(std::size_t count) {
   if (numbers_left_ < wanted) {
     const auto block = std::max(kBlock, wanted);
     const auto first = session_->reserve_numbers(static_cast<int>(block));
-    if (!first) return first.error();
+    if (!first) {
+      log_warn("no job numbers: {}", first.error().message);
+      return Error{Errc::unavailable, "the store is out of reach; nothing was changed", {}, {}, 1};
+    }
     next_number_ = first->value;
     numbers_left_ = block;
   }

@@ -33,6 +33,7 @@ inline constexpr int kPageRowsDefault = 100;
 
 // Engine
 inline constexpr std::size_t kCommandQueue = 10'000;                   // commands waiting for the committer
+inline constexpr std::size_t kCommandQueueBytes = 64 * 1024 * 1024;      // and what they hold in memory
 inline constexpr std::size_t kBatchCommands = 1000;                    // commands in one transaction
 inline constexpr std::size_t kBatchRows = 5000;                        // job rows in one transaction
 inline constexpr std::size_t kReadyKeys = 100'000;                     // ready index, per queue

@@ -1,0 +1,296 @@
+"""Starts the real parts for end-to-end tests: a private PostgreSQL, `drover localcloud`, `drover serve`.
+
+Everything listens on loopback or a Unix socket, lives below one temporary directory and is ended by close().
+"""
+import base64
+import contextlib
+import http.client
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.parse
+
+BINARY = os.environ.get("DROVER_BINARY", "")
+PG_BIN = "/usr/lib/postgresql/15/bin"
+ACCESS_KEY = "AKIDLOCAL"
+SECRET_KEY = "local-secret-key"
+REGION = "local-1"
+
+
+def wait_for(condition, what, timeout=60.0, every=0.02):
+    """Polls until condition() is truthy and returns it; fails with `what` and its last value."""
+    deadline = time.monotonic() + timeout
+    value = None
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(every)
+    raise AssertionError(f"not within {timeout} s: {what}; last seen: {value!r}")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def text(self):
+        return self.body.decode()
+
+    def __repr__(self):
+        return f"<{self.status} {self.body[:300]!r}>"
+
+
+def call(port, method, path, body=None, headers=None, timeout=30):
+    """One HTTP request on a connection of its own; a dict or list body goes as JSON."""
+    headers = dict(headers or {})
+    if isinstance(body, (dict, list)):
+        body = json.dumps(body)
+        headers.setdefault("Content-Type", "application/json")
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        connection.request(method, path, body=body, headers=headers)
+        reply = connection.getresponse()
+        return Answer(reply.status, {k.lower(): v for k, v in reply.getheaders()}, reply.read())
+    finally:
+        connection.close()
+
+
+def try_call(*arguments, **options):
+    """call(), or None when nobody answers."""
+    try:
+        return call(*arguments, **options)
+    except (OSError, http.client.HTTPException):
+        return None
+
+
+class Postgres:
+    """A cluster of its own on a Unix socket; durable settings as they come (fsync and synchronous_commit on)."""
+
+    def __init__(self, base):
+        self.directory = os.path.join(base, "pg")
+        self.process = None
+        if os.geteuid() == 0:
+            account = pwd.getpwnam("postgres")
+            self.user = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--init-groups"]
+            os.mkdir(self.directory)
+            os.chown(self.directory, account.pw_uid, account.pw_gid)
+        else:
+            self.user = []
+            os.mkdir(self.directory)
+        subprocess.run([*self.user, f"{PG_BIN}/initdb", "-N", "-U", "drover", "-A", "trust", "-D",
+                        f"{self.directory}/data"], check=True, stdout=subprocess.DEVNULL, cwd="/")
+        self.start()
+        self.sql("CREATE DATABASE drover", database="postgres")
+
+    @property
+    def conninfo(self):
+        return f"host={self.directory} dbname=drover user=drover"
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [*self.user, f"{PG_BIN}/postgres", "-D", f"{self.directory}/data", "-k", self.directory,
+             "-c", "listen_addresses=", "-c", "max_connections=60"],
+            stdout=subprocess.DEVNULL, stderr=open(f"{os.path.dirname(self.directory)}/pg.log", "ab"), cwd="/")
+        wait_for(self.ready, "PostgreSQL to accept connections")
+
+    def ready(self):
+        return subprocess.run([f"{PG_BIN}/pg_isready", "-q", "-h", self.directory], check=False).returncode == 0
+
+    def stop(self, how=signal.SIGINT):
+        self.process.send_signal(how)
+        self.process.wait()
+
+    def sql(self, text, database="drover"):
+        done = subprocess.run([f"{PG_BIN}/psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", self.directory,
+                               "-U", "drover", "-d", database, "-c", text],
+                              check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+
+class Cloud:
+    """`drover localcloud`."""
+
+    def __init__(self, base):
+        self.data = os.path.join(base, "cloud")
+        os.mkdir(self.data)
+        self.process = subprocess.Popen(
+            [BINARY, "localcloud", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--data", self.data,
+             "--access-key", ACCESS_KEY, "--secret-key", SECRET_KEY, "--region", REGION],
+            stdout=subprocess.PIPE, stderr=open(f"{base}/cloud.log", "ab"), text=True)
+        ready = json.loads(self.process.stdout.readline())
+        self.endpoint = ready["endpoint"]
+        self.control_port = urllib.parse.urlsplit(ready["control"]).port
+
+    def control(self, method, path, body=None):
+        answer = call(self.control_port, method, path, body)
+        assert answer.status < 300, answer
+        return answer
+
+    def instances(self, *states):
+        listed = self.control("GET", "/instances").json
+        return [one for one in listed if not states or one["state"] in states]
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(timeout=30)
+
+
+class Stack:
+    """The whole of it. `pool` overrides members of the one pool, "default"."""
+
+    def __init__(self, pool=None, settings=None):
+        assert BINARY, "DROVER_BINARY names no binary: run through ctest or tests/run.sh"
+        self.base = tempfile.mkdtemp(prefix="drover-e2e-")
+        os.chmod(self.base, 0o755)
+        self.daemon = None
+        self.cloud = None
+        self.postgres = None
+        self.log_path = f"{self.base}/daemon.log"
+        try:
+            self.postgres = Postgres(self.base)
+            self.cloud = Cloud(self.base)
+            self.port = free_port()
+            self.write_config(pool or {})
+            self.start_daemon()
+            if settings:
+                assert self.call("PATCH", "/config", settings).status == 200
+        except BaseException:
+            self.close()
+            raise
+
+    def write_config(self, pool):
+        members = {"name": "default", "min": 0, "max": 4, "slots": 2, "image": "ami-local",
+                   "instance_types": ["local.small"], "idle_timeout_s": 300, "queues": ["default"]}
+        members.update(pool)
+        os.makedirs(f"{self.base}/artifacts", exist_ok=True)
+        lines = [f'[server]\nlisten = "127.0.0.1:{self.port}"', f'[store]\nconninfo = "{self.postgres.conninfo}"',
+                 f'[worker]\nurl = "http://127.0.0.1:{self.port}"', f'[artifacts]\ndirectory = "{self.base}/artifacts"',
+                 f'[cloud]\nendpoint = "{self.cloud.endpoint}"\nregion = "{REGION}"\naccess_key = "{ACCESS_KEY}"\n'
+                 f'secret_key = "{SECRET_KEY}"',
+                 "[[pool]]\n" + "\n".join(f"{key} = {json.dumps(value)}" for key, value in members.items())]
+        with open(f"{self.base}/drover.toml", "w", encoding="utf-8") as config:
+            config.write("\n".join(lines) + "\n")
+
+    def spawn(self, port=None):
+        """One more daemon process on the same store (for standby tests on another port)."""
+        config = f"{self.base}/drover.toml"
+        if port is not None:
+            with open(config, encoding="utf-8") as own:
+                text = own.read().replace(f'listen = "127.0.0.1:{self.port}"', f'listen = "127.0.0.1:{port}"')
+            config = f"{self.base}/drover-{port}.toml"
+            with open(config, "w", encoding="utf-8") as other:
+                other.write(text)
+        return subprocess.Popen([BINARY, "serve", "--config", config], stdout=subprocess.DEVNULL,
+                                stderr=open(self.log_path, "ab"))
+
+    def start_daemon(self, wait=True):
+        self.daemon = self.spawn()
+        if wait:
+            self.wait_ready()
+
+    def wait_ready(self, port=None):
+        def ready():
+            if port is None and self.daemon.poll() is not None:
+                raise AssertionError(f"the daemon ended with {self.daemon.returncode}: {self.daemon_log()[-3000:]}")
+            answer = try_call(port or self.port, "GET", "/readyz")
+            return answer and answer.status == 200
+        wait_for(ready, "/readyz to answer 200")
+
+    def kill_daemon(self):
+        self.daemon.kill()
+        self.daemon.wait()
+
+    def daemon_log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+    def call(self, method, path, body=None, headers=None, **options):
+        return call(self.port, method, path, body, headers, **options)
+
+    def submit(self, jobs):
+        """Submits one job or a list; returns what the API answered."""
+        answer = self.call("POST", "/jobs", jobs)
+        assert answer.status == 201, answer
+        return answer.json
+
+    def job(self, job):
+        answer = self.call("GET", f"/jobs/{job}")
+        assert answer.status == 200, answer
+        return answer.json
+
+    def wait_state(self, job, *states, timeout=60):
+        seen = {}
+
+        def reached():
+            seen.clear()
+            seen.update(self.job(job))
+            return seen if seen["state"] in states else None
+        try:
+            return wait_for(reached, f"job {job} to be {states}", timeout)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\nexplain: {self.call('GET', f'/jobs/{job}/explain').text}\n"
+                                 f"daemon: {self.daemon_log()[-3000:]}") from None
+
+    def log_of(self, job, stream="stdout", attempt=None):
+        answer = self.call("GET", f"/jobs/{job}/logs/{stream}" + (f"?attempt={attempt}" if attempt else ""))
+        return answer.text if answer.status == 200 else ""
+
+    def attempts(self, job):
+        return self.call("GET", f"/jobs/{job}/attempts").json
+
+    def metric(self, start):
+        """Sum of the samples whose line begins with `start`."""
+        lines = self.call("GET", "/metrics").text.splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(start))
+
+    def close(self):
+        if self.daemon and self.daemon.poll() is None:
+            self.daemon.send_signal(signal.SIGTERM)
+            try:
+                self.daemon.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                self.daemon.kill()
+                self.daemon.wait()
+        if self.cloud:
+            self.cloud.stop()
+        if self.postgres and self.postgres.process and self.postgres.process.poll() is None:
+            self.postgres.stop()
+        if not os.environ.get("DROVER_KEEP"):
+            shutil.rmtree(self.base, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def stack(**options):
+    running = Stack(**options)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def shell(text, **members):
+    """A job spec that runs shell text."""
+    return {"task": {"command": text}, **members}
+
+
+def user_data_of(instance):
+    """The decoded user data of an instance as the local cloud's control API lists it."""
+    return base64.b64decode(instance["user_data"]).decode()

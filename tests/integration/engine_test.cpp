@@ -1,0 +1,426 @@
+// The engine on a real PostgreSQL: what it answers must be what is stored, whatever happens to the connection.
+#include "drover/engine/engine.hpp"
+
+#include <atomic>
+#include <future>
+#include <thread>
+
+#include "pg_fixture.hpp"
+
+namespace drover::testing {
+namespace {
+
+class NoMetrics final : public ports::Metrics {
+ public:
+  void describe(std::string_view, std::string_view) override {}
+  void add(std::string_view, double, ports::MetricLabels) override {}
+  void set(std::string_view, double, ports::MetricLabels) override {}
+  void observe(std::string_view, double, ports::MetricLabels) override {}
+  std::string render() override { return {}; }
+};
+
+template <class T>
+using Answers = std::shared_ptr<std::promise<Result<T>>>;
+
+// Calls something asynchronous and waits for its answer; half a minute without one is a failure.
+template <class T, class Call>
+Result<T> wait(Call call) {
+  auto promise = std::make_shared<std::promise<Result<T>>>();
+  auto future = promise->get_future();
+  call([promise](Result<T> answer) { promise->set_value(std::move(answer)); });
+  if (future.wait_for(Seconds{30}) != std::future_status::ready) {
+    ADD_FAILURE() << "no answer within 30 s";
+    return Error{Errc::timeout, "no answer"};
+  }
+  return future.get();
+}
+
+// Polls until `condition` holds; fails after half a minute.
+template <class Condition>
+bool eventually(Condition condition) {
+  const auto deadline = std::chrono::steady_clock::now() + Seconds{30};
+  while (std::chrono::steady_clock::now() < deadline) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(Millis{5});
+  }
+  return false;
+}
+
+core::JobSpec job_spec(const std::string& name, const std::string& queue = "default") {
+  core::JobSpec spec;
+  spec.queue = queue;
+  spec.name = name;
+  spec.task = R"({"command":"true"})";
+  return spec;
+}
+
+class EngineTest : public PgTest {
+ protected:
+  void SetUp() override { start(engine_); }
+
+  void start(engine::Engine& engine) {
+    engine.start();
+    ASSERT_TRUE(eventually([&] { return view(engine).leading; })) << view(engine).standby_reason;
+  }
+  static engine::EngineView view(engine::Engine& engine) {
+    auto seen = wait<engine::EngineView>([&](auto done) { engine.view(done); });
+    return seen ? *seen : engine::EngineView{};
+  }
+  Result<std::vector<engine::Submitted>> submit(std::vector<core::JobSpec> specs) {
+    return wait<std::vector<engine::Submitted>>([&](auto done) { engine_.submit(specs, done); });
+  }
+  Result<ports::Applied> apply(ports::Command command) {
+    return wait<ports::Applied>([&](auto done) { engine_.apply(command, done); });
+  }
+  Result<engine::ClaimAnswer> claim(const engine::WorkerAuth& auth, const std::string& nonce, int slots, int wait_s = 0) {
+    engine::ClaimRequest request{auth, nonce, slots, Seconds{wait_s}, [] { return true; }};
+    return wait<engine::ClaimAnswer>([&](auto done) { engine_.claim(request, done); });
+  }
+  Result<engine::ReportAnswer> report(const engine::WorkerAuth& auth, const engine::ClaimedJob& job,
+                                      core::Outcome outcome = core::Outcome::succeeded) {
+    engine::Report one{auth, {job.attempt.job, job.attempt.attempt, job.token}, outcome, 0, std::nullopt, ""};
+    return wait<engine::ReportAnswer>([&](auto done) { engine_.report(one, done); });
+  }
+
+  // A registered worker of a pool that serves queue "default".
+  engine::WorkerAuth add_worker(const std::string& instance, int slots = 4) {
+    const WallTime now = clock_.wall();
+    if (!pool_) {
+      ports::PutPool put;
+      put.spec.name = "default";
+      put.spec.provider = core::Provider::none;
+      put.create = true;
+      put.now = now;
+      const auto made = apply(put);
+      EXPECT_TRUE(made) << made.error().message;
+      pool_ = std::get<ports::PoolPut>(*made).pool.id;
+    }
+    core::LaunchRequest request;
+    request.client_token = "launch-" + instance;
+    const Secret bootstrap = ports::bootstrap_token(view(engine_).deployment_secret, request.client_token);
+    const auto launch = apply(ports::InsertLaunch{*pool_, request, sha256(bootstrap.reveal()), "test", now});
+    EXPECT_TRUE(launch) << launch.error().message;
+    core::Instance machine;
+    machine.id = instance;
+    machine.state = core::InstanceState::running;
+    const auto recorded = apply(ports::RecordLaunch{std::get<ports::LaunchInserted>(*launch).launch,
+                                                    core::LaunchState::fulfilled, {machine}, "", now});
+    EXPECT_TRUE(recorded) << recorded.error().message;
+    engine::Registration registration{instance, bootstrap, "nonce", slots, {}, "host", "test"};
+    const auto registered = wait<engine::Registered>([&](auto done) { engine_.register_worker(registration, done); });
+    EXPECT_TRUE(registered) << registered.error().message;
+    return {registered->worker, registered->token};
+  }
+
+  std::string leader_pid() {
+    return value("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = "
+                 "(SELECT oid FROM pg_database WHERE datname = current_database())");
+  }
+
+  SystemClock clock_;
+  NoMetrics metrics_;
+  engine::Engine engine_{*store_, clock_, metrics_, {}};
+  std::optional<PoolId> pool_;
+};
+
+TEST_F(EngineTest, AJobGoesFromSubmitOverClaimToItsEnd) {
+  const auto submitted = submit({job_spec("one"), job_spec("two")});
+  ASSERT_TRUE(submitted);
+  const auto worker = add_worker("i-0001");
+  const auto claimed = claim(worker, "n1", 2);
+  ASSERT_TRUE(claimed) << claimed.error().message;
+  ASSERT_EQ(claimed->jobs.size(), 2U);
+  EXPECT_EQ(claimed->jobs[0].attempt.name, "one") << "older first";
+  const auto running = store_->job(submitted->front().number);
+  ASSERT_TRUE(running && *running);
+  EXPECT_EQ((*running)->state, core::JobState::running);
+  EXPECT_EQ((*running)->worker, "i-0001");
+  const auto ended = report(worker, claimed->jobs[0]);
+  ASSERT_TRUE(ended) << ended.error().message;
+  EXPECT_EQ(ended->state, core::JobState::succeeded);
+  EXPECT_FALSE(ended->repeated);
+  const auto again = report(worker, claimed->jobs[0]);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_TRUE(again->repeated);
+  const auto other = report(worker, claimed->jobs[0], core::Outcome::failure);
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, Errc::stale);
+}
+
+TEST_F(EngineTest, ARepeatedClaimGivesTheSameAttempts) {
+  ASSERT_TRUE(submit({job_spec("one"), job_spec("two"), job_spec("three")}));
+  const auto worker = add_worker("i-0001");
+  const auto first = claim(worker, "n1", 2);
+  const auto again = claim(worker, "n1", 2);
+  ASSERT_TRUE(first && again);
+  ASSERT_EQ(again->jobs.size(), 2U);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(again->jobs[i].attempt.job, first->jobs[i].attempt.job);
+    EXPECT_EQ(again->jobs[i].token.reveal(), first->jobs[i].token.reveal());
+  }
+  const auto next = claim(worker, "n2", 2);
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->jobs.size(), 1U);
+}
+
+TEST_F(EngineTest, PriorityThenAgeAcrossQueuesAndSlotsBoundAClaim) {
+  auto urgent = job_spec("urgent");
+  urgent.priority = 5;
+  ASSERT_TRUE(submit({job_spec("a"), job_spec("b"), urgent}));
+  const auto worker = add_worker("i-0001", 2);
+  const auto claimed = claim(worker, "n1", 10);
+  ASSERT_TRUE(claimed);
+  ASSERT_EQ(claimed->jobs.size(), 2U) << "two slots, two jobs";
+  EXPECT_EQ(claimed->jobs[0].attempt.name, "urgent");
+  EXPECT_EQ(claimed->jobs[1].attempt.name, "a");
+}
+
+TEST_F(EngineTest, AWaitingClaimIsAnsweredWhenAJobComes) {
+  const auto worker = add_worker("i-0001");
+  auto promise = std::make_shared<std::promise<Result<engine::ClaimAnswer>>>();
+  engine_.claim({worker, "n1", 1, Seconds{20}, [] { return true; }},
+                [promise](Result<engine::ClaimAnswer> answer) { promise->set_value(std::move(answer)); });
+  auto future = promise->get_future();
+  EXPECT_EQ(future.wait_for(Millis{50}), std::future_status::timeout) << "nothing to claim yet";
+  ASSERT_TRUE(submit({job_spec("one")}));
+  ASSERT_EQ(future.wait_for(Seconds{10}), std::future_status::ready);
+  const auto answer = future.get();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->jobs.size(), 1U);
+}
+
+TEST_F(EngineTest, NothingIsClaimedForAPeerThatIsGone) {
+  const auto worker = add_worker("i-0001");
+  std::atomic<bool> answered{false};
+  engine_.claim({worker, "n1", 1, Seconds{20}, [] { return false; }}, [&](const auto&) { answered = true; });
+  const auto submitted = submit({job_spec("one")});
+  ASSERT_TRUE(submitted);
+  const auto job = store_->job(submitted->front().number);
+  EXPECT_EQ((*job)->state, core::JobState::queued);
+  const auto claimed = claim(worker, "n2", 1);
+  ASSERT_TRUE(claimed);
+  EXPECT_EQ(claimed->jobs.size(), 1U) << "a live poll gets it";
+}
+
+TEST_F(EngineTest, AnUndeliveredClaimComesBackUncounted) {
+  const auto submitted = submit({job_spec("one")});
+  const auto worker = add_worker("i-0001");
+  const auto claimed = claim(worker, "n1", 1);
+  ASSERT_TRUE(claimed);
+  ASSERT_EQ(claimed->jobs.size(), 1U);
+  engine_.unclaim({claimed->jobs[0].attempt});
+  const auto again = claim(worker, "n2", 1, 10);
+  ASSERT_TRUE(again);
+  ASSERT_EQ(again->jobs.size(), 1U);
+  EXPECT_EQ(again->jobs[0].attempt.counters, core::Counters{});
+  EXPECT_EQ(again->jobs[0].attempt.attempt, 2);
+}
+
+TEST_F(EngineTest, ALeaveOfAWorkerQueuesItsJobsAgainAndRefusesItsLateReport) {
+  const auto submitted = submit({job_spec("one")});
+  const auto lost = add_worker("i-0001");
+  const auto claimed = claim(lost, "n1", 1);
+  ASSERT_EQ(claimed->jobs.size(), 1U);
+  const auto gone = wait<Ok>([&](auto done) {
+    engine_.lose_worker(lost.worker, core::Outcome::interruption, "instance terminated", done);
+  });
+  ASSERT_TRUE(gone) << gone.error().message;
+  const auto other = add_worker("i-0002");
+  const auto again = claim(other, "n1", 1);
+  ASSERT_EQ(again->jobs.size(), 1U);
+  EXPECT_EQ(again->jobs[0].attempt.counters.interruptions, 1);
+  ASSERT_TRUE(report(other, again->jobs[0]));
+  const auto late = report(lost, claimed->jobs[0]);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Errc::stale);
+  EXPECT_EQ((*store_->job(submitted->front().number))->state, core::JobState::succeeded);
+}
+
+TEST_F(EngineTest, HoldOfAQueuedJobTakesItOutAndReleasePutsItBack) {
+  const auto submitted = submit({job_spec("one")});
+  const auto worker = add_worker("i-0001");
+  const auto change = [&](core::JobAction action) {
+    return wait<engine::ChangeAnswer>([&](auto done) {
+      engine_.change(ports::ChangeJob{submitted->front().number, {}, action, clock_.wall()}, done);
+    });
+  };
+  ASSERT_TRUE(change(core::JobAction::hold));
+  EXPECT_EQ(claim(worker, "n1", 1)->jobs.size(), 0U);
+  EXPECT_EQ(view(engine_).queues["default"].ready, 0);
+  ASSERT_TRUE(change(core::JobAction::release));
+  EXPECT_EQ(view(engine_).queues["default"].ready, 1);
+  EXPECT_EQ(claim(worker, "n2", 1)->jobs.size(), 1U);
+}
+
+TEST_F(EngineTest, OneBadValueAmongAThousandFailsAlone) {
+  // Not valid UTF-8: the API refuses it before; here it reaches the store, whose refusal must hit this one command.
+  std::vector<std::future<Result<std::vector<engine::Submitted>>>> answers;
+  for (int i = 0; i < 1000; ++i) {
+    auto promise = std::make_shared<std::promise<Result<std::vector<engine::Submitted>>>>();
+    answers.push_back(promise->get_future());
+    engine_.submit({job_spec(i == 617 ? "bad \xff" : "good")},
+                   [promise](auto answer) { promise->set_value(std::move(answer)); });
+  }
+  for (int i = 0; i < 1000; ++i) {
+    const auto answer = answers[static_cast<std::size_t>(i)].get();
+    EXPECT_EQ(answer.ok(), i != 617) << i;
+    if (!answer) {
+      EXPECT_EQ(answer.error().code, Errc::data);
+    }
+  }
+  EXPECT_EQ(value("SELECT count(*) FROM jobs"), "999");
+}
+
+TEST_F(EngineTest, ACommitKilledBeforeItTookPlaceIsRunAgain) {
+  // A deferred trigger keeps the backend inside COMMIT long enough to end it there.
+  sql("CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN NULL; END $$");
+  sql("CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON jobs_live DEFERRABLE INITIALLY DEFERRED FOR EACH ROW "
+      "EXECUTE FUNCTION linger()");
+  auto promise = std::make_shared<std::promise<Result<std::vector<engine::Submitted>>>>();
+  engine_.submit({job_spec("one")}, [promise](auto answer) { promise->set_value(std::move(answer)); });
+  std::string pid;
+  ASSERT_TRUE(eventually([&] {
+    pid = value("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()");
+    return !pid.empty();
+  }));
+  // The drop waits for the table lock that the transaction holds: end the transaction first, in the same statement's time.
+  std::thread drop([&] { sql("DROP TRIGGER linger ON jobs_live"); });
+  ASSERT_TRUE(eventually([&] { return value("SELECT count(*) FROM pg_locks WHERE NOT granted") != "0"; }));
+  sql("SELECT pg_terminate_backend(" + pid + ")");
+  drop.join();
+  auto future = promise->get_future();
+  ASSERT_EQ(future.wait_for(Seconds{30}), std::future_status::ready);
+  const auto answer = future.get();
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(value("SELECT count(*) FROM jobs"), "1");
+  EXPECT_EQ(value("SELECT number FROM jobs"), std::to_string(answer->front().number.value));
+}
+
+TEST_F(EngineTest, ACommitThatTookPlaceButWhoseReplyWasLostIsAnsweredAsDone) {
+  // With a synchronous standby that never comes, COMMIT has taken place but does not answer: ended there, its reply is lost.
+  ASSERT_TRUE(submit({job_spec("zero")}));  // takes a block of numbers, which is a commit too
+  sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+  sql("SELECT pg_reload_conf()");
+  const std::string pid = leader_pid();
+  auto promise = std::make_shared<std::promise<Result<std::vector<engine::Submitted>>>>();
+  engine_.submit({job_spec("one")}, [promise](auto answer) { promise->set_value(std::move(answer)); });
+  EXPECT_TRUE(eventually([&] {
+    return value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid = " + pid) == "1";
+  }));
+  sql("SELECT pg_terminate_backend(" + pid + ")");
+  sql("ALTER SYSTEM RESET synchronous_standby_names");
+  sql("SELECT pg_reload_conf()");
+  auto future = promise->get_future();
+  ASSERT_EQ(future.wait_for(Seconds{30}), std::future_status::ready);
+  const auto answer = future.get();
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(value("SELECT count(*) FROM jobs WHERE name = 'one'"), "1") << "not run twice";
+  EXPECT_EQ(value("SELECT number FROM jobs WHERE name = 'one'"), std::to_string(answer->front().number.value));
+}
+
+TEST_F(EngineTest, WhatWasAcknowledgedIsStoredThoughTheConnectionIsCutAgainAndAgain) {
+  std::atomic<bool> stop{false};
+  std::atomic<int> refused{0};
+  std::mutex mutex;
+  std::vector<std::int64_t> acknowledged;
+  std::vector<std::thread> clients;
+  for (int c = 0; c < 4; ++c) {
+    clients.emplace_back([&] {
+      while (!stop) {
+        const auto answer = submit({job_spec("storm"), job_spec("storm")});
+        const std::lock_guard lock(mutex);
+        if (!answer) {
+          ++refused;
+          continue;
+        }
+        for (const auto& job : *answer) acknowledged.push_back(job.number.value);
+      }
+    });
+  }
+  for (int cut = 0; cut < 8; ++cut) {
+    std::size_t before = 0;
+    {
+      const std::lock_guard lock(mutex);
+      before = acknowledged.size();
+    }
+    EXPECT_TRUE(eventually([&] {
+      const std::lock_guard lock(mutex);
+      return acknowledged.size() > before + 20;
+    })) << "work goes on after cut " << cut;
+    sql("SELECT pg_terminate_backend(" + leader_pid() + ")");
+  }
+  stop = true;
+  for (std::thread& client : clients) client.join();
+  EXPECT_GT(acknowledged.size(), 100U);
+  std::set<std::string> stored;
+  for (const std::string& number : sql("SELECT number FROM jobs")) {
+    EXPECT_TRUE(stored.insert(number).second) << number << " twice";
+  }
+  for (const std::int64_t number : acknowledged) {
+    ASSERT_TRUE(stored.contains(std::to_string(number))) << number << " was acknowledged and is lost";
+  }
+}
+
+TEST_F(EngineTest, AnOutageOfTheStoreRequeuesNothing) {
+  ASSERT_TRUE(submit({job_spec("one")}));
+  const auto worker = add_worker("i-0001");
+  const auto claimed = claim(worker, "n1", 1);
+  ASSERT_EQ(claimed->jobs.size(), 1U);
+  PgCluster::get().crash();
+  ASSERT_TRUE(eventually([&] { return !view(engine_).leading; }));
+  const auto refused = submit({job_spec("two")});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::unavailable);
+  EXPECT_GT(refused.error().retry_after_s, 0);
+  PgCluster::get().start();
+  ASSERT_TRUE(eventually([&] { return view(engine_).leading; }));
+  const auto ended = report(worker, claimed->jobs[0]);
+  ASSERT_TRUE(ended) << ended.error().message;
+  EXPECT_EQ(ended->state, core::JobState::succeeded);
+}
+
+TEST_F(EngineTest, OneOfTwoLeadsAndTheOtherRefuses) {
+  auto store = postgres::make_pg_store(options(conninfo_));
+  engine::Engine second(*store, clock_, metrics_, {});
+  second.start();
+  ASSERT_TRUE(eventually([&] { return !view(second).standby_reason.empty() && view(second).standby_reason != "starting"; }));
+  const auto refused =
+      wait<std::vector<engine::Submitted>>([&](auto done) { second.submit({job_spec("x")}, done); });
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::unavailable);
+  ASSERT_TRUE(submit({job_spec("one")}));
+  const auto epoch = view(engine_).epoch;
+  engine_.stop();
+  ASSERT_TRUE(eventually([&] { return view(second).leading; })) << "the second takes over";
+  EXPECT_GT(view(second).epoch, epoch);
+}
+
+TEST_F(EngineTest, AJobForLaterBecomesReadyAtItsTime) {
+  auto later = job_spec("later");
+  later.run_at = clock_.wall() + Millis{300};
+  ASSERT_TRUE(submit({later}));
+  const auto worker = add_worker("i-0001");
+  EXPECT_EQ(view(engine_).queues["default"].ready, 0);
+  const auto claimed = claim(worker, "n1", 1, 15);
+  ASSERT_TRUE(claimed);
+  ASSERT_EQ(claimed->jobs.size(), 1U);
+  EXPECT_GE(clock_.wall(), *later.run_at);
+}
+
+TEST_F(EngineTest, RowsChangedByHandAreNoticedByTheRescan) {
+  auto held = job_spec("held");
+  held.hold = true;
+  ASSERT_TRUE(submit({held}));
+  const auto worker = add_worker("i-0001");
+  EXPECT_EQ(claim(worker, "n1", 1)->jobs.size(), 0U);
+  sql("UPDATE jobs SET state = 'queued'");
+  // A new term reads everything anew; within one, the rescan does, half a minute apart.
+  sql("SELECT pg_terminate_backend(" + leader_pid() + ")");
+  ASSERT_TRUE(eventually([&] {
+    const auto claimed = claim(worker, "n2", 1);
+    return claimed && claimed->jobs.size() == 1;
+  }));
+}
+
+}  // namespace
+}  // namespace drover::testing
