@@ -56,9 +56,6 @@ class Context {
 [[nodiscard]] std::vector<std::string> queues_of(const PoolSpec& spec);
 // A machine that ended without registering, by its own fault.
 void distrust(Context& c, const FleetWorker& worker);
-// Of a kind that lists as "i-…": other ids are foreign pollers', which no cloud knows.
-[[nodiscard]] bool is_instance_id(std::string_view id);
-
 // The steps, in order.
 void remember(Context& c);          // memory.cpp: who is new, who registered; forgets the departed
 void judge_workers(Context& c);     // lost.cpp

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -221,6 +222,9 @@ struct Plan {
 
 // Total, deterministic, no I/O; the order of the observation's vectors does not matter.
 [[nodiscard]] Plan plan(const Observation& seen);
+
+// "i-<hex>", an instance's id. Others are foreign pollers', which no cloud knows: never judged.
+[[nodiscard]] bool is_instance_id(std::string_view id);
 
 // The listing may lag behind a launch by this long: a machine never yet listed is not judged before.
 inline constexpr Seconds kConsistencyWindow{120};

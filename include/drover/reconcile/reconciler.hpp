@@ -1,0 +1,83 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "drover/base/clock.hpp"
+#include "drover/core/plan.hpp"
+#include "drover/ports/cloud.hpp"
+#include "drover/ports/metrics.hpp"
+#include "drover/reconcile/fleet_port.hpp"
+
+namespace drover::reconcile {
+
+struct ReconcileOptions {
+  // The user data of a pool's machines, with ports::kBootstrapPlaceholder where the token goes. Frozen with
+  // the intent. Called on the reconciler's thread.
+  std::function<std::string(const core::PoolSpec&)> render_user_data;
+  Millis debounce{20};   // from wake() to the tick, so that a burst of wishes is one tick
+  Millis min_gap{1000};  // between the starts of two ticks: wishes cannot turn into a storm of listings
+  double jitter = 0.1;   // share of the interval, either way
+};
+
+// Why something is not done, for /explain and /pools.
+struct FleetNote {
+  std::string pool;  // empty: the whole fleet
+  core::NoteKind kind = core::NoteKind::paused;
+  std::string code;  // the cloud's, where it refused: "InsufficientInstanceCapacity"
+  std::string text;  // a sentence, or the cloud's own
+  std::optional<WallTime> next_try;
+};
+
+// A cloud call that failed and has not worked since.
+struct CloudTrouble {
+  std::string call;         // "list", "launch", "terminate", "look_up"
+  std::string error_class;  // ports::CloudErrorClass by name
+  std::string code;
+  std::string message;
+  WallTime at;
+  std::optional<WallTime> next_try;
+};
+
+struct FleetStatus {
+  bool leading = false;
+  std::optional<WallTime> last_tick;  // the last that saw all it needed
+  std::optional<CloudTrouble> trouble;
+  std::string frozen;            // non-empty: why nothing is decided from absence
+  std::vector<FleetNote> notes;  // of the last tick
+  std::vector<core::PoolFigures> pools;
+};
+
+// Keeps the fleet as the pools want it: one thread that looks (store, cloud, store again), plans and carries
+// out. What it learns of the cloud's refusals lives in memory and starts afresh with each term of leadership.
+class Reconciler {
+ public:
+  // All references must outlive it; `fleet` and `cloud` are used by its thread alone.
+  Reconciler(FleetPort& fleet, ports::Cloud& cloud, const Clock& clock, ports::Metrics& metrics,
+             ReconcileOptions options);
+  ~Reconciler();  // stop()s
+  Reconciler(const Reconciler&) = delete;
+  Reconciler& operator=(const Reconciler&) = delete;
+
+  void start();
+  // Returns when the tick under way, if any, has ended.
+  void stop();
+  // Something changed that is worth a tick soon. Any thread; does not block.
+  void wake();
+  // One tick on the caller's thread, for tests and tools; not while started. How long the next one may wait.
+  Millis tick();
+
+  // Any thread; does not block for long.
+  [[nodiscard]] FleetStatus status() const;
+  // When the loop last got on, a failed cloud call included: a watchdog's question. Any thread.
+  [[nodiscard]] SteadyTime last_progress() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace drover::reconcile

@@ -1,0 +1,109 @@
+#include "executor.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "drover/base/log.hpp"
+
+namespace drover::reconcile {
+namespace {
+
+constexpr std::array kActionNames{"lose_worker", "mark_gone",   "adopt",         "close_launch", "terminate",
+                                  "cordon_idle", "call_launch", "insert_launch", "block_pool",   "look_up"};
+static_assert(kActionNames.size() == std::variant_size_v<core::Action>);
+
+void dropped(const char* what, const Error& error) {
+  log_info("reconcile: {} dropped: {}", what, error.message);
+}
+
+}  // namespace
+
+Executor::Executor(FleetPort& fleet, CountedCloud& cloud, const Clock& clock, ports::Metrics& metrics,
+                   const ReconcileOptions& options, core::PlannerMemory& memory, core::CloudHealth& health)
+    : fleet_(fleet),
+      cloud_(cloud),
+      clock_(clock),
+      metrics_(metrics),
+      options_(options),
+      memory_(memory),
+      health_(health) {}
+
+bool Executor::run(const std::vector<core::Action>& actions, const World& world) {
+  world_ = &world;
+  for (const auto& action : actions) {
+    metrics_.add("drover_reconcile_actions_total", 1, {{"action", kActionNames.at(action.index())}});
+    std::visit([this](const auto& what) { carry_out(what); }, action);
+  }
+  terminate_collected();
+  world_ = nullptr;
+  return again_;
+}
+
+const ports::PoolRow* Executor::pool(const std::string& name) const {
+  for (const auto& row : world_->view.pools) {
+    if (row.spec.name == name) return &row;
+  }
+  return nullptr;
+}
+
+void Executor::carry_out(const core::LoseWorker& action) {
+  log_warn("worker {} lost ({}): {}", action.worker.value, core::to_string(action.outcome), action.reason);
+  const Status lost = fleet_.lose_worker(action.worker, action.outcome, action.reason);
+  if (!lost) return dropped("the loss of a worker", lost.error());
+  metrics_.add("drover_workers_lost_total", 1, {{"outcome", core::to_string(action.outcome)}});
+}
+
+void Executor::carry_out(const core::MarkGone& action) {
+  // Through the same door: an attempt it may still hold has to end with its machine.
+  const Status gone = fleet_.lose_worker(action.worker, core::Outcome::interruption, action.reason);
+  if (!gone) dropped("the end of a worker", gone.error());
+}
+
+bool Executor::change_worker(WorkerId worker, ports::WorkerChange change, const std::string& reason) {
+  const auto changed = fleet_.apply(ports::ChangeWorker{worker, change, reason, clock_.wall()});
+  if (!changed) dropped("a change of a worker", changed.error());
+  return changed.ok();
+}
+
+void Executor::carry_out(const core::Terminate& action) {
+  if (action.mark && !change_worker(action.worker, ports::WorkerChange::terminate, action.reason)) return;
+  if (action.mark || action.worker.value == 0)
+    log_info("terminate {}: {}", action.instance_id, action.reason);
+  to_terminate_.push_back(action.instance_id);
+}
+
+void Executor::carry_out(const core::CordonIdle& action) {
+  if (!change_worker(action.worker, ports::WorkerChange::cordon_idle, action.reason)) return;
+  log_info("terminate {}: {}", action.instance_id, action.reason);
+  to_terminate_.push_back(action.instance_id);
+}
+
+// One call for all; when one id spoils it, one by one. What fails is asked again by a later plan.
+void Executor::terminate_collected() {
+  const std::vector<std::string> ids = std::exchange(to_terminate_, {});
+  if (ids.empty()) return;
+  const auto sent = [&](const std::string& id) { memory_.terminate_sent[id] = clock_.steady(); };
+  const Status all = cloud_.terminate(ids);
+  if (all) {
+    std::for_each(ids.begin(), ids.end(), sent);
+    return;
+  }
+  const auto error_class = ports::cloud_error_class(all.error());
+  if (error_class != ports::CloudErrorClass::protection && error_class != ports::CloudErrorClass::id) return;
+  for (const std::string& id : ids) {
+    if (cloud_.terminate(std::span(&id, 1))) sent(id);
+  }
+}
+
+void Executor::carry_out(const core::BlockPool& action) {
+  const ports::PoolRow* row = pool(action.pool);
+  if (row == nullptr) return;
+  log_error("pool {} is blocked: {}", action.pool, action.reason);
+  ports::PutPool put{row->spec, false, action.version, action.reason, clock_.wall()};
+  if (const auto blocked = fleet_.apply(std::move(put)); !blocked) dropped("a pool's block", blocked.error());
+}
+
+void Executor::carry_out(const core::LookUp&) {}  // answered before the last plan of the tick
+
+}  // namespace drover::reconcile

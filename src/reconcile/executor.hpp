@@ -1,0 +1,84 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "drover/core/plan.hpp"
+#include "drover/reconcile/reconciler.hpp"
+
+namespace drover::reconcile {
+
+// The cloud, with every call counted and its last trouble kept. Used by one thread.
+class CountedCloud {
+ public:
+  CountedCloud(ports::Cloud& cloud, const Clock& clock, ports::Metrics& metrics,
+               std::function<void()> on_progress);
+  Result<std::vector<core::Instance>> list(const std::string& deployment);
+  Result<std::vector<core::Instance>> look_up(std::span<const std::string> ids);
+  Result<std::vector<core::Instance>> launch(const core::LaunchRequest& request);
+  Status terminate(std::span<const std::string> ids);
+
+  std::optional<CloudTrouble> trouble;
+
+ private:
+  template <class T>
+  Result<T> counted(const char* call, Result<T> result);
+
+  ports::Cloud& cloud_;
+  const Clock& clock_;
+  ports::Metrics& metrics_;
+  std::function<void()> on_progress_;
+};
+
+// "<class>/<code>: message".
+std::string cloud_error_text(const Error& error);
+
+// Carries one plan out: what the store refuses is dropped, for the plan was stale. Used by one thread.
+class Executor {
+ public:
+  struct World {
+    const engine::EngineView& view;
+    const ports::FleetSnapshot& after;
+  };
+  Executor(FleetPort& fleet, CountedCloud& cloud, const Clock& clock, ports::Metrics& metrics,
+           const ReconcileOptions& options, core::PlannerMemory& memory, core::CloudHealth& health);
+
+  // True when it is worth planning again at once: an offering had no capacity, and there may be another.
+  bool run(const std::vector<core::Action>& actions, const World& world);
+
+ private:
+  void carry_out(const core::LoseWorker& action);
+  void carry_out(const core::MarkGone& action);
+  void carry_out(const core::AdoptInstances& action);
+  void carry_out(const core::CloseLaunch& action);
+  void carry_out(const core::Terminate& action);
+  void carry_out(const core::CordonIdle& action);
+  void carry_out(const core::CallLaunch& action);
+  void carry_out(const core::InsertLaunch& action);
+  void carry_out(const core::BlockPool& action);
+  void carry_out(const core::LookUp& action);
+
+  bool change_worker(WorkerId worker, ports::WorkerChange change, const std::string& reason);
+  [[nodiscard]] std::optional<core::LaunchRequest> freeze(const core::InsertLaunch& action) const;
+  void call(LaunchId launch, const std::string& pool, core::LaunchRequest request);
+  void refused(LaunchId launch, const core::Offering& offering, const Error& error);
+  Result<ports::Applied> record(LaunchId launch, core::LaunchState state,
+                                std::vector<core::Instance> instances, std::string error);
+  void terminate_collected();
+  [[nodiscard]] const ports::PoolRow* pool(const std::string& name) const;
+
+  FleetPort& fleet_;
+  CountedCloud& cloud_;
+  const Clock& clock_;
+  ports::Metrics& metrics_;
+  const ReconcileOptions& options_;
+  core::PlannerMemory& memory_;
+  core::CloudHealth& health_;
+  const World* world_ = nullptr;
+  std::vector<std::string> to_terminate_;
+  bool again_ = false;
+  bool throttled_ = false;
+};
+
+}  // namespace drover::reconcile

@@ -1,0 +1,179 @@
+#include <algorithm>
+#include <utility>
+
+#include "drover/base/log.hpp"
+
+#include "executor.hpp"
+
+namespace drover::reconcile {
+namespace {
+
+constexpr int kUnknownTries = 10;  // of an error nobody has a class for
+
+// What to do about a launch that the cloud refused.
+struct Reaction {
+  bool repeat = false;  // keep the intent: the same token again, later
+  std::optional<core::RefusalScope> mute;
+  bool again = false;  // another offering may do, at once
+};
+
+Reaction reaction_to(const Error& error) {
+  using Class = ports::CloudErrorClass;
+  using Scope = core::RefusalScope;
+  switch (ports::cloud_error_class(error)) {
+    case Class::pool:
+      return {false, Scope::offering, true};
+    case Class::subnet:
+      return {false, Scope::subnet, true};
+    case Class::account:
+      return {false, Scope::market, true};
+    case Class::config:
+      return {false, Scope::pool, true};
+    case Class::credentials:
+    case Class::permission:
+      return {false, Scope::everything, false};
+    case Class::idempotency:
+      return {false, std::nullopt, false};
+    case Class::throttle:
+    case Class::transient:
+    case Class::id:
+    case Class::paging:
+    case Class::protection:
+    case Class::unknown:
+      return {true, std::nullopt, false};
+  }
+  return {true, std::nullopt, false};
+}
+
+// Half to all of it, so that many daemons do not come back together.
+SteadyTime::duration jittered(Seconds delay) {
+  const auto micros = std::chrono::duration_cast<Micros>(delay).count();
+  return Micros{micros / 2 +
+                static_cast<std::int64_t>(random_u64() % static_cast<std::uint64_t>(micros / 2 + 1))};
+}
+
+void put_token(std::string& user_data, const Secret& token) {
+  for (auto at = user_data.find(ports::kBootstrapPlaceholder); at != std::string::npos;
+       at = user_data.find(ports::kBootstrapPlaceholder, at)) {
+    user_data.replace(at, ports::kBootstrapPlaceholder.size(), token.reveal());
+    at += token.reveal().size();
+  }
+}
+
+}  // namespace
+
+std::optional<core::LaunchRequest> Executor::freeze(const core::InsertLaunch& action) const {
+  const ports::PoolRow* row = pool(action.pool);
+  if (row == nullptr || row->version != action.pool_version) return std::nullopt;
+  const core::PoolSpec& spec = row->spec;
+  core::LaunchRequest request;
+  request.client_token = to_string(make_random_uuid());
+  request.count = action.count;
+  request.market = action.market;
+  request.image = spec.image;
+  request.instance_type = action.instance_type;
+  request.subnet = action.subnet;
+  request.security_groups = spec.security_groups;
+  request.instance_profile = spec.instance_profile;
+  request.key_name = spec.key_name;
+  request.max_price = spec.max_price;
+  request.disk_gib = spec.disk_gib;
+  if (options_.render_user_data) request.user_data = options_.render_user_data(spec);
+  request.tags = {{std::string(core::kDeploymentTag), to_string(world_->view.deployment)},
+                  {std::string(core::kPoolTag), spec.name},
+                  {"Name", "drover-" + spec.name}};
+  return request;
+}
+
+void Executor::carry_out(const core::InsertLaunch& action) {
+  auto request = freeze(action);
+  if (!request || throttled_) return;
+  const Secret token = ports::bootstrap_token(world_->view.deployment_secret, request->client_token);
+  ports::InsertLaunch insert;
+  insert.pool = pool(action.pool)->id;
+  insert.request = *request;
+  insert.bootstrap_hash = sha256(token.reveal());
+  insert.reason = action.reason;
+  insert.now = clock_.wall();
+  const auto inserted = fleet_.apply(std::move(insert));
+  if (!inserted)
+    return log_info("reconcile: launch for pool {} dropped: {}", action.pool, inserted.error().message);
+  const auto* launch = std::get_if<ports::LaunchInserted>(&*inserted);
+  if (launch == nullptr) return;
+  log_info("launch {} of pool {}: {} x {} ({})", launch->launch.value, action.pool, action.count,
+           action.instance_type, action.reason);
+  call(launch->launch, action.pool, std::move(*request));
+}
+
+void Executor::carry_out(const core::CallLaunch& action) {
+  if (throttled_) return;
+  for (const auto& row : world_->after.launches) {
+    if (row.id == action.launch) return call(row.id, row.pool_name, row.request);
+  }
+}
+
+void Executor::call(LaunchId launch, const std::string& pool, core::LaunchRequest request) {
+  const core::Offering offering{pool, request.instance_type, request.subnet, request.market};
+  put_token(request.user_data, ports::bootstrap_token(world_->view.deployment_secret, request.client_token));
+  auto instances = cloud_.launch(request);
+  if (!instances) return refused(launch, offering, instances.error());
+  health_.worked(offering);
+  memory_.tries.erase(launch);
+  metrics_.add("drover_instances_launched_total", static_cast<double>(instances->size()), {{"pool", pool}});
+  const auto recorded = record(launch, core::LaunchState::fulfilled, std::move(*instances), {});
+  // The next listing has them under this launch's token: they are adopted then.
+  if (!recorded)
+    log_warn("launch {}: the answer could not be stored: {}", launch.value, recorded.error().message);
+}
+
+void Executor::refused(LaunchId launch, const core::Offering& offering, const Error& error) {
+  Reaction reaction = reaction_to(error);
+  const std::string text = cloud_error_text(error);
+  const auto error_class = ports::cloud_error_class(error);
+  throttled_ = throttled_ || error_class == ports::CloudErrorClass::throttle;
+  if (reaction.mute) health_.refused(*reaction.mute, offering, clock_.steady(), text);
+  if (reaction.repeat) {
+    core::LaunchTry& entry = memory_.tries[launch];
+    ++entry.failures;
+    const Seconds base{error_class == ports::CloudErrorClass::throttle ? 4 : 1};
+    entry.next = clock_.steady() + jittered(core::doubled(base, entry.failures, Seconds{60}));
+    const bool unclear = error.code != Errc::timeout && error_class == ports::CloudErrorClass::unknown;
+    if (unclear && entry.failures >= kUnknownTries) reaction.repeat = false;
+  }
+  again_ = again_ || reaction.again;
+  const auto state = reaction.repeat ? core::LaunchState::intended : core::LaunchState::failed;
+  if (const auto recorded = record(launch, state, {}, text); !recorded) {
+    log_warn("launch {}: its refusal could not be stored: {}", launch.value, recorded.error().message);
+  }
+}
+
+Result<ports::Applied> Executor::record(LaunchId launch, core::LaunchState state,
+                                        std::vector<core::Instance> instances, std::string error) {
+  return fleet_.apply(
+      ports::RecordLaunch{launch, state, std::move(instances), std::move(error), clock_.wall()});
+}
+
+void Executor::carry_out(const core::AdoptInstances& action) {
+  log_info("launch {}: {} instances adopted: {}", action.launch.value, action.instances.size(),
+           action.reason);
+  const auto recorded = record(action.launch, core::LaunchState::fulfilled, action.instances, {});
+  if (!recorded) return log_info("reconcile: adoption dropped: {}", recorded.error().message);
+  memory_.tries.erase(action.launch);
+  const auto* added = std::get_if<ports::WorkersAdded>(&*recorded);
+  if (added == nullptr) return;
+  for (const auto& instance : action.instances) {
+    const bool new_worker =
+        std::any_of(added->workers.begin(), added->workers.end(),
+                    [&](const auto& worker) { return worker.instance_id == instance.id; });
+    // Known to the store and not among its live workers: that one has been given up for good.
+    if (!new_worker) memory_.ended.insert(instance.id);
+  }
+}
+
+void Executor::carry_out(const core::CloseLaunch& action) {
+  log_info("launch {} closed: {}", action.launch.value, action.reason);
+  const auto recorded = record(action.launch, core::LaunchState::closed, {}, action.reason);
+  if (!recorded) log_info("reconcile: closing a launch dropped: {}", recorded.error().message);
+}
+
+}  // namespace drover::reconcile

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "drover/core/plan.hpp"
+#include "drover/engine/engine.hpp"
+#include "drover/ports/store.hpp"
+
+namespace drover::reconcile {
+
+// What one tick saw, in the order in which it looked.
+struct Sight {
+  ports::FleetSnapshot before;                         // A
+  std::optional<std::vector<core::Instance>> listing;  // asked for after A
+  std::string listing_error;
+  ports::FleetSnapshot after;  // B, read after the listing
+  engine::EngineView view;     // memory, asked for after B
+};
+
+// The planner's view of it; time, health and memory are left to the caller. Pure.
+core::Observation observe(Sight sight);
+
+// Is there anything that a listing could say something about?
+bool wants_listing(const engine::EngineView& view, const ports::FleetSnapshot& before);
+// Instance ids that the listing by tag does not hold: those of workers of `asg` pools.
+std::vector<std::string> ids_to_list(const engine::EngineView& view, const ports::FleetSnapshot& before);
+
+}  // namespace drover::reconcile

@@ -1,0 +1,314 @@
+#include "drover/reconcile/reconciler.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "drover/base/log.hpp"
+
+#include "executor.hpp"
+#include "observe.hpp"
+
+namespace drover::reconcile {
+namespace {
+
+constexpr int kAgainAtOnce = 8;  // ticks without a gap in a row, for the sake of other offerings
+constexpr Seconds kListRetryMax{60};
+constexpr Millis kBlindRetry{2000};  // while the store is away or another leads
+constexpr Millis kSlice{500};        // of waiting, so that the watchdog sees the loop live
+
+std::string code_in(const std::string& error_text) {
+  const auto slash = error_text.find('/');
+  const auto colon = error_text.find(':');
+  if (slash == std::string::npos || colon == std::string::npos || colon < slash) return {};
+  return error_text.substr(slash + 1, colon - slash - 1);
+}
+
+}  // namespace
+
+struct Reconciler::Impl {
+  Impl(FleetPort& fleet_port, ports::Cloud& cloud_port, const Clock& a_clock, ports::Metrics& a_metrics,
+       ReconcileOptions the_options)
+      : fleet(fleet_port),
+        clock(a_clock),
+        metrics(a_metrics),
+        options(std::move(the_options)),
+        cloud(cloud_port, a_clock, a_metrics, [this] { progress(); }) {
+    metrics.describe("drover_reconcile_ticks_total", "Ticks of the fleet loop, by what they could see.");
+    metrics.describe("drover_reconcile_tick_seconds", "How long a tick of the fleet loop took.");
+    metrics.describe("drover_reconcile_actions_total", "What the fleet loop did.");
+    metrics.describe("drover_cloud_calls_total",
+                     "Calls of the cloud, by outcome (ok, or the class of the error).");
+    metrics.describe("drover_instances_launched_total", "Machines that the cloud gave.");
+    metrics.describe("drover_workers_lost_total", "Workers whose machine was lost.");
+    metrics.describe("drover_fleet_frozen",
+                     "1 while too much of the fleet is absent to decide anything from it.");
+    progress();
+  }
+
+  void progress() { last_progress.store(clock.steady().time_since_epoch().count()); }
+
+  Millis tick();
+  const char* look_and_act();
+  bool look(Sight& sight);
+  void list(Sight& sight);
+  core::Plan plan_with_look_ups(core::Observation& seen);
+  void begin_term(std::int64_t new_epoch);
+  void publish(const core::Plan& plan);
+  void loop();
+  void wait(SteadyTime started, Millis delay);
+
+  FleetPort& fleet;
+  const Clock& clock;
+  ports::Metrics& metrics;
+  const ReconcileOptions options;
+  CountedCloud cloud;
+
+  // Of the loop's thread.
+  std::int64_t epoch = -1;
+  core::PlannerMemory memory;
+  core::CloudHealth health;
+  std::map<std::string, std::int64_t> pool_versions;
+  int list_failures = 0;
+  SteadyTime list_next;
+  Millis next_wake{0};
+  bool again = false;
+  int again_in_a_row = 0;
+
+  std::atomic<SteadyTime::rep> last_progress{0};
+  mutable std::mutex mutex;
+  std::condition_variable changed;
+  bool stopping = false;
+  std::optional<SteadyTime> woken;  // first wish since the last tick
+  FleetStatus status;
+  std::thread thread;
+};
+
+// Everything learnt of the cloud is of one term: another leader may have acted in between.
+void Reconciler::Impl::begin_term(std::int64_t new_epoch) {
+  if (epoch == new_epoch) return;
+  epoch = new_epoch;
+  memory = {};
+  health = {};
+  pool_versions.clear();
+}
+
+void Reconciler::Impl::list(Sight& sight) {
+  if (!wants_listing(sight.view, sight.before)) {
+    sight.listing.emplace();
+    return;
+  }
+  if (clock.steady() < list_next) {
+    sight.listing_error =
+        cloud.trouble ? cloud.trouble->error_class + "/" + cloud.trouble->code + ": " + cloud.trouble->message
+                      : "the cloud did not answer";
+    return;
+  }
+  auto listing = cloud.list(to_string(sight.view.deployment));
+  if (listing) {
+    const auto ids = ids_to_list(sight.view, sight.before);
+    auto more =
+        ids.empty() ? Result<std::vector<core::Instance>>(std::vector<core::Instance>{}) : cloud.look_up(ids);
+    if (more) {
+      listing->insert(listing->end(), more->begin(), more->end());
+    } else {
+      listing = std::move(more);  // a part of the truth is none
+    }
+  }
+  if (listing) {
+    list_failures = 0;
+    sight.listing = std::move(*listing);
+    return;
+  }
+  ++list_failures;
+  const Seconds delay = core::doubled(Seconds{1}, list_failures, kListRetryMax);
+  list_next = clock.steady() + delay;
+  if (cloud.trouble) cloud.trouble->next_try = clock.wall() + delay;
+  sight.listing_error = cloud_error_text(listing.error());
+}
+
+bool Reconciler::Impl::look(Sight& sight) {
+  auto before = fleet.fleet();
+  if (!before) return false;
+  sight.before = std::move(*before);
+  list(sight);
+  auto after = fleet.fleet();
+  if (!after) return false;
+  sight.after = std::move(*after);
+  auto view = fleet.view();
+  if (!view || !view->leading || view->epoch != epoch) return false;
+  sight.view = std::move(*view);
+  return true;
+}
+
+core::Plan Reconciler::Impl::plan_with_look_ups(core::Observation& seen) {
+  core::Plan plan = core::plan(seen);
+  for (const auto& action : plan.actions) {
+    const auto* ask = std::get_if<core::LookUp>(&action);
+    if (ask == nullptr) continue;
+    const auto answer = cloud.look_up(ask->instance_ids);
+    if (!answer) return plan;  // asked again in the next tick
+    for (const auto& id : ask->instance_ids) seen.looked_up[id] = std::nullopt;
+    for (const auto& instance : *answer) seen.looked_up[instance.id] = instance;
+    return core::plan(seen);
+  }
+  return plan;
+}
+
+// The outcome, for the metric.
+const char* Reconciler::Impl::look_and_act() {
+  next_wake = kBlindRetry;
+  auto view = fleet.view();
+  if (!view || !view->leading) {
+    const std::lock_guard lock(mutex);
+    status.leading = false;
+    status.notes.clear();
+    return view ? "standby" : "no_engine";
+  }
+  begin_term(view->epoch);
+  Sight sight;
+  sight.view = std::move(*view);
+  if (!look(sight)) return "no_store";
+  const ports::FleetSnapshot after = sight.after;
+  const engine::EngineView current = sight.view;
+  for (const auto& pool : current.pools) {
+    const auto [known, first] = pool_versions.try_emplace(pool.spec.name, pool.version);
+    if (!first && known->second != pool.version) health.forget_pool(pool.spec.name);
+    known->second = pool.version;
+  }
+  core::Observation seen = observe(std::move(sight));
+  seen.now = clock.wall();
+  seen.steady = clock.steady();
+  seen.health = health;
+  seen.memory = memory;
+  core::Plan plan = plan_with_look_ups(seen);
+  memory = std::move(plan.memory);
+  next_wake = plan.next_wake;
+  if (list_failures > 0) {
+    next_wake = std::min(next_wake, std::chrono::ceil<Millis>(list_next - clock.steady()));
+  }
+  Executor executor(fleet, cloud, clock, metrics, options, memory, health);
+  again = executor.run(plan.actions, {current, after});
+  publish(plan);
+  return seen.listing ? "ok" : "no_cloud";
+}
+
+void Reconciler::Impl::publish(const core::Plan& plan) {
+  const WallTime now = clock.wall();
+  metrics.set("drover_fleet_frozen", plan.frozen.empty() ? 0 : 1);
+  if (!plan.frozen.empty()) log_error("fleet frozen: {}", plan.frozen);
+  std::vector<FleetNote> notes;
+  for (const auto& note : plan.notes) {
+    std::optional<WallTime> next_try;
+    if (note.next_try) next_try = now + *note.next_try;
+    notes.push_back(FleetNote{note.pool, note.kind, code_in(note.text), note.text, next_try});
+  }
+  const std::lock_guard lock(mutex);
+  status.leading = true;
+  if (std::none_of(notes.begin(), notes.end(),
+                   [](const auto& note) { return note.kind == core::NoteKind::no_cloud; })) {
+    status.last_tick = now;
+    status.frozen = plan.frozen;
+    status.pools = plan.pools;
+  }
+  status.notes = std::move(notes);
+}
+
+Millis Reconciler::Impl::tick() {
+  const SteadyTime started = clock.steady();
+  progress();
+  again = false;
+  const char* outcome = look_and_act();
+  metrics.add("drover_reconcile_ticks_total", 1, {{"outcome", outcome}});
+  const std::chrono::duration<double> took = clock.steady() - started;
+  metrics.observe("drover_reconcile_tick_seconds", took.count());
+  {
+    const std::lock_guard lock(mutex);
+    status.trouble = cloud.trouble;
+  }
+  again_in_a_row = again ? again_in_a_row + 1 : 0;
+  if (again && again_in_a_row <= kAgainAtOnce) return Millis{0};
+  const double share = 1 + options.jitter * (static_cast<double>(random_u64() % 2001) / 1000.0 - 1);
+  const Millis spread{static_cast<std::int64_t>(static_cast<double>(next_wake.count()) * share)};
+  return std::max(spread, options.min_gap);
+}
+
+// Until the delay is over, or a wish is old enough.
+void Reconciler::Impl::wait(SteadyTime started, Millis delay) {
+  std::unique_lock lock(mutex);
+  const SteadyTime due = started + delay;
+  while (!stopping) {
+    const SteadyTime now = clock.steady();
+    SteadyTime until = due;
+    if (woken) until = std::min(until, std::max(*woken + options.debounce, started + options.min_gap));
+    if (now >= until) return;
+    progress();
+    changed.wait_for(lock, std::min<SteadyTime::duration>(until - now, kSlice));
+  }
+}
+
+void Reconciler::Impl::loop() {
+  while (true) {
+    {
+      const std::lock_guard lock(mutex);
+      if (stopping) return;
+      woken.reset();
+    }
+    const SteadyTime started = clock.steady();
+    const Millis delay = tick();
+    if (delay > Millis{0}) wait(started, delay);
+  }
+}
+
+Reconciler::Reconciler(FleetPort& fleet, ports::Cloud& cloud, const Clock& clock, ports::Metrics& metrics,
+                       ReconcileOptions options)
+    : impl_(std::make_unique<Impl>(fleet, cloud, clock, metrics, std::move(options))) {}
+
+Reconciler::~Reconciler() {
+  stop();
+}
+
+void Reconciler::start() {
+  if (impl_->thread.joinable()) return;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->stopping = false;
+  }
+  impl_->thread = std::thread([this] { impl_->loop(); });
+}
+
+void Reconciler::stop() {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->stopping = true;
+  }
+  impl_->changed.notify_all();
+  if (impl_->thread.joinable()) impl_->thread.join();
+}
+
+void Reconciler::wake() {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    if (impl_->woken) return;
+    impl_->woken = impl_->clock.steady();
+  }
+  impl_->changed.notify_all();
+}
+
+Millis Reconciler::tick() {
+  return impl_->tick();
+}
+
+FleetStatus Reconciler::status() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->status;
+}
+
+SteadyTime Reconciler::last_progress() const {
+  return SteadyTime{SteadyTime::duration{impl_->last_progress.load()}};
+}
+
+}  // namespace drover::reconcile
