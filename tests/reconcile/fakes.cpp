@@ -1,0 +1,272 @@
+#include "fakes.hpp"
+
+#include <algorithm>
+
+namespace drover::reconcile::testing {
+namespace {
+
+std::string key_of(std::string_view name, ports::MetricLabels labels) {
+  std::string key(name);
+  key += '{';
+  for (const auto& [label, value] : labels) {
+    if (key.back() != '{') key += ',';
+    key += std::string(label) + "=" + std::string(value);
+  }
+  return key + '}';
+}
+
+}  // namespace
+
+void CountingMetrics::add(std::string_view counter, double amount, ports::MetricLabels labels) {
+  const std::lock_guard lock(mutex_);
+  values_[key_of(counter, labels)] += amount;
+}
+
+void CountingMetrics::set(std::string_view gauge, double value, ports::MetricLabels labels) {
+  const std::lock_guard lock(mutex_);
+  values_[key_of(gauge, labels)] = value;
+}
+
+double CountingMetrics::value(const std::string& name_and_labels) {
+  const std::lock_guard lock(mutex_);
+  return values_[name_and_labels];
+}
+
+// ---- the cloud
+
+core::Instance& FakeCloud::add(const std::string& id, core::InstanceState state,
+                               const std::string& deployment) {
+  core::Instance& instance = instances[id];
+  instance.id = id;
+  instance.state = state;
+  instance.launched_at = clock_.wall();
+  instance.tags = {{std::string(core::kDeploymentTag), deployment}};
+  return instance;
+}
+
+void FakeCloud::end(const std::string& id, const std::string& reason) {
+  instances.at(id).state = core::InstanceState::terminated;
+  instances.at(id).state_reason = reason;
+}
+
+int FakeCloud::alive() const {
+  return static_cast<int>(std::count_if(instances.begin(), instances.end(), [](const auto& entry) {
+    return !core::is_gone(entry.second.state);
+  }));
+}
+
+Result<std::vector<core::Instance>> FakeCloud::run_instances(const core::LaunchRequest& request) {
+  launches.push_back(request);
+  if (!refuse_launches.empty()) {
+    const Error error = refuse_launches.front();
+    refuse_launches.pop_front();
+    return error;
+  }
+  const auto refused = refuse_types.find(request.instance_type);
+  if (refused != refuse_types.end()) return refused->second;
+  std::vector<core::Instance> out;
+  for (const auto& [id, instance] : instances) {
+    if (instance.client_token == request.client_token) out.push_back(instance);
+  }
+  if (out.empty()) {
+    for (int i = 0; i < request.count; ++i) {
+      std::string digits = std::to_string(next_++);
+      core::Instance& made =
+          add("i-" + std::string(8 - digits.size(), '0') + digits, core::InstanceState::pending, {});
+      made.client_token = request.client_token;
+      made.type = request.instance_type;
+      made.tags = request.tags;
+      out.push_back(made);
+    }
+  }
+  if (lose_replies) return Error{Errc::timeout, "no answer in 10 s"};
+  return out;
+}
+
+Result<std::vector<core::Instance>> FakeCloud::list_by_tag(const std::string& key, const std::string& value) {
+  ++lists;
+  if (refuse_lists) return *refuse_lists;
+  std::vector<core::Instance> out;
+  for (const auto& [id, instance] : instances) {
+    const std::pair<std::string, std::string> wanted{key, value};
+    if (hidden.contains(id) || std::count(instance.tags.begin(), instance.tags.end(), wanted) == 0) continue;
+    out.push_back(instance);
+  }
+  return out;
+}
+
+Result<std::vector<core::Instance>> FakeCloud::list_by_id(std::span<const std::string> ids) {
+  ++look_ups;
+  if (refuse_lists) return *refuse_lists;
+  std::vector<core::Instance> out;
+  for (const auto& id : ids) {
+    const auto found = instances.find(id);
+    if (found != instances.end() && !unknown.contains(id)) out.push_back(found->second);
+  }
+  return out;
+}
+
+Status FakeCloud::terminate(std::span<const std::string> ids) {
+  terminations.emplace_back(ids.begin(), ids.end());
+  for (const auto& id : ids) {
+    if (protect.contains(id)) {
+      return ports::make_cloud_error(ports::CloudErrorClass::protection, "OperationNotPermitted",
+                                     id + " is protected");
+    }
+  }
+  for (const auto& id : ids) {
+    const auto found = instances.find(id);
+    if (found == instances.end()) continue;
+    found->second.state = core::InstanceState::shutting_down;
+    found->second.state_reason = "Client.UserInitiatedShutdown";
+  }
+  return Ok{};
+}
+
+// ---- the store and the engine
+
+FakeFleet::FakeFleet(const Clock& clock) : clock_(clock) {
+  memory.leading = true;
+  memory.store_reachable = true;
+  memory.epoch = 1;
+  memory.deployment = *parse_uuid("11111111-2222-4333-8444-555555555555");
+  memory.deployment_secret = Secret("deployment secret");
+}
+
+ports::PoolRow& FakeFleet::pool(const std::string& name, int max) {
+  ports::PoolRow row;
+  row.id = PoolId{static_cast<std::int64_t>(memory.pools.size()) + 1};
+  row.spec.name = name;
+  row.spec.max = max;
+  row.spec.image = "ami-1";
+  row.spec.instance_types = {"m5.large"};
+  memory.pools.push_back(row);
+  return memory.pools.back();
+}
+
+ports::WorkerRow& FakeFleet::worker(const std::string& instance, const std::string& pool,
+                                    core::WorkerState state) {
+  ports::WorkerRow row;
+  row.id = WorkerId{static_cast<std::int64_t>(workers.size()) + 1};
+  row.instance_id = instance;
+  row.pool_name = pool;
+  row.state = state;
+  row.created = clock_.wall();
+  if (state != core::WorkerState::starting) row.registered = clock_.wall();
+  workers.push_back(row);
+  return workers.back();
+}
+
+Result<engine::EngineView> FakeFleet::view() {
+  engine::EngineView out = memory;
+  for (const auto& row : workers) {
+    if (row.state == core::WorkerState::gone) continue;
+    engine::WorkerView view;
+    view.id = row.id;
+    view.instance_id = row.instance_id;
+    view.state = row.state;
+    view.registered = row.registered.has_value();
+    view.leases = leases[row.id];
+    if (view.registered) view.silent_for = silent_for.contains(row.id) ? silent_for[row.id] : Millis{100};
+    if (view.registered && view.leases == 0) view.idle_for = idle_for[row.id];
+    out.workers.push_back(view);
+  }
+  return out;
+}
+
+Result<ports::FleetSnapshot> FakeFleet::fleet() {
+  ++snapshots;
+  if (snapshot_fails_at > 0 && snapshots >= snapshot_fails_at)
+    return Error{Errc::unavailable, "the store is away"};
+  ports::FleetSnapshot out;
+  for (const auto& row : workers) {
+    if (row.state != core::WorkerState::gone) out.workers.push_back(row);
+  }
+  for (const auto& row : launches) {
+    if (row.state == core::LaunchState::intended || row.state == core::LaunchState::fulfilled) {
+      out.launches.push_back(row);
+    }
+  }
+  return out;
+}
+
+ports::Applied FakeFleet::insert(const ports::InsertLaunch& command) {
+  ports::LaunchRow row;
+  row.id = LaunchId{static_cast<std::int64_t>(launches.size()) + 1};
+  row.pool = command.pool;
+  for (const auto& pool : memory.pools) {
+    if (pool.id == command.pool) row.pool_name = pool.spec.name;
+  }
+  row.request = command.request;
+  row.created = command.now;
+  bootstrap_hashes[row.id.value] = command.bootstrap_hash;
+  launches.push_back(row);
+  return ports::LaunchInserted{row.id};
+}
+
+ports::Applied FakeFleet::record(const ports::RecordLaunch& command) {
+  ports::WorkersAdded added;
+  for (auto& launch : launches) {
+    if (launch.id != command.launch) continue;
+    launch.state = command.state;
+    launch.error = command.error;
+    for (const auto& instance : command.instances) {
+      const bool known = std::any_of(workers.begin(), workers.end(),
+                                     [&](const auto& row) { return row.instance_id == instance.id; });
+      if (known) continue;
+      added.workers.push_back(worker(instance.id, launch.pool_name, core::WorkerState::starting));
+      ++launch.instances;
+    }
+  }
+  return added;
+}
+
+Result<ports::Applied> FakeFleet::change(const ports::ChangeWorker& command) {
+  for (auto& row : workers) {
+    if (row.id != command.worker) continue;
+    const bool idle = row.state == core::WorkerState::active && leases[row.id] == 0;
+    if (command.change == ports::WorkerChange::cordon_idle && !idle)
+      return Error{Errc::conflict, "it is busy"};
+    row.state = core::WorkerState::terminating;
+    row.reason = command.reason;
+    return ports::Applied{ports::WorkerChanged{row, true}};
+  }
+  return Error{Errc::not_found, "no such worker"};
+}
+
+ports::Applied FakeFleet::put(const ports::PutPool& command) {
+  ports::PoolPut out;
+  for (auto& pool : memory.pools) {
+    if (pool.spec.name != command.spec.name) continue;
+    pool.spec = command.spec;
+    pool.blocked_reason = command.blocked_reason;
+    ++pool.version;
+    out.pool = pool;
+  }
+  return out;
+}
+
+Result<ports::Applied> FakeFleet::apply(ports::Command command) {
+  if (refuse) {
+    if (auto error = refuse(command)) return *error;
+  }
+  if (const auto* insert_launch = std::get_if<ports::InsertLaunch>(&command)) return insert(*insert_launch);
+  if (const auto* record_launch = std::get_if<ports::RecordLaunch>(&command)) return record(*record_launch);
+  if (const auto* change_worker = std::get_if<ports::ChangeWorker>(&command)) return change(*change_worker);
+  if (const auto* put_pool = std::get_if<ports::PutPool>(&command)) return put(*put_pool);
+  return Error{Errc::internal, "a command the reconciler has no business with"};
+}
+
+Status FakeFleet::lose_worker(WorkerId id, core::Outcome outcome, const std::string& reason) {
+  for (auto& row : workers) {
+    if (row.id != id) continue;
+    row.state = core::WorkerState::gone;
+    row.reason = reason;
+    leases[id] = 0;
+    lost.emplace_back(id, outcome);
+    return Ok{};
+  }
+  return Error{Errc::not_found, "no such worker"};
+}
+
+}  // namespace drover::reconcile::testing

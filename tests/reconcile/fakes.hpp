@@ -1,0 +1,108 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "drover/ports/cloud.hpp"
+#include "drover/ports/metrics.hpp"
+#include "drover/reconcile/fleet_port.hpp"
+
+// A store with its engine, a cloud and a clock in memory, with the faults that real ones have. Thread-safe
+// where the reconciler's thread and a test meet.
+namespace drover::reconcile::testing {
+
+class ManualClock final : public Clock {
+ public:
+  [[nodiscard]] WallTime wall() const override { return WallTime{Seconds{1'700'000'000}} + since_; }
+  [[nodiscard]] SteadyTime steady() const override { return SteadyTime{Seconds{1000}} + since_; }
+  void pass(Seconds time) { since_ += time; }
+
+ private:
+  Micros since_{0};
+};
+
+class CountingMetrics final : public ports::Metrics {
+ public:
+  void describe(std::string_view, std::string_view) override {}
+  void add(std::string_view counter, double amount, ports::MetricLabels labels) override;
+  void set(std::string_view gauge, double value, ports::MetricLabels labels) override;
+  void observe(std::string_view, double, ports::MetricLabels) override {}
+  std::string render() override { return {}; }
+  double value(const std::string& name_and_labels);  // "name{a=b,c=d}"
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, double> values_;
+};
+
+class FakeCloud final : public ports::Cloud {
+ public:
+  explicit FakeCloud(const Clock& clock) : clock_(clock) {}
+  Result<std::vector<core::Instance>> run_instances(const core::LaunchRequest& request) override;
+  Result<std::vector<core::Instance>> list_by_tag(const std::string& key, const std::string& value) override;
+  Result<std::vector<core::Instance>> list_by_id(std::span<const std::string> ids) override;
+  Status terminate(std::span<const std::string> ids) override;
+
+  // Faults and wishes.
+  std::deque<Error> refuse_launches;          // one a call, before anything happens
+  std::map<std::string, Error> refuse_types;  // by instance type, always
+  bool lose_replies = false;                  // launches happen, their answers do not come
+  std::optional<Error> refuse_lists;
+  std::set<std::string> hidden;   // from the listing by tag
+  std::set<std::string> unknown;  // and by id
+  std::set<std::string> protect;  // from termination
+
+  core::Instance& add(const std::string& id, core::InstanceState state, const std::string& deployment);
+  void end(const std::string& id, const std::string& reason);
+  [[nodiscard]] int alive() const;
+
+  std::vector<core::LaunchRequest> launches;           // as they came in
+  std::vector<std::vector<std::string>> terminations;  // likewise
+  int lists = 0;
+  int look_ups = 0;
+  std::map<std::string, core::Instance> instances;
+
+ private:
+  const Clock& clock_;
+  int next_ = 1;
+};
+
+class FakeFleet final : public FleetPort {
+ public:
+  explicit FakeFleet(const Clock& clock);
+  Result<engine::EngineView> view() override;
+  Result<ports::FleetSnapshot> fleet() override;
+  Result<ports::Applied> apply(ports::Command command) override;
+  Status lose_worker(WorkerId worker, core::Outcome outcome, const std::string& reason) override;
+
+  ports::PoolRow& pool(const std::string& name, int max);
+  ports::WorkerRow& worker(const std::string& instance, const std::string& pool, core::WorkerState state);
+  void ready(const std::string& queue, std::int64_t jobs) { memory.queues[queue].ready = jobs; }
+
+  engine::EngineView memory;             // its pools and queues; workers are made of the rows
+  std::deque<ports::WorkerRow> workers;  // gone ones included
+  std::deque<ports::LaunchRow> launches;
+  std::map<WorkerId, int> leases;
+  std::map<WorkerId, Millis> idle_for;
+  std::map<WorkerId, Millis> silent_for;
+  std::map<std::int64_t, Sha256> bootstrap_hashes;  // by launch
+  std::vector<std::pair<WorkerId, core::Outcome>> lost;
+  std::function<std::optional<Error>(const ports::Command&)> refuse;
+  int snapshots = 0;
+  int snapshot_fails_at = 0;  // the n-th from now on; 0: never
+
+ private:
+  ports::Applied insert(const ports::InsertLaunch& command);
+  ports::Applied record(const ports::RecordLaunch& command);
+  Result<ports::Applied> change(const ports::ChangeWorker& command);
+  ports::Applied put(const ports::PutPool& command);
+  const Clock& clock_;
+};
+
+}  // namespace drover::reconcile::testing

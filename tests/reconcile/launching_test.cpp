@@ -1,0 +1,251 @@
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "bench.hpp"
+
+namespace drover::reconcile {
+namespace {
+
+using core::NoteKind;
+using ports::CloudErrorClass;
+using testing::Bench;
+using testing::cloud_error;
+
+TEST(Launching, OneTickFromDemandToMachines) {
+  Bench bench;
+  auto& pool = bench.fleet.pool("p", 5);
+  pool.spec.subnets = {"subnet-a"};
+  pool.spec.market = core::Market::on_demand;
+  pool.spec.disk_gib = 40;
+  bench.fleet.ready("p", 3);
+  bench.tick();
+  ASSERT_EQ(bench.cloud.launches.size(), 1U);
+  const core::LaunchRequest& sent = bench.cloud.launches[0];
+  EXPECT_EQ(sent.count, 3);
+  EXPECT_EQ(sent.image, "ami-1");
+  EXPECT_EQ(sent.instance_type, "m5.large");
+  EXPECT_EQ(sent.subnet, "subnet-a");
+  EXPECT_EQ(sent.market, core::Market::on_demand);
+  EXPECT_EQ(sent.disk_gib, 40);
+  const std::pair<std::string, std::string> tag{std::string(core::kDeploymentTag),
+                                                to_string(bench.fleet.memory.deployment)};
+  EXPECT_EQ(std::count(sent.tags.begin(), sent.tags.end(), tag), 1);
+  EXPECT_EQ(bench.fleet.workers.size(), 3U);
+  EXPECT_EQ(bench.fleet.launches[0].state, core::LaunchState::fulfilled);
+  EXPECT_EQ(bench.metrics.value("drover_instances_launched_total{pool=p}"), 3);
+  bench.tick();
+  EXPECT_EQ(bench.cloud.launches.size(), 1U) << "starting machines are capacity";
+}
+
+TEST(Launching, TheTokenIsSentButNeverStored) {
+  Bench bench;
+  bench.fleet.pool("p", 1);
+  bench.fleet.ready("p", 1);
+  bench.tick();
+  const auto& row = bench.fleet.launches.at(0);
+  const Secret token = ports::bootstrap_token(bench.fleet.memory.deployment_secret, row.request.client_token);
+  EXPECT_EQ(bench.cloud.launches.at(0).user_data, "pool=p token=" + token.reveal());
+  EXPECT_EQ(row.request.user_data, "pool=p token=" + std::string(ports::kBootstrapPlaceholder));
+  EXPECT_EQ(bench.fleet.bootstrap_hashes.at(row.id.value), sha256(token.reveal()));
+}
+
+TEST(Launching, ALostReplyIsAdoptedFromTheNextListing) {
+  Bench bench;
+  bench.fleet.pool("p", 5);
+  bench.fleet.ready("p", 2);
+  bench.cloud.lose_replies = true;
+  bench.tick();
+  EXPECT_EQ(bench.fleet.launches.at(0).state, core::LaunchState::intended);
+  EXPECT_TRUE(bench.fleet.workers.empty());
+  bench.tick();
+  EXPECT_EQ(bench.fleet.workers.size(), 2U);
+  EXPECT_EQ(bench.cloud.alive(), 2);
+  EXPECT_EQ(bench.cloud.launches.size(), 1U);
+}
+
+TEST(Launching, ALostReplyIsRepeatedWithTheSameTokenWhileTheListingLags) {
+  Bench bench;
+  bench.fleet.pool("p", 5);
+  bench.fleet.ready("p", 2);
+  bench.cloud.lose_replies = true;
+  bench.tick();
+  for (const auto& [id, instance] : bench.cloud.instances) bench.cloud.hidden.insert(id);
+  bench.cloud.lose_replies = false;
+  bench.clock.pass(Seconds{60});
+  bench.tick();
+  ASSERT_EQ(bench.cloud.launches.size(), 2U);
+  EXPECT_EQ(bench.cloud.launches[0], bench.cloud.launches[1]);
+  EXPECT_EQ(bench.cloud.alive(), 2);
+  EXPECT_EQ(bench.fleet.workers.size(), 2U);
+}
+
+// The daemon dies at each point between the intent and its answer: one launch comes of it in the end.
+TEST(Launching, ACrashAnywhereLeadsToOneLaunch) {
+  for (int point = 0; point < 3; ++point) {
+    Bench bench;
+    bench.fleet.pool("p", 5);
+    bench.fleet.ready("p", 2);
+    if (point == 0) {  // after the intent, before the call
+      bench.cloud.refuse_launches.push_back(Error{Errc::unavailable, "never sent"});
+    } else if (point == 1) {  // after the call, before the answer
+      bench.cloud.lose_replies = true;
+    } else {  // after the answer, before it is stored
+      bench.fleet.refuse = [](const ports::Command& command) -> std::optional<Error> {
+        if (std::holds_alternative<ports::RecordLaunch>(command)) return Error{Errc::unavailable, "away"};
+        return std::nullopt;
+      };
+    }
+    bench.tick();
+    bench.cloud.lose_replies = false;
+    bench.fleet.refuse = nullptr;
+    bench.restart();
+    bench.ticks(5, Seconds{30});
+    EXPECT_EQ(bench.cloud.alive(), 2) << point;
+    EXPECT_EQ(bench.fleet.workers.size(), 2U) << point;
+    std::set<std::string> tokens;
+    for (const auto& launch : bench.cloud.launches) tokens.insert(launch.client_token);
+    EXPECT_EQ(tokens.size(), 1U) << point;
+  }
+}
+
+TEST(Launching, AnIntentThatIsNotStoredIsNotCalled) {
+  Bench bench;
+  bench.fleet.pool("p", 5);
+  bench.fleet.ready("p", 2);
+  bench.fleet.refuse = [](const ports::Command&) -> std::optional<Error> {
+    return Error{Errc::overloaded, "full"};
+  };
+  bench.tick();
+  EXPECT_TRUE(bench.cloud.launches.empty());
+}
+
+TEST(Launching, WithoutCapacityTheNextOfferingIsTriedAtOnce) {
+  Bench bench;
+  bench.fleet.pool("p", 5).spec.instance_types = {"m5.large", "c5.large"};
+  bench.fleet.ready("p", 1);
+  bench.cloud.refuse_types.emplace("m5.large",
+                                   cloud_error(CloudErrorClass::pool, "InsufficientInstanceCapacity"));
+  EXPECT_EQ(bench.tick(), Millis{0}) << "the next tick is wanted at once";
+  bench.tick();
+  ASSERT_EQ(bench.cloud.launches.size(), 2U);
+  EXPECT_EQ(bench.cloud.launches[1].instance_type, "c5.large");
+  EXPECT_NE(bench.cloud.launches[0].client_token, bench.cloud.launches[1].client_token);
+  EXPECT_EQ(bench.fleet.launches[0].state, core::LaunchState::failed);
+  EXPECT_EQ(bench.fleet.launches[0].error,
+            "pool/InsufficientInstanceCapacity: InsufficientInstanceCapacity for a reason");
+  EXPECT_EQ(bench.fleet.workers.size(), 1U);
+}
+
+TEST(Launching, WithoutAnyCapacityTheCallsAreFewAndTheReasonIsShown) {
+  Bench bench;
+  bench.fleet.pool("p", 5).spec.instance_types = {"m5.large", "c5.large"};
+  bench.fleet.ready("p", 1);
+  for (const char* type : {"m5.large", "c5.large"}) {
+    bench.cloud.refuse_types.emplace(type,
+                                     cloud_error(CloudErrorClass::pool, "InsufficientInstanceCapacity"));
+  }
+  bench.ticks(300, Seconds{1});
+  EXPECT_LE(bench.cloud.launches.size(), 12U) << "15, 30, 60, 120 s apart, for two offerings";
+  EXPECT_GE(bench.cloud.launches.size(), 8U);
+  const FleetNote* note = bench.note("p", NoteKind::no_capacity);
+  ASSERT_NE(note, nullptr);
+  EXPECT_EQ(note->code, "InsufficientInstanceCapacity");
+  ASSERT_TRUE(note->next_try.has_value());
+  EXPECT_GE(*note->next_try + Seconds{1}, bench.clock.wall());
+  bench.cloud.refuse_types.clear();
+  bench.ticks(310, Seconds{1});
+  EXPECT_EQ(bench.fleet.workers.size(), 1U);
+}
+
+TEST(Launching, AThrottledLaunchKeepsItsTokenAndHoldsTheOthersBack) {
+  Bench bench;
+  bench.fleet.pool("a", 5);
+  bench.fleet.pool("b", 5);
+  bench.fleet.ready("a", 1);
+  bench.fleet.ready("b", 1);
+  bench.cloud.refuse_launches.push_back(cloud_error(CloudErrorClass::throttle, "RequestLimitExceeded"));
+  bench.tick();
+  EXPECT_EQ(bench.cloud.launches.size(), 1U) << "no second call into a throttle";
+  bench.tick();
+  const auto status = bench.reconciler->status();
+  EXPECT_NE(bench.note("a", NoteKind::retry), nullptr);
+  bench.ticks(3, Seconds{10});
+  EXPECT_EQ(bench.fleet.workers.size(), 2U);
+  std::set<std::string> tokens;
+  for (const auto& launch : bench.cloud.launches) tokens.insert(launch.client_token);
+  EXPECT_EQ(tokens.size(), 2U);
+}
+
+TEST(Launching, AThrottleStormIsAnsweredWithLongerPauses) {
+  Bench bench;
+  bench.fleet.pool("p", 5);
+  bench.fleet.ready("p", 1);
+  for (int i = 0; i < 100; ++i) {
+    bench.cloud.refuse_launches.push_back(cloud_error(CloudErrorClass::throttle, "RequestLimitExceeded"));
+  }
+  bench.ticks(60, Seconds{1});
+  EXPECT_LE(bench.cloud.launches.size(), 6U);
+  EXPECT_GE(bench.cloud.launches.size(), 3U);
+}
+
+TEST(Launching, WhatOnlyAPersonCanLiftIsAskedRarely) {
+  for (const auto& [error_class, code] : {std::pair(CloudErrorClass::permission, "UnauthorizedOperation"),
+                                          {CloudErrorClass::config, "InvalidAMIID.NotFound"},
+                                          {CloudErrorClass::account, "MaxSpotInstanceCountExceeded"}}) {
+    Bench bench;
+    bench.fleet.pool("p", 5);
+    bench.fleet.ready("p", 1);
+    for (int i = 0; i < 100; ++i) bench.cloud.refuse_launches.push_back(cloud_error(error_class, code));
+    bench.ticks(59, Seconds{1});
+    EXPECT_EQ(bench.cloud.launches.size(), 1U) << code;
+    const FleetNote* note = bench.note("p", NoteKind::refused);
+    ASSERT_NE(note, nullptr) << code;
+    EXPECT_EQ(note->code, code);
+    bench.ticks(600, Seconds{1});
+    EXPECT_LE(bench.cloud.launches.size(), 6U) << code;
+  }
+}
+
+TEST(Launching, AnEditedPoolIsTriedAtOnce) {
+  Bench bench;
+  bench.fleet.pool("p", 5);
+  bench.fleet.ready("p", 1);
+  bench.cloud.refuse_launches.push_back(cloud_error(CloudErrorClass::config, "InvalidAMIID.NotFound"));
+  bench.tick();
+  bench.tick();
+  EXPECT_EQ(bench.cloud.launches.size(), 1U);
+  bench.fleet.memory.pools[0].spec.image = "ami-2";
+  ++bench.fleet.memory.pools[0].version;
+  bench.tick();
+  ASSERT_EQ(bench.cloud.launches.size(), 2U);
+  EXPECT_EQ(bench.cloud.launches[1].image, "ami-2");
+}
+
+TEST(Launching, AMismatchedTokenLeadsToANewIntent) {
+  Bench bench;
+  bench.fleet.pool("p", 5);
+  bench.fleet.ready("p", 1);
+  bench.cloud.refuse_launches.push_back(
+      cloud_error(CloudErrorClass::idempotency, "IdempotentParameterMismatch"));
+  bench.ticks(2, Seconds{1});
+  ASSERT_EQ(bench.cloud.launches.size(), 2U);
+  EXPECT_NE(bench.cloud.launches[0].client_token, bench.cloud.launches[1].client_token);
+  EXPECT_EQ(bench.cloud.alive(), 1);
+}
+
+TEST(Launching, AnErrorNobodyKnowsIsNotRepeatedForEver) {
+  Bench bench;
+  bench.fleet.pool("p", 1);
+  bench.fleet.ready("p", 1);
+  bench.cloud.refuse_types.emplace("m5.large", cloud_error(CloudErrorClass::unknown, "BrandNew"));
+  while (bench.fleet.launches.empty() || bench.fleet.launches[0].state == core::LaunchState::intended) {
+    bench.ticks(1, Seconds{60});
+    ASSERT_LE(bench.cloud.launches.size(), 10U);
+  }
+  EXPECT_EQ(bench.fleet.launches[0].state, core::LaunchState::failed);
+  EXPECT_EQ(bench.cloud.launches.size(), 10U);
+}
+
+}  // namespace
+}  // namespace drover::reconcile
