@@ -30,8 +30,9 @@ def environment(pid):
         return []
 
 
-def processes_with(variable):
-    return [int(p.name) for p in pathlib.Path("/proc").glob("[0-9]*") if variable.encode() in environment(p.name)]
+def processes_with(*variables):
+    wanted = {variable.encode() for variable in variables}
+    return [int(p.name) for p in pathlib.Path("/proc").glob("[0-9]*") if wanted <= set(environment(p.name))]
 
 
 class Machine:
@@ -60,6 +61,10 @@ class Machine:
         worker.work = work
         self.workers.append(worker)
         return worker
+
+    def job(self, number):
+        """The processes of that job, on this machine."""
+        return processes_with(self.mark, f"DROVER_JOB_NUMBER={number}")
 
     def close(self):
         for worker in self.workers:
@@ -238,13 +243,13 @@ def test_a_job_survives_the_daemons_absence(daemon, machine, tmp_path):
     daemon.wait(lambda: daemon.log(1) == b"before\n" and (tmp_path / "running").exists(), what="two running jobs")
     daemon.stop()
     (tmp_path / "go").touch()  # ends while nobody listens; the other goes on
-    job = processes_with("DROVER_JOB_NUMBER=2")
-    wait_for(lambda: not processes_with("DROVER_JOB_NUMBER=1"), what="job 1 to end")
+    job = machine.job(2)
+    wait_for(lambda: not machine.job(1), what="job 1 to end")
     beats = len(daemon.heartbeats)
     daemon.start()
     assert daemon.wait_end(1) == {"call": "finish", "outcome": "succeeded", "exit_code": 0}
     assert daemon.log(1) == b"before\nafter\n"
-    assert job and set(job) & set(processes_with("DROVER_JOB_NUMBER=2"))
+    assert job and set(job) & set(machine.job(2))
     daemon.wait(lambda: len(daemon.heartbeats) > beats, what="a heartbeat")
     (tmp_path / "go2").touch()
     assert daemon.wait_end(2)["outcome"] == "succeeded"
@@ -271,10 +276,18 @@ def test_a_stop_ends_the_whole_job(daemon, machine):
     daemon.stops = ["99/1", "1/1"]
     end = daemon.wait_end(1)
     assert (end["call"], end["outcome"], end["signal"]) == ("finish", "stopped", 9)
-    wait_for(lambda: not processes_with("DROVER_JOB_NUMBER=1"), what="no process of the job to be left")
+    wait_for(lambda: not machine.job(1), what="no process of the job to be left")
     daemon.stops = []
     daemon.submit(2, command="true")
     assert daemon.wait_end(2)["outcome"] == "succeeded"
+
+
+def test_a_suspended_job_is_woken_to_see_that_it_is_stopped(daemon, machine):
+    daemon.submit(1, command="echo ready; kill -STOP $$; sleep 600")
+    machine.start(DROVER_STOP_GRACE_S="60")
+    daemon.wait(lambda: daemon.log(1) == b"ready\n", what="the job to start")
+    daemon.stops = ["1/1"]
+    assert daemon.wait_end(1) == {"call": "finish", "outcome": "stopped", "signal": 15}
 
 
 def test_what_a_job_leaves_running_ends_with_it(daemon, machine):
@@ -282,15 +295,15 @@ def test_what_a_job_leaves_running_ends_with_it(daemon, machine):
     machine.start()
     assert daemon.wait_end(1)["outcome"] == "succeeded"
     assert daemon.log(1) == b"done\n"
-    wait_for(lambda: not processes_with("DROVER_JOB_NUMBER=1"), what="no process of the job to be left")
+    wait_for(lambda: not machine.job(1), what="no process of the job to be left")
 
 
 def test_an_attempt_that_is_anothers_is_stopped_and_dropped(daemon, machine):
     daemon.submit(1, command="echo a; sleep 600")
     machine.start()
     daemon.fault("/logs/stdout", problem(409))
-    wait_for(lambda: processes_with("DROVER_JOB_NUMBER=1"), what="the job to start")
-    wait_for(lambda: not processes_with("DROVER_JOB_NUMBER=1"), what="the job to be stopped")
+    wait_for(lambda: machine.job(1), what="the job to start")
+    wait_for(lambda: not machine.job(1), what="the job to be stopped")
     daemon.submit(2, command="true")
     daemon.wait_end(2)
     assert (1, 1) not in daemon.ends, "nothing is reported for it"
@@ -308,12 +321,12 @@ def test_a_refused_finish_frees_the_slot(daemon, machine):
 def test_an_unknown_worker_drops_its_jobs_and_registers_again(daemon, machine):
     daemon.submit(1, command="sleep 600")
     machine.start()
-    wait_for(lambda: processes_with("DROVER_JOB_NUMBER=1"), what="the job to start")
+    wait_for(lambda: machine.job(1), what="the job to start")
     with daemon.changed:
         daemon.known = False
         daemon.changed.notify_all()
     daemon.wait(lambda: len(daemon.registrations) == 2, what="the second registration")
-    assert not processes_with("DROVER_JOB_NUMBER=1")
+    assert not machine.job(1)
     assert daemon.registrations[0]["nonce"] == daemon.registrations[1]["nonce"]
     daemon.submit(2, command="true")
     daemon.wait_end(2)
@@ -413,7 +426,7 @@ def test_sigterm_gives_the_jobs_back(daemon, machine):
     os.killpg(worker.pid, signal.SIGTERM)  # as a service manager does, its helpers too
     assert daemon.wait_end(1)["call"] == "release"
     assert worker.wait(20) == 0
-    assert not processes_with("DROVER_JOB_NUMBER=1")
+    assert not machine.job(1)
 
 
 def test_slots_run_side_by_side(daemon, machine, tmp_path):
