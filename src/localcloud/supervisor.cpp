@@ -27,6 +27,8 @@ namespace drover::localcloud {
 
 namespace {
 
+constexpr Millis kRecordCheck{2000};
+
 // SIGTERM: an orderly shutdown. SIGUSR1: sudden death.
 sigset_t supervised_signals() {
   sigset_t set;
@@ -111,11 +113,13 @@ int Supervisor::run() {
   std::string_view cause = "script";
   bool sudden = false;
   while (!script_status_) {
-    const int number = wait_signal(Seconds(3600));
+    const int number = wait_signal(kRecordCheck);
     reap();
-    if (number == SIGCHLD || number < 0) continue;
+    // A machine whose record was removed is nobody's: it must not run for ever.
+    const bool removed = number < 0 && !std::filesystem::exists(paths_.record());
+    if (!removed && (number == SIGCHLD || number < 0)) continue;
     cause = "stopped";
-    sudden = number == SIGUSR1;
+    sudden = removed || number == SIGUSR1;
     break;
   }
   if (!sudden) sudden = !end_in_order();
@@ -156,6 +160,7 @@ Status Supervisor::start_user_data() {
   std::filesystem::create_directories(paths_.root() + "/tmp", failed);
   if (failed) return Error{Errc::internal, "cannot make " + paths_.root() + ": " + failed.message()};
   // Like a machine with other user data: it boots, and does nothing.
+  if (instance_.image == kInertImage) return Ok{};
   if (!read_file(paths_.user_data()).value_or("").starts_with("#!")) return Ok{};
   chmod(paths_.user_data().c_str(), 0700);
   const auto spawned = spawn({{paths_.user_data()}, environment(), paths_.root(), paths_.console()});
@@ -206,6 +211,7 @@ void Supervisor::write_exit(std::string_view cause) const {
   auto exit = Json::object().set("cause", cause);
   if (script_status_ && WIFEXITED(*script_status_)) exit.set("exit_code", WEXITSTATUS(*script_status_));
   if (script_status_ && WIFSIGNALED(*script_status_)) exit.set("signal", WTERMSIG(*script_status_));
+  if (!std::filesystem::exists(paths_.directory)) return;
   if (auto written = write_file(paths_.exit(), exit.dump()); !written)
     log_error("{}", written.error().message);
 }

@@ -1,6 +1,8 @@
 #include <filesystem>
 
 #include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "drover/base/text.hpp"
 
@@ -286,6 +288,18 @@ TEST_F(InstanceTest, AReusedPidIsNotTakenForTheSupervisor) {
   start();
   EXPECT_EQ(state(id), "terminated");
   EXPECT_EQ(text(id, "state_reason"), "Server.InternalError");
+}
+
+TEST_F(InstanceTest, AnInstanceWhoseRecordIsRemovedEnds) {
+  const auto id = run_one("#!/bin/bash\nsetsid sleep 1000 & echo $! > new; mv new child; wait\n");
+  const int child = pid_in(id, "child");
+  ASSERT_TRUE(reaches(id, "running"));
+  const auto supervisor = static_cast<int>(*instance(id).find("supervisor_pid")->if_int());
+  stop();
+  std::filesystem::remove_all(directory_ + "/cloud");
+  EXPECT_TRUE(dies(child));
+  // It is this process's child, and a zombie until it is waited for.
+  EXPECT_TRUE(eventually([&] { return waitpid(supervisor, nullptr, WNOHANG) == supervisor; }));
 }
 
 TEST_F(InstanceTest, TerminatedInstancesAreForgottenAfterAWhile) {
