@@ -44,13 +44,12 @@ class Bench:
 def start_workers(drover):
     """Registers WORKERS workers by hand on instances that run nothing, so that only the daemon is measured."""
     instances = harness.wait_for(
-        lambda: (lambda listed: listed if len(listed) == WORKERS else None)(
-            [one for one in drover.cloud.instances("running") if one["image_id"] == "ami-inert"]),
+        lambda: (lambda listed: listed if len(listed) == WORKERS else None)(drover.cloud.instances("running")),
         "the inert instances to run", timeout=60)
     lines = []
     for number, instance in enumerate(instances):
         token = re.search(r"TOKEN=['\"]?([0-9a-f]{64})", harness.user_data_of(instance)).group(1)
-        body = {"instance_id": instance["instance_id"], "nonce": f"bench-{number}", "slots": 100, "cpus": 1, "mem_mib": 0,
+        body = {"instance_id": instance["id"], "nonce": f"bench-{number}", "slots": 100, "cpus": 1, "mem_mib": 0,
                 "disk_mib": 0, "hostname": "bench", "version": "bench"}
 
         def registered():

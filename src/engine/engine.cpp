@@ -159,6 +159,13 @@ void Engine::Impl::take_lead() {
 }
 
 bool Engine::Impl::lead_once() {
+  if (options_.before_lead) {
+    if (const Status may = options_.before_lead(); !may) {
+      standby_reason_ = may.error().message;
+      store_reachable_ = false;
+      return false;
+    }
+  }
   auto session = store_.lead();
   if (!session) {
     store_reachable_ = session.error().code == Errc::conflict;

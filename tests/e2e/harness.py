@@ -2,7 +2,6 @@
 
 Everything listens on loopback or a Unix socket, lives below one temporary directory and is ended by close().
 """
-import base64
 import contextlib
 import http.client
 import json
@@ -292,5 +291,6 @@ def shell(text, **members):
 
 
 def user_data_of(instance):
-    """The decoded user data of an instance as the local cloud's control API lists it."""
-    return base64.b64decode(instance["user_data"]).decode()
+    """The user data of an instance as the local cloud's control API lists it."""
+    with open(f"{instance['directory']}/user-data", encoding="utf-8") as text:
+        return text.read()

@@ -25,6 +25,8 @@ using Done = std::function<void(Result<T>)>;
 struct EngineOptions {
   Seconds takeover{5};  // the store ends the session of a leader silent for this long
   std::size_t queue_limit = limits::kCommandQueue;
+  // Asked before each try to lead: an Error keeps the daemon waiting, with its message as the reason (the schema is not ready).
+  std::function<Status()> before_lead;
   // Extra preconditions of leadership (the artifact store's marker), asked with the deployment's id.
   std::function<Status(const Uuid&)> may_lead;
 };

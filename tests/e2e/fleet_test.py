@@ -1,0 +1,118 @@
+"""The fleet under the main job: capacity, lost replies, lies of the cloud, scale-in, drain."""
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+from harness import shell, stack, wait_for  # noqa: E402
+
+FAST = {"heartbeat_interval_s": 1, "notice_poll_s": 1, "reconcile_interval_s": 1}
+
+
+@pytest.fixture()
+def drover():
+    with stack(pool={"max": 3, "slots": 1, "idle_timeout_s": 600}, settings=FAST) as running:
+        yield running
+
+
+def rounds(drover, count, timeout=60):
+    """Waits until the reconciler has gone round `count` more times."""
+    start = drover.metric("drover_reconcile_ticks_total")
+    wait_for(lambda: drover.metric("drover_reconcile_ticks_total") >= start + count, f"{count} rounds", timeout)
+
+
+def cloud_failures(drover):
+    """Calls of the cloud that did not succeed."""
+    lines = drover.call("GET", "/metrics").text.splitlines()
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines
+               if line.startswith("drover_cloud_calls_total") and 'outcome="ok"' not in line)
+
+
+def test_no_capacity_is_told_in_the_clouds_own_words_and_ends_when_there_is_some(drover):
+    drover.cloud.control("POST", "/capacity", {"type": "local.small", "available": 0})
+    job = drover.submit(shell("echo ran"))
+
+    def told():
+        answer = drover.call("GET", f"/jobs/{job['id']}/explain").json
+        return answer if "InsufficientInstanceCapacity" in str(answer) else None
+    explained = wait_for(told, "explain to name the cloud's code")
+    assert any("next_try" in reason for reason in explained["reasons"]), explained
+    assert drover.job(job["id"])["state"] == "queued"
+    drover.cloud.control("DELETE", "/faults")
+    drover.wait_state(job["id"], "succeeded", timeout=120)
+    assert drover.job(job["id"])["counters"] == {"failures": 0, "infra": 0, "interruptions": 0}
+
+
+def test_a_lost_reply_to_a_launch_makes_no_second_instance(drover):
+    drover.cloud.control("POST", "/lose-reply", {"action": "RunInstances", "count": 1})
+    job = drover.submit(shell("echo ran"))
+    drover.wait_state(job["id"], "succeeded", timeout=90)
+    assert len(drover.cloud.instances()) == 1, drover.cloud.instances()
+    workers = drover.call("GET", "/workers").json
+    assert [one["instance_id"] for one in workers] == [drover.cloud.instances()[0]["id"]]
+
+
+def test_a_truncated_listing_moves_nothing(drover):
+    job = drover.submit(shell("sleep 6; echo ran"))
+    drover.wait_state(job["id"], "running")
+    failures = cloud_failures(drover)
+    drover.cloud.control("POST", "/truncate-page", {"count": 4})
+    wait_for(lambda: cloud_failures(drover) > failures, "a listing to fail")
+    done = drover.wait_state(job["id"], "succeeded", "failed")
+    assert done["state"] == "succeeded" and done["attempts"] == 1, done
+    assert len(drover.cloud.instances()) == 1
+
+
+def test_idle_workers_are_scaled_in_to_the_minimum(drover):
+    jobs = drover.submit([shell("sleep 1") for _ in range(3)])
+    for job in jobs:
+        drover.wait_state(job["id"], "succeeded")
+    changed = drover.call("PATCH", "/pools/default", {"idle_timeout_s": 1})
+    assert changed.status == 200, changed
+    wait_for(lambda: not drover.cloud.instances("running", "pending"), "idle instances to be terminated")
+    wait_for(lambda: all(one["state"] == "gone" for one in drover.call("GET", "/workers").json), "workers to be gone")
+    again = drover.submit(shell("echo back"))
+    drover.wait_state(again["id"], "succeeded")
+
+
+def test_drain_lets_the_running_job_end_and_takes_no_other(drover):
+    drover.call("PATCH", "/pools/default", {"max": 1})
+    first = drover.submit(shell("sleep 3; echo first"))
+    running = drover.wait_state(first["id"], "running")
+    drained = drover.call("POST", f"/workers/{running['worker']}/drain")
+    assert drained.status == 200, drained
+    second = drover.submit(shell("echo second"))
+    assert drover.wait_state(first["id"], "succeeded", "failed")["state"] == "succeeded"
+    done = drover.wait_state(second["id"], "succeeded", timeout=90)
+    workers = {one["worker"] for job in (first, second) for one in drover.attempts(job["id"])}
+    assert len(workers) == 2 and done["attempts"] == 1
+
+
+def test_terminating_a_worker_by_hand_requeues_its_job(drover):
+    job = drover.submit(shell("sleep 4; echo done"))
+    running = drover.wait_state(job["id"], "running")
+    assert drover.call("POST", f"/workers/{running['worker']}/terminate").status == 200
+    done = drover.wait_state(job["id"], "succeeded", "failed", timeout=90)
+    assert done["state"] == "succeeded"
+    assert [one["outcome"] for one in drover.attempts(job["id"])] == ["interruption", "succeeded"]
+
+
+def test_a_pool_is_created_changed_and_refused_by_name(drover):
+    pool = {"name": "extra", "queues": ["extra"], "max": 1, "image": "ami-local", "instance_types": ["local.small"]}
+    assert drover.call("POST", "/pools", pool).status == 201
+    assert drover.call("POST", "/pools", pool).status == 409
+    refused = drover.call("PATCH", "/pools/extra", {"maximum": 3})
+    assert refused.status == 400 and "maximum" in refused.text
+    job = drover.submit(shell("echo extra", queue="extra"))
+    drover.wait_state(job["id"], "succeeded")
+    lonely = drover.submit(shell("true", queue="nobody"))
+    explained = drover.call("GET", f"/jobs/{lonely['id']}/explain").json
+    assert "no pool" in explained["summary"].lower(), explained
+
+
+def test_a_paused_scheduler_launches_nothing(drover):
+    drover.call("PATCH", "/scheduler", {"is_paused": True})
+    drover.submit(shell("true"))
+    rounds(drover, 3)
+    assert drover.cloud.instances() == []
