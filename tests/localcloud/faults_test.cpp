@@ -1,3 +1,4 @@
+#include "drover/aws/http_date.hpp"
 #include "drover/base/text.hpp"
 
 #include "cloud_fixture.hpp"
@@ -132,6 +133,10 @@ TEST_F(FaultsTest, RunsOnAnotherClock) {
   const auto early = send(body, {});
   ASSERT_TRUE(early);
   EXPECT_EQ(value_of(early->body, "Code"), "RequestExpired");
+  // The answer says what time it is there, so that a client can correct its own.
+  const auto date = aws::parse_http_date(early->header("date"));
+  ASSERT_TRUE(date);
+  EXPECT_GT(*date, std::chrono::system_clock::now() + Seconds(3500));
   const auto right = send(body, {.clock_offset = Seconds(3600)});
   ASSERT_TRUE(right);
   EXPECT_EQ(right->status, 200);
