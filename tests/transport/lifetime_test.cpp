@@ -1,5 +1,8 @@
 #include <future>
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include "transport/fixture.hpp"
 
 namespace drover::transport {
@@ -194,6 +197,27 @@ TEST_F(LifetimeTest, TurnsAwayConnectionsBeyondTheCap) {
     const auto again = ask(get("/"));
     return again && again->status == 200;
   }));
+}
+
+TEST_F(LifetimeTest, AcceptsAgainWhenDescriptorsAreFreeAgain) {
+  serve();
+  ASSERT_EQ(ask(get("/"))->status, 200);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit low{256, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
+  std::vector<int> taken;
+  for (int fd = ::dup(0); fd >= 0; fd = ::dup(0)) taken.push_back(fd);
+  ASSERT_FALSE(taken.empty());
+  ::close(taken.back());
+  taken.pop_back();
+  RawClient client(port());  // takes the last one, so that the server cannot accept it
+  client.send(get("/"));
+  const int heads = handler_.heads.load();
+  for (const int fd : taken) ::close(fd);
+  EXPECT_EQ(client.read_answer()->status, 200);
+  EXPECT_EQ(handler_.heads.load(), heads + 1);
+  ::setrlimit(RLIMIT_NOFILE, &before);
 }
 
 TEST_F(LifetimeTest, StopLetsARequestInFlightFinish) {
