@@ -76,43 +76,61 @@ CloudText cloud_text(const std::string& error) {
   return {error.substr(slash + 1, colon - slash - 1), error.substr(colon + 2)};
 }
 
+// What the fleet's loop says of a pool; the cloud's refusals before the rest.
 const PoolNote* note_of(const FleetNotes& notes, const std::string& pool) {
-  const auto found = std::find_if(notes.pools.begin(), notes.pools.end(),
-                                  [&](const PoolNote& note) { return note.pool == pool; });
-  return found == notes.pools.end() ? nullptr : &*found;
+  const PoolNote* found = nullptr;
+  for (const PoolNote& note : notes.pools) {
+    if (note.pool == pool && (found == nullptr || (found->code.empty() && !note.code.empty()))) found = &note;
+  }
+  return found;
 }
 
 std::string next_try_text(const std::optional<WallTime>& time, WallTime now) {
   return time && *time > now ? fmt::format("; next try at {}", to_rfc3339(*time)) : std::string();
 }
 
-// Why no machine comes, as far as the cloud and the fleet's loop say.
-void explain_no_launch(Explanation& out, const ExplainInput& input, const ports::PoolRow& pool,
-                       const PoolFleet& fleet) {
+// The cloud's refusal, as the fleet's loop knows it, or else as a launch of the last minutes met it.
+bool explain_refusal(Explanation& out, const ExplainInput& input, const ports::PoolRow& pool,
+                     const PoolNote* note) {
+  constexpr Seconds kRecent{600};
   const std::string& name = pool.spec.name;
   const auto launch = input.launches.find(pool.id.value);
-  const PoolNote* note = note_of(input.notes, name);
-  if (launch != input.launches.end() && !launch->second.error.empty()) {
-    const CloudText error = cloud_text(launch->second.error);
-    const std::optional<WallTime> next = note != nullptr ? note->next_try : std::nullopt;
-    Json& reason =
-        out.add("no_capacity", fmt::format("The cloud refused the last launch of pool {}: {}{}", name,
-                                           launch->second.error, next_try_text(next, input.now)));
-    reason.set("pool", name).set("cloud_code", error.code).set("cloud_message", error.message);
-    reason.set("instance_type", launch->second.request.instance_type)
-        .set("at", to_rfc3339(launch->second.created));
-    reason.set("next_try", next ? Json(to_rfc3339(*next)) : Json());
-  } else if (note != nullptr) {
-    Json& reason = out.add("launch_waiting", fmt::format("Pool {}: {}{}", name, note->message,
-                                                         next_try_text(note->next_try, input.now)));
-    reason.set("pool", name).set("note", note->code);
-    reason.set("next_try", note->next_try ? Json(to_rfc3339(*note->next_try)) : Json());
-  } else if (pool.spec.provider == core::Provider::none) {
+  const bool failed_just_now = launch != input.launches.end() && !launch->second.error.empty() &&
+                               input.now - launch->second.created < kRecent;
+  const bool noted = note != nullptr && !note->code.empty();
+  if (!noted && !failed_just_now) return false;
+  const CloudText error = noted ? CloudText{note->code, note->message} : cloud_text(launch->second.error);
+  const std::optional<WallTime> next = note != nullptr ? note->next_try : std::nullopt;
+  const std::string code = error.code.empty() ? std::string() : error.code + ": ";
+  Json& reason = out.add("no_capacity", fmt::format("The cloud refuses machines to pool {}: {}{}{}", name,
+                                                    code, error.message, next_try_text(next, input.now)));
+  reason.set("pool", name).set("cloud_code", error.code).set("cloud_message", error.message);
+  if (failed_just_now) reason.set("instance_type", launch->second.request.instance_type);
+  reason.set("next_try", next ? Json(to_rfc3339(*next)) : Json());
+  return true;
+}
+
+// Why no machine comes, as far as the cloud and the fleet's loop say.
+void explain_no_launch(Explanation& out, const ExplainInput& input, const ports::PoolRow& pool,
+                       int machines) {
+  const std::string& name = pool.spec.name;
+  if (pool.spec.provider == core::Provider::none) {
     out.add(
            "no_worker",
            fmt::format("Pool {} has no free worker, and its workers are not launched by the scheduler", name))
         .set("pool", name);
-  } else if (fleet.machines < pool.spec.max) {
+    return;
+  }
+  const PoolNote* note = note_of(input.notes, name);
+  if (explain_refusal(out, input, pool, note)) return;
+  // Said already, or by pool_full: the loop's note would only repeat it.
+  if (input.view->paused || machines >= pool.spec.max) return;
+  if (note != nullptr && !input.notes.frozen) {
+    out.add("launch_waiting",
+            fmt::format("Pool {}: {}{}", name, note->message, next_try_text(note->next_try, input.now)))
+        .set("pool", name)
+        .set("next_try", note->next_try ? Json(to_rfc3339(*note->next_try)) : Json());
+  } else if (!input.notes.frozen) {
     out.add("launch_pending", fmt::format("A machine of pool {} is about to be launched", name))
         .set("pool", name);
   }
@@ -141,7 +159,7 @@ void explain_pool(Explanation& out, const ExplainInput& input, const ports::Pool
                                                name, fleet.starting == 1 ? "is" : "are"));
     reason.set("pool", name).set("starting", fleet.starting);
   } else if (pool.blocked_reason.empty()) {
-    explain_no_launch(out, input, pool, fleet);
+    explain_no_launch(out, input, pool, fleet.machines);
   }
   if (fleet.draining > 0) {
     out.add("workers_draining", fmt::format("{} of pool {} {} no more work", plural(fleet.draining, "worker"),

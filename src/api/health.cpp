@@ -1,6 +1,6 @@
 #include <array>
 #include <map>
-#include <set>
+#include <mutex>
 
 #include <fmt/format.h>
 
@@ -17,7 +17,9 @@ constexpr std::string_view kOther =
 constexpr std::array kStates{core::WorkerState::starting, core::WorkerState::active,
                              core::WorkerState::draining, core::WorkerState::terminating};
 
-void queue_gauges(ports::Metrics& metrics, const engine::EngineView& view) {
+void queue_gauges(Service& service, const engine::EngineView& view) {
+  ports::Metrics& metrics = service.deps.metrics;
+  const std::lock_guard lock(service.gauges_mutex);
   std::map<std::string, engine::QueueView, std::less<>> shown;
   shown[std::string(kOther)];
   for (const ports::PoolRow& pool : view.pools) {
@@ -29,9 +31,16 @@ void queue_gauges(ports::Metrics& metrics, const engine::EngineView& view) {
     sum.ready += queue.ready;
     sum.leased += queue.leased;
   }
+  for (const std::string& queue :
+       service.gauged_queues) {  // shown before: they go to zero when no pool serves them
+    if (shown.contains(queue)) continue;
+    metrics.set("drover_queue_ready_jobs", 0, {{"queue", queue}});
+    metrics.set("drover_queue_running_jobs", 0, {{"queue", queue}});
+  }
   for (const auto& [name, queue] : shown) {
     metrics.set("drover_queue_ready_jobs", static_cast<double>(queue.ready), {{"queue", name}});
     metrics.set("drover_queue_running_jobs", queue.leased, {{"queue", name}});
+    service.gauged_queues.insert(name);
   }
 }
 
@@ -68,7 +77,7 @@ void refresh_gauges(Service& service, const engine::EngineView& view) {
   metrics.set("drover_leader_epoch", static_cast<double>(view.epoch));
   if (service.deps.fleet_notes) metrics.set("drover_fleet_frozen", service.deps.fleet_notes().frozen ? 1 : 0);
   if (!view.leading) return;  // memory of a standby says nothing of the fleet
-  queue_gauges(metrics, view);
+  queue_gauges(service, view);
   worker_gauges(metrics, view);
 }
 

@@ -7,7 +7,6 @@
 #include "drover/api/pool_spec.hpp"
 #include "drover/api/render.hpp"
 #include "drover/base/limits.hpp"
-#include "drover/base/text.hpp"
 
 #include "handlers.hpp"
 #include "support.hpp"
@@ -59,11 +58,8 @@ Result<ports::JobFilter> job_filter(const http::Request& request) {
     filter.state = core::parse_job_state(*text);
     if (!filter.state) return invalid("state", fmt::format("{} is not a state of a job", *text));
   }
-  for (const auto& [name, target] : {std::pair{"queue", &filter.queue}, std::pair{"name", &filter.name}}) {
-    const auto text = request.query_value(name);
-    if (text && !storable_text(*text)) return invalid(name, fmt::format("{} is not text", name));
-    if (text) *target = std::string(*text);
-  }
+  if (const auto text = request.query_value("queue")) filter.queue = std::string(*text);
+  if (const auto text = request.query_value("name")) filter.name = std::string(*text);
   const Result<int> limit = query_limit(request);
   if (!limit.ok()) return limit.error();
   filter.limit = *limit;

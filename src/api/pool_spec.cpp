@@ -10,6 +10,7 @@
 namespace drover::api {
 namespace {
 
+constexpr std::string_view kNameRule = "must be 1 to 128 letters, digits, dots, underscores or hyphens";
 constexpr int kInstancesMax = 100'000;
 constexpr int kDiskGibMax = 16'384;  // the largest gp3 volume
 constexpr std::size_t kListMax = 64;
@@ -19,8 +20,7 @@ void read_queues(Fields& fields, std::vector<std::string>& out) {
   if (!fields.texts("queues", out, kListMax, 128)) return;
   for (std::size_t i = 0; i < out.size(); ++i) {
     if (!valid_short_name(out[i])) {
-      return fields.fail(fmt::format("queues[{}]", i),
-                         "must be 1 to 128 letters, digits, dots, underscores or hyphens");
+      return fields.fail(fmt::format("queues[{}]", i), kNameRule);
     }
   }
 }
@@ -78,6 +78,7 @@ Result<core::PoolSpec> parse_pool_spec(const Json& json, core::PoolSpec base, st
   if (!name.empty() && named && pool.name != name) {
     fields.fail("name", fmt::format("must be {}, the pool of the path; a pool cannot be renamed", name));
   }
+  if (!name.empty() && !valid_short_name(name)) fields.fail("name", kNameRule);
   if (!name.empty()) pool.name = name;
   read_provider(fields, pool.provider);
   read_queues(fields, pool.queues);

@@ -3,7 +3,9 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,6 +51,10 @@ struct Service : std::enable_shared_from_this<Service> {
   // never).
   std::atomic<int> default_max_attempts{1};
   std::atomic<std::int64_t> defaults_read{0};
+
+  // Queues that /metrics has shown.
+  std::mutex gauges_mutex;
+  std::set<std::string> gauged_queues;
 
   // Runs `work` on a thread that may block; answers `overloaded` or `unavailable` when there is none.
   void read(const CallPtr& call, std::function<void()> work);

@@ -19,7 +19,7 @@ namespace drover::api {
 // What the fleet's loop knows beyond the rows: why it does not launch at this moment, and until when.
 struct PoolNote {
   std::string pool;
-  std::string code;     // machine-readable; the cloud's own code where there is one
+  std::string code;     // the cloud's own, where the cloud refused; else empty
   std::string message;  // a sentence
   std::optional<WallTime> next_try;
 };

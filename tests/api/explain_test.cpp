@@ -1,0 +1,245 @@
+#include "drover/api/explain.hpp"
+
+#include <gtest/gtest.h>
+
+namespace drover::api {
+namespace {
+
+const WallTime kNow{std::chrono::sys_days{std::chrono::year{2030} / 1 / 2}};
+
+class Explain : public ::testing::Test {
+ protected:
+  Explain() {
+    input.now = kNow;
+    input.job.number = JobNumber{17};
+    input.job.spec.queue = "q";
+    input.view.emplace();
+    input.view->leading = true;
+    input.place = engine::JobPlace{true, 3};
+  }
+  ports::PoolRow& add_pool(std::string name = "p", int max = 2) {
+    ports::PoolRow pool;
+    pool.id = PoolId{static_cast<std::int64_t>(input.view->pools.size()) + 1};
+    pool.spec.name = std::move(name);
+    pool.spec.queues = {"q"};
+    pool.spec.max = max;
+    input.view->pools.push_back(pool);
+    return input.view->pools.back();
+  }
+  void add_worker(core::WorkerState state, int slots = 1, int leases = 0) {
+    input.view->workers.push_back({WorkerId{1}, "i-1", "p", state, slots, leases,
+                                   state != core::WorkerState::starting, std::nullopt, std::nullopt});
+  }
+  std::vector<std::string> codes() {
+    const Json json = explain_job(input);
+    std::vector<std::string> out;
+    for (const Json& reason : *json.find("reasons")->if_array())
+      out.push_back(*reason.find("code")->if_string());
+    return out;
+  }
+  std::string summary() { return *explain_job(input).find("summary")->if_string(); }
+  Json reason(std::size_t index) { return (*explain_job(input).find("reasons")->if_array())[index]; }
+
+  ExplainInput input;
+};
+
+using Codes = std::vector<std::string>;
+
+TEST_F(Explain, NoPoolServesTheQueue) {
+  add_pool().spec.queues = {"other"};
+  EXPECT_EQ(codes(), (Codes{"no_pool", "position"}));
+  EXPECT_EQ(summary(), "No pool serves queue q: create one, or add the queue to a pool");
+}
+
+TEST_F(Explain, Paused) {
+  add_pool();
+  input.view->paused = true;
+  EXPECT_EQ(codes().front(), "scheduler_paused");
+}
+
+TEST_F(Explain, NotTheLeader) {
+  add_pool();
+  input.view->leading = false;
+  input.view->standby_reason = "another daemon leads";
+  EXPECT_EQ(codes(), Codes{"not_leading"});
+  EXPECT_EQ(summary(), "This daemon does not schedule: another daemon leads");
+}
+
+TEST_F(Explain, TheEngineDidNotAnswer) {
+  input.view.reset();
+  EXPECT_EQ(codes(), Codes{"unknown"});
+}
+
+TEST_F(Explain, PoolBlocked) {
+  add_pool().blocked_reason = "its workers never register";
+  EXPECT_EQ(codes(), (Codes{"pool_blocked", "position"}));
+  EXPECT_EQ(summary(), "Pool p launches nothing: its workers never register");
+}
+
+TEST_F(Explain, NoCapacityWithTheCloudsCodeAndTheNextTry) {
+  add_pool();
+  input.notes.pools.push_back({"p", "InsufficientInstanceCapacity", "There is none.", kNow + Seconds{30}});
+  EXPECT_EQ(codes(), (Codes{"no_capacity", "position"}));
+  EXPECT_EQ(reason(0).find("cloud_code")->dump(), "\"InsufficientInstanceCapacity\"");
+  EXPECT_EQ(reason(0).find("cloud_message")->dump(), "\"There is none.\"");
+  EXPECT_EQ(reason(0).find("next_try")->dump(), "\"2030-01-02T00:00:30Z\"");
+  EXPECT_EQ(summary(),
+            "The cloud refuses machines to pool p: InsufficientInstanceCapacity: There is none.; next try at "
+            "2030-01-02T00:00:30Z");
+}
+
+TEST_F(Explain, ALaunchThatFailedJustNow) {
+  add_pool();
+  ports::LaunchRow launch;
+  launch.error = "pool/InsufficientInstanceCapacity: There is none.";
+  launch.request.instance_type = "c5.large";
+  launch.created = kNow - Seconds{60};
+  input.launches[1] = launch;
+  EXPECT_EQ(codes(), (Codes{"no_capacity", "position"}));
+  EXPECT_EQ(reason(0).find("cloud_code")->dump(), "\"InsufficientInstanceCapacity\"");
+  EXPECT_EQ(reason(0).find("cloud_message")->dump(), "\"There is none.\"");
+  EXPECT_EQ(reason(0).find("instance_type")->dump(), "\"c5.large\"");
+  input.launches[1].created = kNow - Seconds{3600};  // long ago: says nothing of now
+  EXPECT_EQ(codes(), (Codes{"launch_pending", "position"}));
+}
+
+TEST_F(Explain, TheFleetsLoopWaits) {
+  add_pool();
+  input.notes.pools.push_back({"p", "", "launches are limited to 60 a minute", kNow + Seconds{30}});
+  EXPECT_EQ(codes(), (Codes{"launch_waiting", "position"}));
+  EXPECT_EQ(summary(), "Pool p: launches are limited to 60 a minute; next try at 2030-01-02T00:00:30Z");
+}
+
+TEST_F(Explain, WhatTheLoopRepeatsIsSaidOnce) {
+  add_pool("p", 1);
+  add_worker(core::WorkerState::active, 1, 1);
+  input.notes.pools.push_back({"p", "", "the pool has its max of 1 instances", std::nullopt});
+  EXPECT_EQ(codes(), (Codes{"workers_busy", "pool_full", "position"}));
+  input.view->paused = true;
+  input.view->workers.clear();
+  input.notes.pools = {{"p", "", "the scheduler is paused", std::nullopt}};
+  EXPECT_EQ(codes(), (Codes{"scheduler_paused", "position"}));
+}
+
+TEST_F(Explain, AMachineIsAboutToBeLaunched) {
+  add_pool();
+  EXPECT_EQ(codes(), (Codes{"launch_pending", "position"}));
+}
+
+TEST_F(Explain, AWorkerStarts) {
+  add_pool();
+  add_worker(core::WorkerState::starting);
+  EXPECT_EQ(codes(), (Codes{"worker_starting", "position"}));
+  EXPECT_EQ(summary(), "1 worker of pool p is starting");
+}
+
+TEST_F(Explain, AllSlotsAreTakenAndThePoolIsFull) {
+  add_pool("p", 1);
+  add_worker(core::WorkerState::active, 2, 2);
+  EXPECT_EQ(codes(), (Codes{"workers_busy", "pool_full", "position"}));
+  EXPECT_EQ(summary(), "All 2 slots of pool p are taken");
+}
+
+TEST_F(Explain, AFreeSlotIsOnItsWay) {
+  add_pool();
+  add_worker(core::WorkerState::active, 2, 1);
+  EXPECT_EQ(codes(), (Codes{"worker_free", "position"}));
+}
+
+TEST_F(Explain, DrainingWorkersTakeNothing) {
+  add_pool("p", 1);
+  add_worker(core::WorkerState::draining, 2, 0);
+  EXPECT_EQ(codes(), (Codes{"workers_draining", "pool_full", "position"}));
+}
+
+TEST_F(Explain, APoolOfForeignWorkers) {
+  add_pool().spec.provider = core::Provider::none;
+  EXPECT_EQ(codes(), (Codes{"no_worker", "position"}));
+}
+
+TEST_F(Explain, TheFleetIsFrozen) {
+  add_pool();
+  input.notes.frozen = true;
+  input.notes.frozen_reason = "5 of 6 instances are absent";
+  input.notes.last_error = "RequestExpired";
+  EXPECT_EQ(codes(), (Codes{"fleet_frozen", "cloud_error", "position"}));
+}
+
+TEST_F(Explain, WaitsForItsTime) {
+  add_pool();
+  input.job.spec.run_at = kNow + Seconds{60};
+  EXPECT_EQ(codes().front(), "waiting_for_time");
+  EXPECT_EQ(summary(), "It waits until 2030-01-02T00:01:00Z");
+  EXPECT_EQ(codes(), (Codes{"waiting_for_time", "launch_pending"}));
+}
+
+TEST_F(Explain, WaitsToRetry) {
+  add_pool();
+  input.job.attempts = 1;
+  input.job.reason = "exit code 1";
+  input.job.wake_at = kNow + Seconds{60};
+  EXPECT_EQ(codes().front(), "waiting_to_retry");
+  EXPECT_EQ(summary(), "Its last attempt ended (exit code 1); it waits until 2030-01-02T00:01:00Z");
+}
+
+TEST_F(Explain, AnInstantThatHasPassedIsNoReason) {
+  add_pool();
+  input.job.spec.run_at = kNow - Seconds{1};
+  EXPECT_EQ(codes().front(), "launch_pending");
+}
+
+TEST_F(Explain, Positions) {
+  add_pool();
+  EXPECT_EQ(reason(1).find("ahead")->dump(), "3");
+  EXPECT_EQ(*reason(1).find("message")->if_string(), "3 jobs of queue q before it");
+  input.place = engine::JobPlace{true, 0};
+  EXPECT_EQ(*reason(1).find("message")->if_string(), "It is the next job of queue q");
+  input.place = engine::JobPlace{false, 0};
+  EXPECT_TRUE(reason(1).find("ahead")->is_null());
+}
+
+TEST_F(Explain, Running) {
+  input.job.state = core::JobState::running;
+  input.job.worker = "i-9";
+  input.job.attempts = 2;
+  input.job.started = kNow;
+  EXPECT_EQ(summary(), "It runs on worker i-9 since 2030-01-02T00:00:00Z, attempt 2");
+  input.job.state = core::JobState::stopping;
+  EXPECT_EQ(codes(), Codes{"stopping"});
+}
+
+TEST_F(Explain, Held) {
+  input.job.state = core::JobState::held;
+  EXPECT_EQ(summary(), "It is held; POST /jobs/17/release lets it go on");
+  input.job.reason = "asked for";
+  EXPECT_EQ(summary(), "It is held: asked for; POST /jobs/17/release lets it go on");
+}
+
+TEST_F(Explain, HowItFinished) {
+  input.job.finished = kNow;
+  input.job.attempts = 2;
+  input.job.state = core::JobState::succeeded;
+  EXPECT_EQ(summary(), "It succeeded at 2030-01-02T00:00:00Z after 2 attempts");
+  input.job.state = core::JobState::failed;
+  input.job.exit_code = 7;
+  input.job.reason = "no attempts left";
+  EXPECT_EQ(summary(),
+            "It failed at 2030-01-02T00:00:00Z after 2 attempts, last exit code 7: no attempts left");
+  EXPECT_EQ(reason(0).find("exit_code")->dump(), "7");
+  input.job.state = core::JobState::cancelled;
+  EXPECT_EQ(codes(), Codes{"cancelled"});
+}
+
+TEST_F(Explain, EveryStateHasAReason) {
+  for (const core::JobState state :
+       {core::JobState::blocked, core::JobState::queued, core::JobState::running, core::JobState::stopping,
+        core::JobState::held, core::JobState::suspended, core::JobState::succeeded, core::JobState::failed,
+        core::JobState::cancelled}) {
+    input.job.state = state;
+    EXPECT_FALSE(codes().empty());
+    EXPECT_EQ(explain_job(input).find("state")->dump(), "\"" + std::string(to_string(state)) + "\"");
+  }
+}
+
+}  // namespace
+}  // namespace drover::api

@@ -1,0 +1,115 @@
+#include "drover/api/pool_spec.hpp"
+
+#include <gtest/gtest.h>
+
+namespace drover::api {
+namespace {
+
+constexpr const char* kEc2 = R"("name":"p","image":"ami-1","instance_types":["c5.large"])";
+
+Result<core::PoolSpec> parse(const std::string& text, core::PoolSpec base = {}, std::string_view name = {}) {
+  const Result<Json> json = parse_json(text);
+  EXPECT_TRUE(json.ok()) << text;
+  return parse_pool_spec(*json, std::move(base), name);
+}
+
+std::string with(const std::string& members) {
+  return std::string("{") + kEc2 + "," + members + "}";
+}
+
+TEST(PoolSpec, TakesEveryField) {
+  const auto pool = parse(R"({"name":"p","provider":"ec2","queues":["a","b"],"min":1,"max":9,"slots":4,
+      "instances_per_job":0.5,"max_increase":3,"idle_timeout_s":60,"registration_timeout_s":120,"market":"on_demand",
+      "image":"ami-1","instance_types":["c5.large","c5.xlarge"],"subnets":["subnet-1"],"security_groups":["sg-1"],
+      "instance_profile":"prof","key_name":"key","max_price":"0.05","disk_gib":40})");
+  ASSERT_TRUE(pool.ok()) << pool.error().message;
+  core::PoolSpec wanted;
+  wanted.name = "p";
+  wanted.queues = {"a", "b"};
+  wanted.min = 1;
+  wanted.max = 9;
+  wanted.slots = 4;
+  wanted.instances_per_job = 0.5;
+  wanted.max_increase = 3;
+  wanted.idle_timeout = Seconds{60};
+  wanted.registration_timeout = Seconds{120};
+  wanted.market = core::Market::on_demand;
+  wanted.image = "ami-1";
+  wanted.instance_types = {"c5.large", "c5.xlarge"};
+  wanted.subnets = {"subnet-1"};
+  wanted.security_groups = {"sg-1"};
+  wanted.instance_profile = "prof";
+  wanted.key_name = "key";
+  wanted.max_price = "0.05";
+  wanted.disk_gib = 40;
+  EXPECT_EQ(*pool, wanted);
+}
+
+TEST(PoolSpec, RefusesAndNames) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"[]", ""},
+      {R"({"provider":"none"})", "name"},
+      {R"({"provider":"none","name":"a b"})", "name"},
+      {with(R"("provider":"gce")"), "provider"},
+      {with(R"("provider":"asg")"), "provider"},
+      {with(R"("provider":1)"), "provider"},
+      {with(R"("queues":"a")"), "queues"},
+      {with(R"("queues":[1])"), "queues[0]"},
+      {with(R"("queues":["ok","a b"])"), "queues[1]"},
+      {with(R"("min":-1)"), "min"},
+      {with(R"("min":2,"max":1)"), "min"},
+      {with(R"("max":"1")"), "max"},
+      {with(R"("slots":0)"), "slots"},
+      {with(R"("slots":257)"), "slots"},
+      {with(R"("instances_per_job":0)"), "instances_per_job"},
+      {with(R"("max_increase":0)"), "max_increase"},
+      {with(R"("idle_timeout_s":-1)"), "idle_timeout_s"},
+      {with(R"("registration_timeout_s":1)"), "registration_timeout_s"},
+      {with(R"("market":"free")"), "market"},
+      {with(R"("max_price":"cheap")"), "max_price"},
+      {with(R"("max_price":"1.2.3")"), "max_price"},
+      {with(R"("max_price":"0")"), "max_price"},
+      {with(R"("max_price":0.05)"), "max_price"},
+      {with(R"("subnets":[""])"), "subnets[0]"},
+      {with(R"("key_name":"a\nb")"), "key_name"},
+      {with(R"("disk_gib":-1)"), "disk_gib"},
+      {with(R"("colour":"red")"), "colour"},
+      {with(R"("version":3)"), "version"},
+      {R"({"name":"p","instance_types":["c5.large"]})", "image"},
+      {R"({"name":"p","image":"ami-1"})", "instance_types"}};
+  for (const auto& [text, field] : cases) {
+    const auto pool = parse(text);
+    ASSERT_FALSE(pool.ok()) << text;
+    EXPECT_EQ(pool.error().field, field) << text << ": " << pool.error().message;
+    EXPECT_EQ(pool.error().code, Errc::invalid);
+  }
+}
+
+TEST(PoolSpec, APoolWithoutACloudNeedsNoImage) {
+  EXPECT_TRUE(parse(R"({"name":"p","provider":"none"})").ok());
+}
+
+TEST(PoolSpec, PatchesOverWhatIsThere) {
+  core::PoolSpec base = *parse(with(R"("max":5,"slots":2)"));
+  const auto patched = parse(R"({"max":7})", base, "p");
+  ASSERT_TRUE(patched.ok()) << patched.error().message;
+  base.max = 7;
+  EXPECT_EQ(*patched, base);
+}
+
+TEST(PoolSpec, ThePathNamesThePool) {
+  EXPECT_EQ(parse(R"({"provider":"none"})", {}, "p")->name, "p");
+  EXPECT_TRUE(parse(R"({"name":"p","provider":"none"})", {}, "p").ok());
+  EXPECT_EQ(parse(R"({"name":"q","provider":"none"})", {}, "p").error().field, "name");
+}
+
+TEST(PoolSpec, ServesItsOwnQueueUnlessItSaysWhich) {
+  core::PoolSpec pool;
+  pool.name = "p";
+  EXPECT_EQ(queues_of(pool), std::vector<std::string>{"p"});
+  pool.queues = {"a", "b"};
+  EXPECT_EQ(queues_of(pool), (std::vector<std::string>{"a", "b"}));
+}
+
+}  // namespace
+}  // namespace drover::api
