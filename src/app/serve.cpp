@@ -2,6 +2,7 @@
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -33,6 +34,7 @@ namespace {
 
 constexpr Millis kStep{250};  // of the main thread's loop
 constexpr Millis kMigrateRetry{1000};
+constexpr Seconds kFirstMigration{3};
 constexpr Millis kStopGrace{5000};       // for requests in flight, once the engine has answered its own
 constexpr Seconds kEngineSilence{60};    // an engine that answers nothing for this long is stuck
 constexpr Seconds kReconcileSlack{150};  // beyond its interval: calls of the cloud, with their repeats
@@ -136,9 +138,11 @@ class Daemon {
       return 1;
     }
     log_info("drover {} serves {}", DROVER_VERSION, base_url(settings_.server.address, server_->port()));
-    engine_.start();  // answers `unavailable` until the schema is there and it leads
-    reconciler_.start();
     migration_ = std::thread([this] { migrate(); });
+    // The schema usually takes a moment. If it takes longer, the engine answers `unavailable` meanwhile.
+    first_migration_.get_future().wait_for(kFirstMigration);
+    engine_.start();
+    reconciler_.start();
     systemd_.notify("READY=1");
     while (!asked_to_stop(kStep) && !refused_) look_after();
     stop();
@@ -149,7 +153,11 @@ class Daemon {
   engine::EngineOptions engine_options() {
     engine::EngineOptions options;
     options.takeover = Seconds{settings_.store.takeover_s};
-    options.may_lead = [this](const Uuid& deployment) { return artifacts_->check_marker(deployment); };
+    options.may_lead = [this](const Uuid& deployment) -> Status {
+      if (!migrated_)
+        return Error{Errc::unavailable, "the database's schema has not been checked yet", {}, {}, 1};
+      return artifacts_->check_marker(deployment);
+    };
     return options;
   }
 
@@ -177,8 +185,10 @@ class Daemon {
   // On a thread of its own, since the database may be away for long.
   void migrate() {
     std::string said;
-    while (!stopping_) {
+    for (bool first = true; !stopping_; first = false) {
       const auto applied = store_->migrate();
+      migrated_ = applied.ok();
+      if (first) first_migration_.set_value();
       if (applied.ok()) {
         if (*applied > 0) log_info("applied {} migrations", *applied);
         return;
@@ -296,7 +306,9 @@ class Daemon {
   std::optional<api::Api> api_;
   std::unique_ptr<transport::Server> server_;
   std::thread migration_;
+  std::promise<void> first_migration_;  // its first try has ended
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> migrated_{false};
   std::atomic<bool> refused_{false};  // by the database
   std::string state_;
   SteadyTime fed_;

@@ -84,6 +84,9 @@ bool become(const Account& account) {
 
 bool set_up(const ChildSpec& spec, const Prepared& prepared, pid_t parent) {
   ::setpgid(0, 0);
+  for (const int fd : spec.kept_open) {
+    if (::fcntl(fd, F_SETFD, 0) != 0) return false;
+  }
   if (spec.account && !become(*spec.account)) return false;
   // After the change of user, which clears it.
   if (spec.death_signal != 0) {

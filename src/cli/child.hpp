@@ -27,6 +27,8 @@ struct ChildSpec {
       {};  // standard error, and standard output unless captured, are appended to it; empty: inherited
   bool capture_stdout = false;  // see Child::read_line
   std::optional<Account> account = {};
+  std::vector<int> kept_open =
+      {};                // descriptors, close-on-exec here, that it inherits under the same numbers
   int death_signal = 0;  // sent to it when the thread that started it ends; 0: none
 };
 

@@ -84,6 +84,7 @@ class Dev {
     } else {
       welcome();
       status = supervise([] { return false; }) ? 0 : 1;
+      say("\nStopping");
     }
     stop_all();
     if (status != 0 && !stop_ && command_.demo) {
@@ -116,7 +117,11 @@ class Dev {
     if (stopping(Millis{0})) return stopped;
     if (Status started = postgres_->start(); !started.ok()) return started;
     say("Database  ready");
-    if (Status started = start_cloud(); !started.ok()) return started;
+    // One that a killed `drover dev` has left behind may still be ending its instances.
+    const auto until = std::chrono::steady_clock::now() + kStopGrace;
+    Status cloud = start_cloud();
+    while (!cloud.ok() && std::chrono::steady_clock::now() < until && !stopping(kStep)) cloud = start_cloud();
+    if (!cloud.ok()) return cloud;
     say(fmt::format("Cloud     {} (control {})", endpoint_, control_));
     if (Status address = choose_address(); !address.ok()) return address;
     if (Status written = write_private_file(config(), config_text()); !written.ok()) return written;
@@ -198,6 +203,7 @@ class Dev {
     ChildSpec spec;
     spec.argv = {binary_, "serve", "--config", config()};
     spec.log_file = log("drover");
+    spec.kept_open = {directory_.lock_descriptor()};
     spec.death_signal = SIGTERM;
     auto daemon = Child::start(spec);
     if (!daemon.ok()) return daemon.error();
@@ -293,10 +299,25 @@ Data and logs lie in {3}. Ctrl-C stops everything; the next start goes on from t
     return kept ? status : 1;
   }
 
+  // The machines are taken away with the cloud, as spot machines are: their jobs go on at the next start, and
+  // nothing is counted against them.
+  void reclaim_instances() {
+    ApiClient control(http_, control_);
+    const auto instances = control.get("/instances");
+    if (!instances.ok() || instances->if_array() == nullptr) return;
+    for (const Json& instance : *instances->if_array()) {
+      const std::string state = text_of(instance, "state");
+      if (state != "running" && state != "pending") continue;
+      (void)control.send("POST", fmt::format("/instances/{}/kill", text_of(instance, "id")), Json::object());
+    }
+  }
+
   void stop_all() {
-    if (!command_.demo) say("\nStopping");
     if (daemon_) daemon_->stop(SIGTERM, kStopGrace);
-    if (cloud_) cloud_->stop(SIGTERM, kStopGrace);
+    if (cloud_) {
+      reclaim_instances();
+      cloud_->stop(SIGTERM, kStopGrace);
+    }
     if (postgres_) postgres_->stop();
   }
 

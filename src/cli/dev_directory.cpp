@@ -1,11 +1,14 @@
 #include "dev_directory.hpp"
 
 #include <cerrno>
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 #include <utility>
 
 #include <arpa/inet.h>
@@ -18,6 +21,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "drover/base/clock.hpp"
+#include "drover/base/text.hpp"
+
 namespace drover::cli {
 namespace {
 
@@ -25,6 +31,16 @@ namespace fs = std::filesystem;
 
 Error system_error(const std::string& what) {
   return Error{Errc::internal, fmt::format("{}: {}", what, std::strerror(errno))};
+}
+
+constexpr Seconds kLeftoversEnd{30};
+constexpr Millis kLockStep{100};
+
+bool owner_lives(int lock) {
+  char text[21] = {};
+  if (::pread(lock, text, sizeof text - 1, 0) <= 0) return true;
+  const auto pid = parse_int(trim(text));
+  return !pid || *pid <= 0 || ::kill(static_cast<pid_t>(*pid), 0) == 0 || errno != ESRCH;
 }
 
 std::string default_directory() {
@@ -79,9 +95,17 @@ Status DevDirectory::lock() {
   const std::string file = path_ + "/lock";
   lock_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock_ < 0) return system_error("cannot write " + file);
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-    return Error{Errc::conflict, fmt::format("another `drover dev` runs in {}", path_)};
+  const auto until = std::chrono::steady_clock::now() + kLeftoversEnd;
+  while (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+    // The owner of the directory is dead, and what it started is on its way out: a moment's patience.
+    if (owner_lives(lock_) || std::chrono::steady_clock::now() > until) {
+      return Error{Errc::conflict, fmt::format("another `drover dev` runs in {}", path_)};
+    }
+    std::this_thread::sleep_for(kLockStep);
   }
+  const std::string owner = fmt::format("{:<20}", ::getpid());
+  if (::pwrite(lock_, owner.data(), owner.size(), 0) != static_cast<ssize_t>(owner.size()))
+    return system_error(file);
   return Ok{};
 }
 

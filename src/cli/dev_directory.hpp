@@ -19,6 +19,9 @@ class DevDirectory {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] bool fresh() const { return fresh_; }  // nothing ran in it before
   void keep() { temporary_ = false; }
+  // A child that inherits this descriptor holds the lock with us, so that a later `drover dev` waits for its
+  // end.
+  [[nodiscard]] int lock_descriptor() const { return lock_; }
 
  private:
   DevDirectory(std::string path, bool temporary) : path_(std::move(path)), temporary_(temporary) {}

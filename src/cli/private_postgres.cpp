@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <pwd.h>
 #include <sys/stat.h>
@@ -58,36 +59,24 @@ Error system_error(const std::string& what) {
   return Error{Errc::internal, fmt::format("{}: {}", what, std::strerror(errno))};
 }
 
-// Could `account` walk down to `directory`? The first directory that it may not enter otherwise.
-std::optional<std::string> barred_parent(const fs::path& directory, const Account& account) {
-  for (fs::path parent = directory.parent_path();; parent = parent.parent_path()) {
-    struct stat info {};
-    if (::stat(parent.c_str(), &info) != 0) return parent.string();
-    const bool group =
-        std::find(account.groups.begin(), account.groups.end(), info.st_gid) != account.groups.end();
-    const mode_t needed = info.st_uid == account.uid ? S_IXUSR : group ? S_IXGRP : S_IXOTH;
-    if ((info.st_mode & needed) == 0) return parent.string();
-    if (parent == parent.root_path()) return std::nullopt;
+// A directory by a descriptor: the server's user gets there although it may not enter the directories above,
+// such as root's home or what mktemp makes. Nobody else gains anything by it.
+class OpenDirectory {
+ public:
+  explicit OpenDirectory(const std::string& path)
+      : fd_(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {}
+  OpenDirectory(const OpenDirectory&) = delete;
+  OpenDirectory& operator=(const OpenDirectory&) = delete;
+  ~OpenDirectory() {
+    if (fd_ >= 0) ::close(fd_);
   }
-}
+  [[nodiscard]] int fd() const { return fd_; }
+  // Holds in every process that has inherited the descriptor.
+  [[nodiscard]] std::string path() const { return fmt::format("/proc/self/fd/{}", fd_); }
 
-// Lets the server's user pass through the development directory itself.
-Status open_way(const std::string& directory, const Account& account) {
-  if (const auto barred = barred_parent(directory, account)) {
-    return Error{Errc::invalid,
-                 fmt::format("the user postgres, whom the database runs as, cannot enter {}; give --data "
-                             "a directory elsewhere, such as /var/lib/drover-dev",
-                             *barred)};
-  }
-  struct stat info {};
-  if (::stat(directory.c_str(), &info) != 0) return system_error(directory);
-  if ((info.st_mode & S_IXOTH) != 0) return Ok{};
-  if (::chown(directory.c_str(), static_cast<uid_t>(-1), account.gid) != 0 ||
-      ::chmod(directory.c_str(), (info.st_mode & 07777) | S_IXGRP) != 0) {
-    return system_error(directory);
-  }
-  return Ok{};
-}
+ private:
+  int fd_;
+};
 
 Status make_owned_directory(const std::string& path, const std::optional<Account>& account) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return system_error("cannot make " + path);
@@ -114,7 +103,6 @@ Result<PrivatePostgres> PrivatePostgres::open(const std::string& directory) {
   if (::geteuid() == 0) {
     account = find_account("postgres");
     if (!account) return Error{Errc::not_found, "there is no user postgres to run the database as"};
-    if (Status way = open_way(directory, *account); !way.ok()) return way.error();
   }
   PrivatePostgres postgres(directory, *programs, std::move(account));
   if (Status made = postgres.make_cluster(); !made.ok()) return made.error();
@@ -128,9 +116,12 @@ Status PrivatePostgres::make_cluster() {
   // What an initdb that was cut off has left behind is of no use to anybody.
   fs::remove_all(data(), ignored);
   if (Status made = make_owned_directory(data(), account_); !made.ok()) return made;
+  const OpenDirectory cluster(data());
   ChildSpec initdb;
-  initdb.argv = {programs_ + "/initdb", "-N", "-D", data(), "-U", caller_name(), "-A", "peer", "-E", "UTF8",
+  initdb.argv = {programs_ + "/initdb", "-N", "-D",   cluster.path(), "-U",
+                 caller_name(),         "-A", "peer", "-E",           "UTF8",
                  "--locale=C.UTF-8"};
+  initdb.kept_open = {cluster.fd()};
   initdb.account = account_;
   initdb.death_signal = SIGTERM;
   auto output = run_program(initdb, kInitLimit);
@@ -159,12 +150,15 @@ Status PrivatePostgres::start() {
 }
 
 Status PrivatePostgres::start_once() {
+  const OpenDirectory cluster(data());
+  const OpenDirectory sockets(sockets_);
   ChildSpec spec;
+  spec.kept_open = {cluster.fd(), sockets.fd()};
   spec.argv = {programs_ + "/postgres",
                "-D",
-               data(),
+               cluster.path(),
                "-k",
-               sockets_,
+               sockets.path(),
                "-c",
                "listen_addresses=",
                "-c",
