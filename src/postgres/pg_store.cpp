@@ -29,22 +29,29 @@ struct JobQuery {
   Params params;
 };
 
+// Every stored state, and those that running and stopping jobs have.
+std::vector<std::string_view> stored_states(const ports::JobFilter& filter) {
+  if (filter.state) return {core::to_string(*filter.state)};
+  return {"blocked", "queued", "held", "suspended", "succeeded", "failed", "cancelled"};
+}
+
 JobQuery job_query(const ports::JobFilter& filter) {
   const std::int64_t before = filter.before ? filter.before->value : kNoBound;
-  JobQuery out{"read_jobs_", Params::of(before, std::int64_t{filter.limit})};
+  JobQuery out{"read_jobs_any", Params::of(before, std::int64_t{filter.limit})};
   if (filter.state == core::JobState::running || filter.state == core::JobState::stopping) {
-    out.name += "leased";
+    out.name = "read_jobs_leased";
     out.params.add(filter.state == core::JobState::running).add(filter.queue).add(filter.name);
-    return out;
-  }
-  if (!filter.state) {
-    out.name += "any";
-  } else {
-    out.name += core::is_final(*filter.state) ? "final" : "live";
+  } else if (filter.queue || filter.name) {
+    Column<std::string_view> states;
+    for (const std::string_view state : stored_states(filter)) states.push(state);
+    out.params.add(states).add(filter.state.has_value());
+    out.name = filter.name ? "read_jobs_name" : "read_jobs_queue";
+    if (filter.name) out.params.add(*filter.name);
+    out.params.add(filter.queue);
+  } else if (filter.state) {
+    out.name = core::is_final(*filter.state) ? "read_jobs_final" : "read_jobs_live";
     out.params.add(core::to_string(*filter.state));
   }
-  if (filter.queue) out.name += "_queue", out.params.add(*filter.queue);
-  if (filter.name) out.name += "_name", out.params.add(*filter.name);
   return out;
 }
 

@@ -250,7 +250,9 @@ void JobWrites::take_claims(const Rows& rows) {
     ports::OpenAttempt open;
     read_job_run(row, open);
     ++open.attempt;
-    claimable_.emplace(open.job.value, std::move(open));
+    const auto state = row.get(core::parse_job_state);
+    const bool due = !row.get<std::optional<WallTime>>();
+    if (state == core::JobState::queued && due) claimable_.emplace(open.job.value, std::move(open));
   }
 }
 

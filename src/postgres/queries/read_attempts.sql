@@ -7,5 +7,5 @@ SELECT a.attempt, a.worker, coalesce(w.instance_id, ''), a.started_at, a.ended_a
         SELECT attempt, worker, started_at, NULL, NULL, NULL, NULL, ''
           FROM lease
          WHERE number = $1::bigint) a
-  LEFT JOIN worker w ON w.id = a.worker
+  LEFT JOIN worker w ON w.id BETWEEN a.worker AND a.worker
  ORDER BY a.attempt

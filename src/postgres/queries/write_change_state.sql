@@ -15,4 +15,4 @@ UPDATE jobs j
        interruptions = CASE WHEN c.anew THEN 0 ELSE j.interruptions END,
        infra_workers = CASE WHEN c.anew THEN '{}' ELSE j.infra_workers END
   FROM c
- WHERE j.number = c.number AND j.finished_at = c.was_finished_at
+ WHERE j.number BETWEEN c.number AND c.number AND j.finished_at = c.was_finished_at

@@ -5,4 +5,4 @@ WITH c AS (
   INSERT INTO event (id, at, epoch, job, kind, detail)
   SELECT $5::bigint + row_number() OVER (), at, $6::bigint, number, kind, 'stopping' FROM c
 )
-UPDATE lease l SET wanted = c.wanted FROM c WHERE l.number = c.number
+UPDATE lease l SET wanted = c.wanted FROM c WHERE l.number BETWEEN c.number AND c.number

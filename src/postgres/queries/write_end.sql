@@ -1,3 +1,4 @@
+-- BETWEEN instead of = keeps the planner from turning a join round while a table is small: see admin_session.
 WITH e AS (
   SELECT *
     FROM unnest($1::bigint[], $2::integer[], $3::bytea[], $4::text[], $5::integer[], $6::integer[], $7::text[],
@@ -8,7 +9,7 @@ WITH e AS (
 ), g AS (
   DELETE FROM lease l
    USING e
-   WHERE l.number = e.number AND l.attempt = e.attempt AND (e.token_hash IS NULL OR e.token_hash = l.token_hash)
+   WHERE l.number BETWEEN e.number AND e.number AND l.attempt = e.attempt AND (e.token_hash IS NULL OR e.token_hash = l.token_hash)
   RETURNING e.number, e.attempt, l.token_hash, l.worker, l.started_at, e.outcome, e.exit_code, e.signal, e.reason,
             e.state, e.failures, e.infra, e.interruptions, e.job_reason, e.wake_at, e.ended_at, e.finished_at
 ), a AS (
@@ -25,5 +26,5 @@ UPDATE jobs j
        infra_workers = CASE WHEN g.outcome = 'infra' AND g.worker <> ALL (j.infra_workers)
                             THEN j.infra_workers || g.worker ELSE j.infra_workers END
   FROM g
- WHERE j.number = g.number AND j.finished_at = 'infinity'
+ WHERE j.number BETWEEN g.number AND g.number AND j.finished_at = 'infinity'
 RETURNING j.number, j.state, j.queue, j.rank, j.wake_at

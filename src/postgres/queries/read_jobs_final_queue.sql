@@ -1,5 +1,0 @@
-SELECT *
-  FROM job_row
- WHERE finished_at < 'infinity' AND state = $3::text AND queue = $4::text AND number < $1::bigint
- ORDER BY number DESC
- LIMIT $2::bigint
