@@ -93,9 +93,7 @@ struct Parser {
     sub->add_option("--priority,-p", submit.priority, "Higher runs first (default: 0)");
     sub->add_option("--max-attempts", submit.max_attempts, "Failures allowed in all");
     sub->add_option("--timeout", submit.timeout_s, "Seconds that one attempt may take");
-    sub->add_option("--env,-e", submit.env, "NAME=value; may be repeated")
-        ->expected(1)
-        ->allow_extra_args(false);
+    sub->add_option("--env,-e", submit.env, "NAME=value; may be repeated")->allow_extra_args(false);
     sub->add_flag("--hold", submit.hold, "Do not start before it is released");
     CLI::Option* shell = sub->add_option("--shell,-c", submit.shell, "Shell text to run");
     CLI::Option* args = sub->add_option("program", submit.args, "Program and its arguments, behind --");

@@ -1,0 +1,192 @@
+#include <map>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "drover/cli/client.hpp"
+#include "drover/cli/command_line.hpp"
+
+namespace drover::cli {
+namespace {
+
+std::variant<Command, int> parse(std::vector<const char*> args) {
+  args.insert(args.begin(), "drover");
+  return parse_command_line(static_cast<int>(args.size()), args.data());
+}
+
+template <class T>
+T expect_client(std::vector<const char*> args) {
+  const auto parsed = parse(std::move(args));
+  const auto* command = std::get_if<Command>(&parsed);
+  const auto* client = command != nullptr ? std::get_if<ClientCommand>(command) : nullptr;
+  const auto* verb = client != nullptr ? std::get_if<T>(&client->verb) : nullptr;
+  if (verb != nullptr) return *verb;
+  ADD_FAILURE() << "parsed as something else";
+  return {};
+}
+
+TEST(CommandLine, WhatIsNotSaidHasADefault) {
+  const auto parsed = parse({"serve"});
+  EXPECT_EQ(std::get<ServeCommand>(std::get<Command>(parsed)).config, kDefaultConfig);
+  const auto dev = std::get<DevCommand>(std::get<Command>(parse({"dev", "--demo"})));
+  EXPECT_TRUE(dev.demo);
+  EXPECT_FALSE(dev.listen_given);
+  EXPECT_TRUE(
+      std::get<DevCommand>(std::get<Command>(parse({"dev", "--listen", "127.0.0.1:1"}))).listen_given);
+}
+
+TEST(CommandLine, SubmitKeepsTheArgumentsOfTheJob) {
+  const auto job = expect_client<SubmitCommand>({"submit", "-q", "gpu", "-e", "A=1", "-e", "B=x y",
+                                                 "--priority", "-3", "--", "sh", "-c", "echo --name $A"});
+  EXPECT_EQ(job.queue, "gpu");
+  EXPECT_EQ(job.env, (std::vector<std::string>{"A=1", "B=x y"}));
+  EXPECT_EQ(job.priority, -3);
+  EXPECT_EQ(job.args, (std::vector<std::string>{"sh", "-c", "echo --name $A"}));
+  EXPECT_TRUE(job.name.empty());
+}
+
+TEST(CommandLine, EachActionIsItsOwn) {
+  for (const char* action : {"cancel", "hold", "release", "requeue"}) {
+    const auto change = expect_client<ChangeCommand>({action, "7", "8"});
+    EXPECT_EQ(change.action, action);
+    EXPECT_EQ(change.jobs, (std::vector<std::string>{"7", "8"}));
+  }
+  EXPECT_TRUE(expect_client<PauseCommand>({"pause"}).paused);
+  EXPECT_FALSE(expect_client<PauseCommand>({"resume"}).paused);
+}
+
+TEST(CommandLine, MistakesAreStatus2) {
+  testing::internal::CaptureStderr();
+  for (const std::vector<const char*>& args : {std::vector<const char*>{},
+                                               {"fly"},
+                                               {"submit", "--prio", "1"},
+                                               {"show"},
+                                               {"list", "--limit", "0"},
+                                               {"logs", "1", "--stream", "x"},
+                                               {"localcloud"},
+                                               {"submit", "-c", "true", "--", "false"}}) {
+    const auto parsed = parse(args);
+    ASSERT_TRUE(std::holds_alternative<int>(parsed)) << (args.empty() ? "" : args[0]);
+    EXPECT_EQ(std::get<int>(parsed), 2);
+  }
+  testing::internal::GetCapturedStderr();
+}
+
+TEST(SubmitBody, SaysWhatTheCommandSays) {
+  SubmitCommand command;
+  command.queue = "gpu";
+  command.priority = 0;
+  command.max_attempts = 3;
+  command.env = {"A=b=c", "E="};
+  command.shell = "exit 1";
+  const auto body = submit_body(command);
+  ASSERT_TRUE(body.ok());
+  EXPECT_EQ(
+      body->dump(),
+      R"({"queue":"gpu","priority":0,"retry":{"max_attempts":3},"task":{"command":"exit 1","env":{"A":"b=c","E":""}}})");
+}
+
+TEST(SubmitBody, RefusesNothingToRunAndBadVariables) {
+  SubmitCommand command;
+  EXPECT_EQ(submit_body(command).error().code, Errc::invalid);
+  command.args = {"true"};
+  EXPECT_TRUE(submit_body(command).ok());
+  for (const char* bad : {"A", "=x"}) {
+    command.env = {bad};
+    EXPECT_FALSE(submit_body(command).ok()) << bad;
+  }
+  command.env.clear();
+  command.shell = "true";
+  EXPECT_FALSE(submit_body(command).ok());
+}
+
+TEST(Table, ColumnsLineUpByCharacter) {
+  EXPECT_EQ(render_table({{"A", "NAME", "Z"}, {"12", "é", "x"}, {"3", "long", "y"}}),
+            "A   NAME  Z\n12  é     x\n3   long  y\n");
+}
+
+TEST(TextOf, NothingOfAJobReachesTheTerminalAsACommand) {
+  const auto json = parse_json(R"({"name":"a\u001b[2Jb\nc","none":null,"empty":"","list":[1],"n":2})");
+  ASSERT_TRUE(json.ok());
+  EXPECT_EQ(text_of(*json, "name"), "a?[2Jb?c");
+  EXPECT_EQ(text_of(*json, "none"), "-");
+  EXPECT_EQ(text_of(*json, "empty"), "-");
+  EXPECT_EQ(text_of(*json, "absent"), "-");
+  EXPECT_EQ(text_of(*json, "list"), "[1]");
+  EXPECT_EQ(text_of(*json, "n"), "2");
+}
+
+// Answers by "METHOD path" and keeps what it was sent.
+class FakeHttp final : public ports::HttpClient {
+ public:
+  std::map<std::string, ports::HttpReply> replies;
+  std::vector<ports::HttpRequest> sent;
+  Result<ports::HttpReply> send(const ports::HttpRequest& request) override {
+    sent.push_back(request);
+    const auto found = replies.find(request.method + " " + request.url);
+    if (found == replies.end()) return Error{Errc::unavailable, "no answer"};
+    return found->second;
+  }
+};
+
+struct Ran {
+  int status = -1;
+  std::string out;
+  std::string complaints;
+};
+Ran run(FakeHttp& http, ClientVerb verb, const std::string& url = "http://d/") {
+  std::ostringstream out;
+  std::ostringstream complaints;
+  const int status = run_client(ClientCommand{url, std::move(verb)}, http, out, complaints);
+  return {status, out.str(), complaints.str()};
+}
+
+TEST(Client, ListAsksWithItsFiltersAndPrintsATable) {
+  FakeHttp http;
+  http.replies["GET http://d/jobs?limit=50&state=running&name=a%26b"] = {
+      200,
+      {},
+      R"([{"number":3,"state":"running","queue":"default","name":"a&b","attempts":2,"reason":null}])"};
+  ListCommand list;
+  list.state = "running";
+  list.name = "a&b";
+  const Ran ran = run(http, list);
+  EXPECT_EQ(ran.status, 0) << ran.complaints;
+  EXPECT_NE(ran.out.find("NUMBER"), std::string::npos);
+  EXPECT_NE(ran.out.find("3       running  default  a&b   2         -        -\n"), std::string::npos)
+      << ran.out;
+}
+
+TEST(Client, PauseSpeaksToTheScheduler) {
+  FakeHttp http;
+  http.replies["PATCH http://d/scheduler"] = {201, {}, R"({"is_paused":true})"};
+  EXPECT_EQ(run(http, PauseCommand{true}).out, "paused\n");
+  ASSERT_EQ(http.sent.size(), 1u);
+  EXPECT_EQ(http.sent[0].body, R"({"is_paused":true})");
+}
+
+TEST(Client, ARefusalIsTheProblemsOwnSentence) {
+  FakeHttp http;
+  http.replies["POST http://d/jobs/9/release"] = {
+      409, {}, R"({"title":"Conflict","detail":"job 9 is cancelled"})"};
+  const Ran ran = run(http, ChangeCommand{"release", {"9"}});
+  EXPECT_EQ(ran.status, 1);
+  EXPECT_EQ(ran.complaints, "drover: 9: job 9 is cancelled\n");
+  EXPECT_TRUE(ran.out.empty());
+}
+
+TEST(Client, NoAnswerNamesTheDaemonAsked) {
+  FakeHttp http;
+  const Ran ran = run(http, StatusCommand{}, "http://elsewhere:1");
+  EXPECT_EQ(ran.status, 1);
+  EXPECT_NE(ran.complaints.find("http://elsewhere:1"), std::string::npos);
+}
+
+TEST(Client, LogsAreTheBytesThemselves) {
+  FakeHttp http;
+  http.replies["GET http://d/jobs/5/logs/stderr?attempt=2"] = {200, {}, "line\n\x01raw"};
+  EXPECT_EQ(run(http, LogsCommand{"5", "stderr", 2}).out, "line\n\x01raw");
+}
+
+}  // namespace
+}  // namespace drover::cli
