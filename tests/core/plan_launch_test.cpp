@@ -83,6 +83,17 @@ TEST(Launches, ClosedWhenItsMachinesHaveEndedOrItsPoolIsGoneOrItIsOld) {
   EXPECT_TRUE(all<CallLaunch>(plan).empty());
 }
 
+TEST(Launches, WhatIsClosedMakesRoomInTheSamePlan) {
+  Fleet fleet;
+  fleet.pool("p", 1);
+  fleet.launch(1, "p", 1);
+  fleet.list(8, InstanceState::terminated).client_token = "token-1";
+  fleet.seen.ready["p"] = 1;
+  const Plan plan = fleet.tick();
+  EXPECT_EQ(all<CloseLaunch>(plan).size(), 1U);
+  EXPECT_EQ(all<InsertLaunch>(plan).size(), 1U);
+}
+
 TEST(Launches, PausedHoldsTheCallButNotTheAdoption) {
   Fleet fleet;
   fleet.pool("p", 5);
@@ -212,6 +223,22 @@ TEST(Endings, ARegistrationInBetweenClearsTheImage) {
   EXPECT_TRUE(all<BlockPool>(fleet.tick()).empty());
   EXPECT_TRUE(all<BlockPool>(fleet.tick()).empty());
   EXPECT_EQ(fleet.seen.memory.trust.at("p").failed, std::set<WorkerId>{WorkerId{4}});
+}
+
+TEST(Endings, AnEditedPoolIsNotJudgedByMachinesOfBefore) {
+  Fleet fleet;
+  fleet.pool("p", 9).registration_timeout = Seconds{100};
+  for (int id = 1; id <= 3; ++id) {
+    fleet.worker(id, "p", WorkerState::starting);
+    fleet.list(id);
+  }
+  fleet.tick();
+  fleet.seen.pools[0].version = 2;
+  fleet.tick();
+  fleet.pass(Seconds{100});
+  const Plan plan = fleet.tick();
+  EXPECT_EQ(all<Terminate>(plan).size(), 3U);
+  EXPECT_TRUE(all<BlockPool>(plan).empty());
 }
 
 TEST(Endings, MachinesThatShutDownBeforeTheyRegisterCountToo) {

@@ -52,6 +52,28 @@ TEST(LostWorkers, ListedAsGoneIsGoneNow) {
   }
 }
 
+TEST(LostWorkers, ListedTwiceTheEndIsTheLaterWord) {
+  for (const bool end_first : {true, false}) {
+    Fleet fleet;
+    fleet.pool("p", 5);
+    fleet.busy(1, "p");
+    fleet.list(1, end_first ? InstanceState::terminated : InstanceState::running);
+    fleet.list(1, end_first ? InstanceState::running : InstanceState::terminated);
+    EXPECT_EQ(all<LoseWorker>(fleet.tick()).size(), 1U) << end_first;
+  }
+}
+
+TEST(LostWorkers, AreReplacedInTheSamePlan) {
+  Fleet fleet;
+  fleet.pool("p", 1);
+  fleet.busy(1, "p");
+  fleet.list(1, InstanceState::terminated, "Server.SpotInstanceTermination");
+  fleet.seen.ready["p"] = 1;
+  const Plan plan = fleet.tick();
+  EXPECT_EQ(all<LoseWorker>(plan).size(), 1U);
+  EXPECT_EQ(all<InsertLaunch>(plan).size(), 1U);
+}
+
 TEST(LostWorkers, ATerminatingWorkerSeenGoneIsMarkedGone) {
   Fleet fleet;
   fleet.pool("p", 5);

@@ -137,6 +137,14 @@ void World::make_strangers() {
     if (chance(30)) instance.tags = {{std::string(kDeploymentTag), "another"}};
     if (chance(30)) instance.tags.clear();
   }
+  // Read page by page, a listing may show an instance twice.
+  for (std::size_t i = 0, n = seen.listing->size(); i < n; ++i) {
+    if (!chance(5)) continue;
+    Instance twice = (*seen.listing)[i];
+    twice.state = static_cast<InstanceState>(below(7));
+    twice.state_reason = kReasons[below(5)];
+    seen.listing->push_back(twice);
+  }
 }
 
 const FleetWorker* World::worker(WorkerId id) const {

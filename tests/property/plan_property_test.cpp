@@ -72,12 +72,12 @@ TEST(PlanProperty, OnePartialListingEndsNobody) {
     world.seen.tunables.missing_listings = 2;
     world.seen.tunables.missing_s = 0;
     std::set<std::string> hidden;
-    std::erase_if(*world.seen.listing, [&](const Instance& instance) {
-      if (!world.chance(50)) return false;
-      hidden.insert(instance.id);
-      world.seen.looked_up[instance.id] = std::nullopt;
-      return true;
-    });
+    for (const Instance& instance : *world.seen.listing) {
+      if (world.chance(50)) hidden.insert(instance.id);
+    }
+    std::erase_if(*world.seen.listing,
+                  [&](const Instance& instance) { return hidden.contains(instance.id); });
+    for (const std::string& id : hidden) world.seen.looked_up[id] = std::nullopt;
     const Plan made = plan(world.seen);
     for (const Action& action : made.actions) {
       const auto* lost = std::get_if<LoseWorker>(&action);

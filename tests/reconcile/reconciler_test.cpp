@@ -112,6 +112,15 @@ TEST(Reconciler, AFailedListingMovesNothingAndFeedsTheWatchdog) {
   EXPECT_FALSE(bench.reconciler->status().trouble.has_value());
 }
 
+TEST(Reconciler, AThrottledListingIsAskedMoreAndMoreRarely) {
+  Bench bench;
+  bench.fleet.pool("p", 5);
+  bench.cloud.refuse_lists = cloud_error(CloudErrorClass::throttle, "RequestLimitExceeded");
+  bench.ticks(60, Seconds{1});
+  EXPECT_LE(bench.cloud.lists, 7) << "1, 2, 4, 8, 16, 32 s apart";
+  EXPECT_GE(bench.cloud.lists, 5);
+}
+
 TEST(Reconciler, AStoreThatGoesAwayMovesNothing) {
   for (const int at : {1, 2}) {  // before the listing, and after it
     Bench bench;
