@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <thread>
 
@@ -38,6 +39,13 @@ int spawn(const std::vector<std::string>& command, const std::string& log) {
   ::dup2(out, STDERR_FILENO);
   if (::chdir("/tmp") == 0) ::execvp(argv[0], argv.data());
   ::_exit(127);
+}
+
+// Not even as a zombie that nobody has waited for yet.
+bool runs(int pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string id, name, state;
+  return static_cast<bool>(file >> id >> name >> state) && state != "Z" && state != "X";
 }
 
 using Session = std::unique_ptr<PGconn, decltype(&PQfinish)>;
@@ -110,10 +118,17 @@ void PgCluster::start() {
 }
 
 void PgCluster::crash() {
-  // Its children notice that the postmaster is gone and end by themselves.
+  const std::string task = std::to_string(pid_);
+  std::ifstream children("/proc/" + task + "/task/" + task + "/children");
+  std::vector<int> backends;
+  for (int child = 0; children >> child;) backends.push_back(child);
   ::kill(pid_, SIGKILL);
+  for (const int backend : backends) ::kill(backend, SIGKILL);
   ::waitpid(pid_, nullptr, 0);
   pid_ = 0;
+  for (const int backend : backends) {
+    while (runs(backend)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
 }
 
 std::string PgCluster::conninfo(const std::string& database) const {
