@@ -41,9 +41,12 @@ bool other_version(std::string_view block) {
          digit(version[7]);
 }
 
-// Beast 1.74 asserts, and so ends the process, when it has seen the line of a last chunk and is called again with less
-// than five bytes. What begins with '0' within a chunked body goes on for five bytes at least, so waiting costs nothing.
-bool maybe_last_chunk(std::string_view rest) { return rest.size() < 5 && rest.front() == '0'; }
+// Beast 1.74 asserts, and so ends the process, when it has seen the line of a last chunk and is called again
+// with less than five bytes. What begins with '0' within a chunked body goes on for five bytes at least, so
+// waiting costs nothing.
+bool maybe_last_chunk(std::string_view rest) {
+  return rest.size() < 5 && rest.front() == '0';
+}
 
 bool plausible_host(std::string_view host) {
   return host.find_first_of(" \t/\\?#@,\"<>") == std::string_view::npos;

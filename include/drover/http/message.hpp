@@ -33,20 +33,21 @@ class SpooledFile {
 };
 
 struct Request {
-  std::string method;                  // upper-case, as sent
-  std::string path;                    // percent-decoded, without query; begins with '/'
-  std::string raw_path;                // the path as sent, where %2F is not '/'; empty in a request made by hand
+  std::string method;    // upper-case, as sent
+  std::string path;      // percent-decoded, without query; begins with '/'
+  std::string raw_path;  // the path as sent, where %2F is not '/'; empty in a request made by hand
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
   Headers headers;
   std::string body;
   std::shared_ptr<SpooledFile> spooled;  // instead of body, on routes that ask for it
-  std::string peer;                    // address of the other end
-  [[nodiscard]] std::string_view header(std::string_view lower_name) const;       // first; empty when absent
+  std::string peer;                      // address of the other end
+  [[nodiscard]] std::string_view header(std::string_view lower_name) const;  // first; empty when absent
   [[nodiscard]] std::optional<std::string_view> query_value(std::string_view name) const;  // first
 };
 
-// Fills path, raw_path and query from a request-target ("/a%20b?x=1", "http://host/a", and "*" if the method, which is
-// set already, is OPTIONS). An Errc::invalid for a broken escape, a NUL, bytes that are not UTF-8, or another form.
+// Fills path, raw_path and query from a request-target ("/a%20b?x=1", "http://host/a", and "*" if the method,
+// which is set already, is OPTIONS). An Errc::invalid for a broken escape, a NUL, bytes that are not UTF-8,
+// or another form.
 Status parse_target(std::string_view target, Request& request);
 
 // "Not Found" for 404; empty for a status this program never sends.
@@ -63,7 +64,7 @@ struct Response {
   int status = 200;
   Headers headers;  // Content-Length and Connection are the transport's; Date too unless given
   std::variant<std::string, FileBody> body;
-  bool close = false;  // end the connection after this
+  bool close = false;    // end the connection after this
   bool abandon = false;  // end the connection now, without any answer (the local cloud's lost replies)
 
   static Response json(int status, std::string body);
@@ -71,8 +72,8 @@ struct Response {
   Response& with(std::string name, std::string value);
 };
 
-// The answer to one request, given once (a second one is dropped and logged), now or later, from any thread. If every copy goes away unanswered the transport
-// answers 500.
+// The answer to one request, given once (a second one is dropped and logged), now or later, from any thread.
+// If every copy goes away unanswered the transport answers 500.
 class Reply {
  public:
   class Sink {
@@ -82,8 +83,8 @@ class Reply {
     [[nodiscard]] virtual bool open() const = 0;
   };
   explicit Reply(std::shared_ptr<Sink> sink) : sink_(std::move(sink)) {}
-  // `done(true)` once every byte was handed to the kernel, `done(false)` if the peer was gone. Called once, on any thread; it
-  // must not block.
+  // `done(true)` once every byte was handed to the kernel, `done(false)` if the peer was gone. Called once,
+  // on any thread; it must not block.
   void send(Response response, std::function<void(bool delivered)> done = {}) const {
     sink_->send(std::move(response), std::move(done));
   }
@@ -96,8 +97,8 @@ class Reply {
 
 // What the transport asks before it reads a body.
 struct BodyPolicy {
-  std::int64_t max_bytes = 0;   // more is 413
-  bool spool = false;           // to a file in the spool directory instead of memory
+  std::int64_t max_bytes = 0;  // more is 413
+  bool spool = false;          // to a file in the spool directory instead of memory
 };
 
 // What a transport serves. Thread-safe; neither call blocks.

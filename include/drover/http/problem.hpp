@@ -8,9 +8,9 @@
 
 namespace drover::http {
 
-// An RFC 9457 problem: application/problem+json with type, title, status, detail, code, and field where known; `message` and
-// `error` repeat the detail for older clients. Retry-After is set when the error says when to try again. The message of an
-// internal error is logged and left out of the answer.
+// An RFC 9457 problem: application/problem+json with type, title, status, detail, code, and field where
+// known; `message` and `error` repeat the detail for older clients. Retry-After is set when the error says
+// when to try again. The message of an internal error is logged and left out of the answer.
 Response problem(const Error& error);
 // For statuses that come from HTTP itself (404 of a path, 405, 413, 415, 431…).
 Response problem(int status, std::string_view code, std::string_view detail);

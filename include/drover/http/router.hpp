@@ -19,7 +19,7 @@ using PathValues = std::map<std::string, std::string, std::less<>>;
 struct Context {
   Request request;
   PathValues path;
-  std::string route;       // the pattern, for metrics and logs
+  std::string route;  // the pattern, for metrics and logs
   std::string request_id;
   Reply reply;
 };
@@ -34,8 +34,8 @@ struct Route {
   bool spool = false;
 };
 
-// Called once a request is answered, for the access log and metrics, on the answering thread; it must not block.
-// `route` is the pattern, "unmatched" (404) or "refused" (405, OPTIONS).
+// Called once a request is answered, for the access log and metrics, on the answering thread; it must not
+// block. `route` is the pattern, "unmatched" (404) or "refused" (405, OPTIONS).
 struct Access {
   std::string_view method;
   std::string_view route;
@@ -43,10 +43,11 @@ struct Access {
   double seconds = 0;
 };
 
-// Finds the route (a literal segment before a {name}, the leftmost difference deciding), answers 404, 405 (with Allow) and
-// OPTIONS, gives each request an id (X-Request-Id, the client's if it is 1 to 64 of [A-Za-z0-9._-]), turns an exception
-// of a handler or a forgotten reply into a 500 problem that says nothing of the cause. A {name} matches one segment that
-// is not empty. HEAD runs GET's handler; the transport leaves the body out. Immutable once serving; thread-safe.
+// Finds the route (a literal segment before a {name}, the leftmost difference deciding), answers 404, 405
+// (with Allow) and OPTIONS, gives each request an id (X-Request-Id, the client's if it is 1 to 64 of
+// [A-Za-z0-9._-]), turns an exception of a handler or a forgotten reply into a 500 problem that says nothing
+// of the cause. A {name} matches one segment that is not empty. HEAD runs GET's handler; the transport leaves
+// the body out. Immutable once serving; thread-safe.
 class Router final : public Handler {
  public:
   explicit Router(std::function<void(const Access&)> on_access = {});
