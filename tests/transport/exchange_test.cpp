@@ -279,6 +279,31 @@ TEST_F(ExchangeTest, LetsNoFieldOfAnAnswerBreakTheHeader) {
   }
 }
 
+TEST_F(ExchangeTest, TakesAHandlersOwnDate) {
+  const std::string date = "Thu, 01 Jan 1970 00:00:00 GMT";
+  handler_.custom = [&](const http::Request&) {
+    return std::move(http::Response::text(200, "").with("Date", date));
+  };
+  serve();
+  const auto answer = ask(get("/custom"));
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->field("date"), date);
+  EXPECT_EQ(answer->head.find("Date:"), answer->head.rfind("Date:"));
+}
+
+TEST_F(ExchangeTest, ClosesWithoutAWordWhenTold) {
+  handler_.custom = [](const http::Request&) {
+    http::Response response;
+    response.abandon = true;
+    return response;
+  };
+  serve();
+  RawClient client(port());
+  client.send(get("/custom"));
+  EXPECT_EQ(client.read_to_end(), "");
+  EXPECT_TRUE(eventually([&] { return handler_.lost.load() == 1; }));
+}
+
 TEST_F(ExchangeTest, SendsNoBodyWhereNoneCanBe) {
   handler_.custom = [](const http::Request& request) {
     http::Response response =
