@@ -1,5 +1,6 @@
 #include "drover/app/programs.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <iostream>
@@ -32,7 +33,10 @@ class Report {
  public:
   bool add(const char* name, const Finding& finding) {
     const bool well = finding.remedy.empty();
-    std::cout << fmt::format("{:<5} {:<12} {}\n", well ? "ok" : "FAIL", name, finding.text);
+    std::string text = finding.text;  // libpq's messages have several lines
+    std::replace_if(
+        text.begin(), text.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
+    std::cout << fmt::format("{:<5} {:<12} {}\n", well ? "ok" : "FAIL", name, text);
     if (!well) std::cout << fmt::format("{:<5} {:<12} {}\n", "", "", finding.remedy);
     failed_ |= !well;
     return well;

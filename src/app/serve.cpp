@@ -240,7 +240,6 @@ class Daemon {
   void tell_state(const engine::EngineView& view) {
     const std::string state = view.leading ? "leading" : "standing by: " + view.standby_reason;
     if (std::exchange(state_, state) == state) return;
-    log_info("{}", state);
     systemd_.notify("STATUS=" + state);
   }
 

@@ -244,9 +244,9 @@ class Dev {
 Drover is ready. Submit a job and look at it:
 
     curl -s {0}/jobs -H 'Content-Type: application/json' -d '{{"task": {{"command": "echo hello from $(hostname)"}}}}'
-    curl -s {0}/jobs/1
+    curl -s '{0}/jobs?limit=1'
 
-Its output: curl -s {0}/jobs/1/logs/stdout    All jobs: {1} list{2}
+What job 1 wrote: curl -s {0}/jobs/1/logs/stdout    All jobs: {1} list{2}
 Data and logs lie in {3}. Ctrl-C stops everything; the next start goes on from there.)text",
                     url_, binary_, url_ == kDefaultUrl ? "" : " --url " + url_, directory_.path()));
   }
