@@ -1,14 +1,10 @@
-// drover_load: the load generator of bench/run.py. Each connection is one thread with one kept HTTP/1.1 connection.
+// drover_load: the load generator of bench/run.py. Each connection is one thread with one kept HTTP/1.1
+// connection.
 //   drover_load submit --port P --connections C --batch B --seconds S     POST /jobs
 //   drover_load cycle  --port P --workers FILE --connections C --slots N --jobs J   claim and finish J jobs
-//   drover_load null   --port P                                            a server that does nothing, until killed
+//   drover_load null   --port P                                            a server that does nothing, until
+//   killed
 // Each but the last prints one JSON object: requests, jobs, seconds, p50_ms, p99_ms of a request.
-#include <arpa/inet.h>
-#include <fmt/format.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -19,6 +15,12 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "drover/base/json.hpp"
 #include "drover/base/text.hpp"
@@ -51,10 +53,12 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  std::pair<int, std::string> post(const std::string& path, const std::string& headers, const std::string& body) {
+  std::pair<int, std::string> post(const std::string& path, const std::string& headers,
+                                   const std::string& body) {
     const std::string request = fmt::format(
-        "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{}\r\n{}", path,
-        body.size(), headers, body);
+        "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
+        "{}\r\n{}\r\n{}",
+        path, body.size(), headers, body);
     for (std::size_t sent = 0; sent < request.size();) {
       const ssize_t n = send(fd_, request.data() + sent, request.size() - sent, MSG_NOSIGNAL);
       if (n <= 0) fail("the connection broke while sending");
@@ -66,7 +70,8 @@ class Connection {
     const std::size_t at = header.find("content-length: ");
     if (at == std::string::npos) fail("an answer without Content-Length");
     const std::size_t end = header.find('\r', at);
-    const auto length = parse_int(std::string_view(header).substr(at + 16, end == std::string::npos ? end : end - at - 16));
+    const auto length =
+        parse_int(std::string_view(header).substr(at + 16, end == std::string::npos ? end : end - at - 16));
     const auto total = head + 4 + static_cast<std::size_t>(length.value_or(0));
     while (buffer_.size() < total) receive();
     std::string reply = buffer_.substr(head + 4, total - head - 4);
@@ -100,10 +105,11 @@ void report(const std::vector<Tally>& tallies, double seconds) {
   }
   std::sort(all.ms.begin(), all.ms.end());
   const auto quantile = [&](double q) {
-    return all.ms.empty() ? 0.0 : all.ms[static_cast<std::size_t>(q * static_cast<double>(all.ms.size() - 1))];
+    return all.ms.empty() ? 0.0
+                          : all.ms[static_cast<std::size_t>(q * static_cast<double>(all.ms.size() - 1))];
   };
-  fmt::print("{{\"requests\":{},\"jobs\":{},\"seconds\":{:.4f},\"p50_ms\":{:.3f},\"p99_ms\":{:.3f}}}\n", all.requests, all.jobs,
-             seconds, quantile(0.5), quantile(0.99));
+  fmt::print("{{\"requests\":{},\"jobs\":{},\"seconds\":{:.4f},\"p50_ms\":{:.3f},\"p99_ms\":{:.3f}}}\n",
+             all.requests, all.jobs, seconds, quantile(0.5), quantile(0.99));
 }
 
 template <class Body>
@@ -177,7 +183,8 @@ void cycle(int port, const std::string& file, int connections, int slots, std::i
         const auto finished = timed(tally, [&] {
           return connection.post(path, bearer + token, R"({"outcome":"succeeded","exit_code":0})");
         });
-        if (finished.first != 200) fail(fmt::format("finish answered {}: {}", finished.first, finished.second));
+        if (finished.first != 200)
+          fail(fmt::format("finish answered {}: {}", finished.first, finished.second));
         ++tally.jobs;
         --left;
       }
@@ -192,7 +199,8 @@ class NullHandler final : public http::Handler {
     return http::BodyPolicy{static_cast<std::int64_t>(limits::kBodyBytes), false};
   }
   void on_request(http::Request, http::Reply reply) override {
-    reply.send(http::Response::json(201, R"({"id":"00000000-0000-7000-8000-000000000001","number":1,"state":"queued"})"));
+    reply.send(http::Response::json(
+        201, R"({"id":"00000000-0000-7000-8000-000000000001","number":1,"state":"queued"})"));
   }
 };
 
@@ -221,7 +229,8 @@ int main(int argc, char** argv) {
   if (verb == "submit") {
     submit(number("--port"), number("--connections"), number("--batch"), number("--seconds"));
   } else if (verb == "cycle") {
-    cycle(number("--port"), options["--workers"], number("--connections"), number("--slots"), number("--jobs"));
+    cycle(number("--port"), options["--workers"], number("--connections"), number("--slots"),
+          number("--jobs"));
   } else if (verb == "null") {
     null_server(number("--port"));
   } else {

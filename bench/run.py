@@ -169,7 +169,7 @@ def main():
         null_port = int(null.stdout.readline())
         pool = {"name": "bench", "queues": ["bench"], "min": WORKERS, "max": WORKERS, "max_increase": WORKERS, "slots": 100,
                 "image": "ami-inert"}
-        with harness.stack(pool=pool, settings={"lease_s": 3600}) as drover:
+        with harness.stack(pool=pool, settings={"lease_s": 3600, "max_launches_per_minute": 1000}) as drover:
             rounds(bench, drover, null_port, start_workers(drover))
     finally:
         null.kill()

@@ -11,13 +11,12 @@ namespace {
 
 // 409 with where to go on from, or any other error as it is.
 void fail_append(const CallPtr& call, const Error& error) {
-  const std::optional<std::int64_t> next =
-      error.code == Errc::conflict ? parse_int(error.detail) : std::nullopt;
   http::Response response = http::problem(error);
-  if (next) {
+  if (error.code == Errc::conflict) {
+    const std::int64_t next = parse_int(error.detail).value_or(0);
     Result<Json> body = parse_json(std::get<std::string>(response.body));
-    if (body.ok()) response.body = body->set("next_offset", *next).dump();
-    response.with("X-Drover-Next-Offset", std::to_string(*next));
+    if (body.ok()) response.body = body->set("next_offset", next).dump();
+    response.with("X-Drover-Next-Offset", std::to_string(next));
   }
   call->send(std::move(response));
 }

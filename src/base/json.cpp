@@ -1,10 +1,10 @@
 #include "drover/base/json.hpp"
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <unordered_set>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "drover/base/text.hpp"
 
@@ -18,10 +18,12 @@ Json::Json(std::uint64_t value) {
   }
 }
 
-Json::Json(Object value) : value_(std::move(value)) {}
-
-Json Json::object() { return Json(Object{}); }
-Json Json::array() { return Json(Array{}); }
+Json Json::object() {
+  return Json(Object{});
+}
+Json Json::array() {
+  return Json(Array{});
+}
 
 const double* Json::if_number(double& storage) const {
   if (const auto* integer = if_int()) {
@@ -36,7 +38,8 @@ const double* Json::if_number(double& storage) const {
 }
 
 const char* Json::type_name() const {
-  static constexpr const char* kNames[] = {"null", "boolean", "integer", "number", "string", "array", "object"};
+  static constexpr const char* kNames[] = {"null",   "boolean", "integer", "number",
+                                           "string", "array",   "object"};
   return kNames[value_.index()];
 }
 
@@ -72,11 +75,21 @@ void write_json_string(std::string_view text, std::string& out) {
   out += '"';
   for (const char c : text) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
@@ -192,11 +205,13 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   bool key(string_t& value) override {
     if (value.find('\0') != std::string::npos) return refuse("a member's name holds the character U+0000");
     Frame& frame = frames_.back();
-    if (!frame.keys.insert(value).second) return refuse("the member \"" + value + "\" stands twice in one object");
+    if (!frame.keys.insert(value).second)
+      return refuse("the member \"" + value + "\" stands twice in one object");
     frame.next_key = std::move(value);
     return true;
   }
-  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& error) override {
+  bool parse_error(std::size_t position, const std::string&,
+                   const nlohmann::detail::exception& error) override {
     if (failure.empty()) {
       failed_at = position;
       // The library's own text starts with its error number in brackets, which tells a client nothing.
@@ -257,7 +272,8 @@ Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
   Builder builder(limits);
   bool ok = false;
   try {
-    ok = nlohmann::json::sax_parse(text.begin(), text.end(), &builder, nlohmann::json::input_format_t::json, true);
+    ok = nlohmann::json::sax_parse(text.begin(), text.end(), &builder, nlohmann::json::input_format_t::json,
+                                   true);
   } catch (const std::exception&) {
     ok = false;
   }

@@ -1,9 +1,9 @@
 #include "drover/base/log.hpp"
 
+#include <string>
+
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-
-#include <string>
 
 #include "drover/base/clock.hpp"
 #include "drover/base/json.hpp"
@@ -14,10 +14,14 @@ namespace {
 
 spdlog::level::level_enum level_of(LogLevel level) {
   switch (level) {
-    case LogLevel::debug: return spdlog::level::debug;
-    case LogLevel::info: return spdlog::level::info;
-    case LogLevel::warn: return spdlog::level::warn;
-    case LogLevel::error: return spdlog::level::err;
+    case LogLevel::debug:
+      return spdlog::level::debug;
+    case LogLevel::info:
+      return spdlog::level::info;
+    case LogLevel::warn:
+      return spdlog::level::warn;
+    case LogLevel::error:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
@@ -55,7 +59,9 @@ void set_log_level(LogLevel level, bool json) {
   if (json) sink().logger->set_pattern("%v");
 }
 
-bool log_enabled(LogLevel level) { return sink().logger->should_log(level_of(level)); }
+bool log_enabled(LogLevel level) {
+  return sink().logger->should_log(level_of(level));
+}
 
 void log_line(LogLevel level, std::string_view text) {
   LogSink& out = sink();

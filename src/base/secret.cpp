@@ -1,11 +1,11 @@
 #include "drover/base/secret.hpp"
 
+#include <cstdlib>
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
-
-#include <cstdlib>
 
 #include "drover/base/text.hpp"
 
@@ -34,18 +34,23 @@ Sha256 hmac_sha256(std::string_view key, std::string_view data) {
   Sha256 out;
   unsigned int length = 0;
   require(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-               reinterpret_cast<const unsigned char*>(data.data()), data.size(), out.data(), &length) != nullptr);
+               reinterpret_cast<const unsigned char*>(data.data()), data.size(), out.data(),
+               &length) != nullptr);
   return out;
 }
 
-std::string to_hex(const Sha256& hash) { return hex_encode(as_text(hash)); }
+std::string to_hex(const Sha256& hash) {
+  return hex_encode(as_text(hash));
+}
 
 Sha256Stream::Sha256Stream() : context_(EVP_MD_CTX_new()) {
   require(context_ != nullptr &&
           EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_), EVP_sha256(), nullptr) == 1);
 }
 
-Sha256Stream::~Sha256Stream() { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context_)); }
+Sha256Stream::~Sha256Stream() {
+  EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context_));
+}
 
 void Sha256Stream::update(std::string_view piece) {
   require(EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_), piece.data(), piece.size()) == 1);
@@ -58,7 +63,9 @@ Sha256 Sha256Stream::finish() {
   return out;
 }
 
-Secret::~Secret() { OPENSSL_cleanse(value_.data(), value_.size()); }
+Secret::~Secret() {
+  OPENSSL_cleanse(value_.data(), value_.size());
+}
 
 std::string random_token() {
   unsigned char bytes[32];

@@ -32,7 +32,9 @@ std::string_view trim(std::string_view text) {
 }
 
 namespace {
-char lower_ascii(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower_ascii(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 }  // namespace
 
 std::string lower(std::string_view text) {
@@ -159,7 +161,8 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
   const auto fraction = read_fraction(text, at);
   const auto offset = read_offset(text, at);
   if (!second || !fraction || !offset) return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year{*year}, std::chrono::month{static_cast<unsigned>(*month)},
+  const std::chrono::year_month_day date{std::chrono::year{*year},
+                                         std::chrono::month{static_cast<unsigned>(*month)},
                                          std::chrono::day{static_cast<unsigned>(*day)}};
   if (!date.ok() || *hour > 23 || *minute > 59 || *second > 59) return std::nullopt;
   return WallTime{std::chrono::sys_days{date}.time_since_epoch() + std::chrono::hours{*hour} +

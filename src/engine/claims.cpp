@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "drover/base/log.hpp"
+
 #include "engine_impl.hpp"
 
 namespace drover::engine {
@@ -19,8 +20,9 @@ void Engine::Impl::do_claim(ClaimRequest request, Done<ClaimAnswer> done) {
   for (const JobNumber job : worker.jobs) {
     const Lease& lease = *memory_.lease(job);
     if (lease.attempt.nonce != request.nonce) continue;
-    answer.jobs.push_back(ClaimedJob{lease.attempt, Secret(ports::attempt_token(request.auth.token, request.nonce, job,
-                                                                                lease.attempt.attempt))});
+    answer.jobs.push_back(ClaimedJob{
+        lease.attempt,
+        Secret(ports::attempt_token(request.auth.token, request.nonce, job, lease.attempt.attempt))});
   }
   if (!answer.jobs.empty() || answer.drain) {
     done(std::move(answer));
@@ -108,21 +110,22 @@ void Engine::Impl::stage_claims(Waiter waiter, int room) {
     const JobNumber job{best->second.number};
     const ClaimRequest& request = group->waiter.request;
     ports::ClaimJob claim{job, id, request.nonce, request.auth.token, clock_.wall()};
-    committer_.add(Work{job, 1,
-                        [claim]() -> Result<std::optional<ports::Command>> { return std::optional<ports::Command>(claim); },
-                        [this, group, queue = best->first](ports::Outcome outcome) {
-                          QueueCount& count = memory_.queues[queue];
-                          count.in_flight = std::max<std::int64_t>(0, count.in_flight - 1);
-                          --group->outstanding;
-                          if (outcome) {
-                            const ports::OpenAttempt& attempt = std::get<ports::Claimed>(*outcome).attempt;
-                            const ClaimRequest& asked = group->waiter.request;
-                            group->answer.jobs.push_back(ClaimedJob{
-                                attempt, Secret(ports::attempt_token(asked.auth.token, asked.nonce, attempt.job,
-                                                                     attempt.attempt))});
-                          }
-                          if (group->outstanding == 0) answer_group(group);
-                        }});
+    committer_.add(Work{
+        job, 1,
+        [claim]() -> Result<std::optional<ports::Command>> { return std::optional<ports::Command>(claim); },
+        [this, group, queue = best->first](ports::Outcome outcome) {
+          QueueCount& count = memory_.queues[queue];
+          count.in_flight = std::max<std::int64_t>(0, count.in_flight - 1);
+          --group->outstanding;
+          if (outcome) {
+            const ports::OpenAttempt& attempt = std::get<ports::Claimed>(*outcome).attempt;
+            const ClaimRequest& asked = group->waiter.request;
+            group->answer.jobs.push_back(ClaimedJob{
+                attempt,
+                Secret(ports::attempt_token(asked.auth.token, asked.nonce, attempt.job, attempt.attempt))});
+          }
+          if (group->outstanding == 0) answer_group(group);
+        }});
   }
   if (group->outstanding == 0) answer_group(group);
 }
@@ -138,12 +141,12 @@ void Engine::Impl::answer_group(const std::shared_ptr<ClaimGroup>& group) {
   waiter.done(std::move(group->answer));
 }
 
-ports::EndAttempt Engine::Impl::make_end(const Lease& lease, core::Outcome outcome, std::string reason) const {
+ports::EndAttempt Engine::Impl::make_end(const Lease& lease, core::Outcome outcome,
+                                         std::string reason) const {
   const ports::OpenAttempt& attempt = lease.attempt;
   int infra_workers = static_cast<int>(attempt.infra_workers.size());
-  if (outcome == core::Outcome::infra &&
-      std::find(attempt.infra_workers.begin(), attempt.infra_workers.end(), attempt.worker) ==
-          attempt.infra_workers.end()) {
+  if (outcome == core::Outcome::infra && std::find(attempt.infra_workers.begin(), attempt.infra_workers.end(),
+                                                   attempt.worker) == attempt.infra_workers.end()) {
     ++infra_workers;
   }
   core::EndedAttempt ended{outcome, attempt.wanted, attempt.counters, attempt.retry, infra_workers, reason};
@@ -157,9 +160,10 @@ ports::EndAttempt Engine::Impl::make_end(const Lease& lease, core::Outcome outco
   return end;
 }
 
-void Engine::Impl::stage_end(JobNumber job, int attempt, core::Outcome outcome, std::string reason, bool counted,
-                             std::function<void(ports::Outcome)> done) {
-  auto make = [this, job, attempt, outcome, reason, counted, done]() -> Result<std::optional<ports::Command>> {
+void Engine::Impl::stage_end(JobNumber job, int attempt, core::Outcome outcome, std::string reason,
+                             bool counted, std::function<void(ports::Outcome)> done) {
+  auto make = [this, job, attempt, outcome, reason, counted,
+               done]() -> Result<std::optional<ports::Command>> {
     const Lease* lease = memory_.lease(job);
     if (lease == nullptr || lease->attempt.attempt != attempt) {
       done(ports::Applied(Ok{}));  // ended meanwhile: what was wanted is so
@@ -174,8 +178,8 @@ void Engine::Impl::stage_end(JobNumber job, int attempt, core::Outcome outcome, 
 
 void Engine::Impl::do_unclaim(const std::vector<ports::OpenAttempt>& attempts) {
   for (const ports::OpenAttempt& attempt : attempts) {
-    stage_end(attempt.job, attempt.attempt, core::Outcome::interruption, "the claim's answer could not be delivered",
-              false, [](const ports::Outcome&) {});
+    stage_end(attempt.job, attempt.attempt, core::Outcome::interruption,
+              "the claim's answer could not be delivered", false, [](const ports::Outcome&) {});
   }
 }
 
@@ -185,14 +189,16 @@ void Engine::Impl::expire_leases() {
     const bool dropped = lease.missed_lists >= 2;
     if (lease.ending || (lease.deadline > now && !dropped)) continue;
     lease.ending = true;
-    const std::string reason = dropped ? "the worker lives but no longer runs it"
-                                       : "no heartbeat for " + std::to_string(memory_.tunables.lease_s) + " s";
-    log_warn("job {} attempt {} on worker {}: {}", job.value, lease.attempt.attempt, lease.attempt.worker.value,
-             reason);
-    stage_end(job, lease.attempt.attempt, core::Outcome::infra, reason, true, [this, job](const ports::Outcome& outcome) {
-      Lease* still = memory_.lease(job);
-      if (!outcome && still != nullptr) still->ending = false;  // tried again at the next sweep
-    });
+    const std::string reason = dropped
+                                   ? "the worker lives but no longer runs it"
+                                   : "no heartbeat for " + std::to_string(memory_.tunables.lease_s) + " s";
+    log_warn("job {} attempt {} on worker {}: {}", job.value, lease.attempt.attempt,
+             lease.attempt.worker.value, reason);
+    stage_end(job, lease.attempt.attempt, core::Outcome::infra, reason, true,
+              [this, job](const ports::Outcome& outcome) {
+                Lease* still = memory_.lease(job);
+                if (!outcome && still != nullptr) still->ending = false;  // tried again at the next sweep
+              });
   }
 }
 
@@ -202,7 +208,8 @@ void Engine::Impl::announce_demand() {
     if (unserved <= 0) {
       queue.announced = 0;
     } else if (unserved > 2 * queue.announced) {
-      // First work, or twice what the reconciler was last told: often enough to grow in time, and not for every job.
+      // First work, or twice what the reconciler was last told: often enough to grow in time, and not for
+      // every job.
       queue.announced = unserved;
       hook_due_ = true;
     }

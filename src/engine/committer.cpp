@@ -20,10 +20,13 @@ Committer::Committer(ports::Store& store, ports::Metrics& metrics, AppliedHook a
   metrics_.describe("drover_commit_seconds", "Time of one transaction of the committer");
   metrics_.describe("drover_commits_total", "Transactions of the committer");
   metrics_.describe("drover_commands_total", "Commands committed");
-  metrics_.describe("drover_commands_isolated_total", "Batches split because the store refused a value in them");
+  metrics_.describe("drover_commands_isolated_total",
+                    "Batches split because the store refused a value in them");
 }
 
-void Committer::begin_term(ports::WriteSession* session) { session_ = session; }
+void Committer::begin_term(ports::WriteSession* session) {
+  session_ = session;
+}
 
 void Committer::end_term(const Error& error) {
   session_ = nullptr;
@@ -32,7 +35,9 @@ void Committer::end_term(const Error& error) {
   for (Work& work : dropped) work.done(error);
 }
 
-void Committer::add(Work work) { waiting_.push_back(std::move(work)); }
+void Committer::add(Work work) {
+  waiting_.push_back(std::move(work));
+}
 
 std::vector<Committer::Item> Committer::form_batch() {
   std::vector<Item> batch;
@@ -55,7 +60,8 @@ std::vector<Committer::Item> Committer::form_batch() {
     }
   }
   // What had to wait goes first next time, in its order.
-  waiting_.insert(waiting_.begin(), std::make_move_iterator(later.begin()), std::make_move_iterator(later.end()));
+  waiting_.insert(waiting_.begin(), std::make_move_iterator(later.begin()),
+                  std::make_move_iterator(later.end()));
   return batch;
 }
 
@@ -84,7 +90,8 @@ bool Committer::commit_items(std::vector<Item> items) {
   const Error error = committed.error();
   if (error.code == Errc::data) {
     if (items.size() == 1) {
-      items[0].work.done(Error{Errc::data, "the store refused a value: " + error.message, error.field, error.detail});
+      items[0].work.done(
+          Error{Errc::data, "the store refused a value: " + error.message, error.field, error.detail});
       return true;
     }
     metrics_.add("drover_commands_isolated_total", 1);
@@ -119,15 +126,19 @@ bool Committer::resolve() {
   Doubt doubt = std::move(*doubt_);
   doubt_.reset();
   if (*fate == ports::TransactionFate::committed) {
-    log_info("transaction {} was committed: answering its {} commands", doubt.transaction, doubt.items.size());
+    log_info("transaction {} was committed: answering its {} commands", doubt.transaction,
+             doubt.items.size());
     // Memory is read anew from the store for the next term, so there is nothing to apply.
-    for (std::size_t i = 0; i < doubt.items.size(); ++i) doubt.items[i].work.done(std::move(doubt.outcomes[i]));
+    for (std::size_t i = 0; i < doubt.items.size(); ++i)
+      doubt.items[i].work.done(std::move(doubt.outcomes[i]));
     return true;
   }
-  log_info("transaction {} was not committed: running its {} commands again", doubt.transaction, doubt.items.size());
+  log_info("transaction {} was not committed: running its {} commands again", doubt.transaction,
+           doubt.items.size());
   std::deque<Work> again;
   for (Item& item : doubt.items) again.push_back(std::move(item.work));
-  waiting_.insert(waiting_.begin(), std::make_move_iterator(again.begin()), std::make_move_iterator(again.end()));
+  waiting_.insert(waiting_.begin(), std::make_move_iterator(again.begin()),
+                  std::make_move_iterator(again.end()));
   return true;
 }
 

@@ -13,8 +13,9 @@
 
 namespace drover::engine {
 
-// One change on its way. `make` is called when its batch is formed, with all earlier batches applied, so that it decides on the present
-// state; an Error or nullopt from it ends the work without a command. `done` gets the outcome after the commit.
+// One change on its way. `make` is called when its batch is formed, with all earlier batches applied, so that
+// it decides on the present state; an Error or nullopt from it ends the work without a command. `done` gets
+// the outcome after the commit.
 struct Work {
   std::optional<JobNumber> job;  // at most one work per job is in a batch; the next waits
   std::size_t rows = 1;
@@ -41,7 +42,8 @@ class Committer {
   // Forms and commits one batch. False: the session is lost.
   bool commit_batch();
 
-  // Asks what became of a transaction in doubt, if there is one, and answers its waiters. False: cannot be known yet.
+  // Asks what became of a transaction in doubt, if there is one, and answers its waiters. False: cannot be
+  // known yet.
   bool resolve();
   [[nodiscard]] bool in_doubt() const { return doubt_.has_value(); }
   // Answers the waiters of a transaction in doubt with `error`: nobody can say for now.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "drover/base/log.hpp"
+
 #include "engine_impl.hpp"
 
 namespace drover::engine {
@@ -14,9 +15,11 @@ constexpr Seconds kDoubtPatience{20};  // waiters of a commit in doubt are told 
 constexpr Seconds kFlushEvery{60};
 constexpr Seconds kPartitionsEvery{3600};
 constexpr Seconds kRescanEvery{30};
-constexpr Millis kSweepEvery{500};     // how late an expired lease may be noticed
+constexpr Millis kSweepEvery{500};  // how late an expired lease may be noticed
 
-Error not_leading(const std::string& why) { return Error{Errc::unavailable, why, {}, {}, 1}; }
+Error not_leading(const std::string& why) {
+  return Error{Errc::unavailable, why, {}, {}, 1};
+}
 
 }  // namespace
 
@@ -25,13 +28,16 @@ Engine::Impl::Impl(ports::Store& store, const Clock& clock, ports::Metrics& metr
       clock_(clock),
       metrics_(metrics),
       options_(std::move(options)),
-      committer_(store, metrics,
-                 [this](const ports::Command& command, const ports::Applied& what) { applied(command, what); }) {}
+      committer_(store, metrics, [this](const ports::Command& command, const ports::Applied& what) {
+        applied(command, what);
+      }) {}
 
 Engine::Engine(ports::Store& store, const Clock& clock, ports::Metrics& metrics, EngineOptions options)
     : impl_(std::make_unique<Impl>(store, clock, metrics, std::move(options))) {}
 
-Engine::~Engine() { stop(); }
+Engine::~Engine() {
+  stop();
+}
 
 void Engine::start() {
   if (!impl_->thread_.joinable()) impl_->thread_ = std::thread([this] { impl_->run(); });
@@ -51,13 +57,15 @@ void Engine::on_demand(std::function<void()> hook) {
   impl_->hook_ = std::move(hook);
 }
 
-void Engine::Impl::post(std::function<void()> run, std::function<void(const Error&)> fail, std::size_t bytes) {
+void Engine::Impl::post(std::function<void()> run, std::function<void(const Error&)> fail,
+                        std::size_t bytes) {
   Error refusal;
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) {
       refusal = not_leading("the daemon is stopping");
-    } else if (fail && (inbox_.size() >= options_.queue_limit || inbox_bytes_ + bytes > limits::kCommandQueueBytes)) {
+    } else if (fail &&
+               (inbox_.size() >= options_.queue_limit || inbox_bytes_ + bytes > limits::kCommandQueueBytes)) {
       refusal = Error{Errc::overloaded, "too many requests wait for the store; try again", {}, {}, 1};
     } else {
       inbox_bytes_ += bytes;
@@ -143,10 +151,13 @@ bool Engine::Impl::serve_once() {
 void Engine::Impl::take_lead() {
   const SteadyTime now = clock_.steady();
   if (committer_.in_doubt() && now > doubt_until_) {
-    committer_.abandon_doubt(Error{Errc::commit_unknown,
-                                   "the store went away while it was committing; whether it did is not known yet. "
-                                   "Look before trying again.",
-                                   {}, {}, 2});
+    committer_.abandon_doubt(
+        Error{Errc::commit_unknown,
+              "the store went away while it was committing; whether it did is not known yet. "
+              "Look before trying again.",
+              {},
+              {},
+              2});
   }
   if (now < next_lead_try_) return;
   next_lead_try_ = now + kLeadRetry;
@@ -226,7 +237,8 @@ void Engine::Impl::lose_lead(const Error& why) {
 
 SteadyTime Engine::Impl::next_deadline() const {
   if (!session_) return next_lead_try_;
-  SteadyTime next = std::min({last_contact_ + options_.takeover / 3, next_flush_, next_partitions_, next_rescan_});
+  SteadyTime next =
+      std::min({last_contact_ + options_.takeover / 3, next_flush_, next_partitions_, next_rescan_});
   if (!memory_.leases.empty()) next = std::min(next, next_sweep_);
   for (const auto& [worker, waiter] : waiters_) next = std::min(next, waiter.deadline);
   if (memory_.next_wake) {

@@ -10,15 +10,16 @@
 #include <thread>
 #include <vector>
 
-#include "committer.hpp"
 #include "drover/engine/engine.hpp"
+
+#include "committer.hpp"
 #include "memory.hpp"
 
 namespace drover::engine {
 
 // A call of the public interface, on its way to the engine's thread.
 struct Request {
-  std::function<void()> run;              // while leading
+  std::function<void()> run;               // while leading
   std::function<void(const Error&)> fail;  // while not; empty: run() serves in any state
   std::size_t bytes = 0;                   // memory that it holds, roughly
 };
@@ -60,8 +61,8 @@ struct Engine::Impl {
   void do_heartbeat(Heartbeat heartbeat, Done<HeartbeatAnswer> done);
   void do_report(Report report, Done<ReportAnswer> done);
   void do_check_attempt(const WorkerAuth& auth, const AttemptRef& attempt, Done<ports::OpenAttempt> done);
-  void do_put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size, Sha256 sha256,
-                       Done<Ok> done);
+  void do_put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size,
+                       Sha256 sha256, Done<Ok> done);
   void do_apply(ports::Command command, Done<ports::Applied> done);
   void do_lose_worker(WorkerId worker, core::Outcome outcome, std::string reason, Done<Ok> done);
   [[nodiscard]] EngineView make_view() const;
@@ -79,7 +80,8 @@ struct Engine::Impl {
   // Ends an open attempt on our own account.
   void stage_end(JobNumber job, int attempt, core::Outcome outcome, std::string reason, bool counted,
                  std::function<void(ports::Outcome)> done);
-  [[nodiscard]] ports::EndAttempt make_end(const Lease& lease, core::Outcome outcome, std::string reason) const;
+  [[nodiscard]] ports::EndAttempt make_end(const Lease& lease, core::Outcome outcome,
+                                           std::string reason) const;
   void announce_demand();
 
   ports::Store& store_;
@@ -87,7 +89,7 @@ struct Engine::Impl {
   ports::Metrics& metrics_;
   EngineOptions options_;
 
-  std::mutex mutex_;                 // guards inbox_, inbox_bytes_, stopping_, hook_
+  std::mutex mutex_;  // guards inbox_, inbox_bytes_, stopping_, hook_
   std::condition_variable changed_;
   std::deque<Request> inbox_;
   std::size_t inbox_bytes_ = 0;
@@ -100,20 +102,20 @@ struct Engine::Impl {
   Memory memory_;
   Committer committer_;
   std::map<WorkerId, Waiter> waiters_;
-  std::int64_t next_number_ = 0;     // of the reserved block
+  std::int64_t next_number_ = 0;  // of the reserved block
   std::int64_t numbers_left_ = 0;
   std::string standby_reason_ = "starting";
   bool store_reachable_ = false;
   bool hook_due_ = false;
-  bool again_ = false;               // look for work once more before sleeping
+  bool again_ = false;  // look for work once more before sleeping
   SteadyTime next_lead_try_{};
   SteadyTime doubt_until_{};
-  SteadyTime last_contact_{};        // with the store, as leader
+  SteadyTime last_contact_{};  // with the store, as leader
   SteadyTime next_flush_{};
   SteadyTime next_partitions_{};
   SteadyTime next_rescan_{};
   SteadyTime next_sweep_{};
-  std::string rescanned_;            // queue of the last rescan
+  std::string rescanned_;  // queue of the last rescan
 };
 
 }  // namespace drover::engine

@@ -93,7 +93,8 @@ void Memory::on(const ports::InsertJobs& command, const ports::Applied&, SteadyT
   for (const ports::NewJob& job : command.jobs) {
     if (job.spec.hold) continue;
     const bool later = job.spec.run_at && *job.spec.run_at > job.created;
-    queued_again(job.spec.queue, {-job.spec.priority, job.number.value}, later ? job.spec.run_at : std::nullopt);
+    queued_again(job.spec.queue, {-job.spec.priority, job.number.value},
+                 later ? job.spec.run_at : std::nullopt);
   }
 }
 
@@ -174,7 +175,8 @@ void Memory::on(const ports::PutPool&, const ports::Applied& applied, SteadyTime
   pools.insert_or_assign(pool.id, pool);
   for (auto& [id, member] : workers) {
     if (member.row.pool == pool.id) {
-      member.row.queues = pool.spec.queues.empty() ? std::vector<std::string>{pool.spec.name} : pool.spec.queues;
+      member.row.queues =
+          pool.spec.queues.empty() ? std::vector<std::string>{pool.spec.name} : pool.spec.queues;
     }
   }
 }

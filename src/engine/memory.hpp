@@ -16,10 +16,10 @@ namespace drover::engine {
 
 struct Lease {
   ports::OpenAttempt attempt;
-  SteadyTime deadline;       // without a heartbeat until then the attempt goes back to the queue
+  SteadyTime deadline;  // without a heartbeat until then the attempt goes back to the queue
   SteadyTime claimed;
-  int missed_lists = 0;      // heartbeats of its worker in a row that did not list it
-  bool ending = false;       // an end of ours is on its way to the store
+  int missed_lists = 0;  // heartbeats of its worker in a row that did not list it
+  bool ending = false;   // an end of ours is on its way to the store
 };
 
 struct Worker {
@@ -37,8 +37,8 @@ struct QueueCount {
   std::int64_t announced = 0;  // unserved work when the reconciler was last told of it
 };
 
-// What the engine remembers while it leads. Rebuilt from the store at the start of every term; afterwards it changes only by apply(), with
-// what was committed, and by heartbeats. Owned by the engine's thread.
+// What the engine remembers while it leads. Rebuilt from the store at the start of every term; afterwards it
+// changes only by apply(), with what was committed, and by heartbeats. Owned by the engine's thread.
 class Memory {
  public:
   Memory() : ready(limits::kReadyKeys) {}

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "drover/base/log.hpp"
+
 #include "engine_impl.hpp"
 
 namespace drover::engine {
@@ -18,12 +19,13 @@ Status check_token(const Worker& worker, const Secret& token) {
 }
 
 Error stale_attempt(const AttemptRef& ref) {
-  return Error{Errc::stale, "attempt " + std::to_string(ref.attempt) + " of job " + std::to_string(ref.job.value) +
-                                " is not open, or the token is another's"};
+  return Error{Errc::stale, "attempt " + std::to_string(ref.attempt) + " of job " +
+                                std::to_string(ref.job.value) + " is not open, or the token is another's"};
 }
 
 // A work whose command is known from the start.
-Work plain_work(std::optional<JobNumber> job, ports::Command command, std::function<void(ports::Outcome)> done) {
+Work plain_work(std::optional<JobNumber> job, ports::Command command,
+                std::function<void(ports::Outcome)> done) {
   return Work{job, 1,
               [command = std::move(command)]() -> Result<std::optional<ports::Command>> {
                 return std::optional<ports::Command>(command);
@@ -76,8 +78,8 @@ void Engine::Impl::do_submit(std::vector<core::JobSpec> specs, Done<std::vector<
       const Uuid id = make_job_id((*numbers)[i], created, static_cast<std::uint32_t>(random_u64()));
       // The specs stay with the work: it is made again when its transaction was lost.
       insert.jobs.push_back(ports::NewJob{(*numbers)[i], id, (*shared)[i], created});
-      answer->push_back(Submitted{(*numbers)[i], id,
-                                  (*shared)[i].hold ? core::JobState::held : core::JobState::queued, created});
+      answer->push_back(Submitted{
+          (*numbers)[i], id, (*shared)[i].hold ? core::JobState::held : core::JobState::queued, created});
     }
     return std::optional<ports::Command>(std::move(insert));
   };
@@ -113,7 +115,8 @@ void Engine::register_worker(Registration registration, Done<Registered> done) {
 }
 
 void Engine::Impl::do_register(Registration registration, Done<Registered> done) {
-  const Secret token = ports::worker_token(registration.bootstrap, registration.instance_id, registration.nonce);
+  const Secret token =
+      ports::worker_token(registration.bootstrap, registration.instance_id, registration.nonce);
   ports::RegisterWorker command;
   command.instance_id = registration.instance_id;
   command.bootstrap_hash = sha256(registration.bootstrap.reveal());
@@ -124,15 +127,16 @@ void Engine::Impl::do_register(Registration registration, Done<Registered> done)
   command.hostname = registration.hostname;
   command.version = registration.version;
   command.now = clock_.wall();
-  committer_.add(plain_work(std::nullopt, std::move(command), [this, token, done](const ports::Outcome& outcome) {
-    if (!outcome) {
-      done(outcome.error());
-      return;
-    }
-    const ports::WorkerRow& row = std::get<ports::WorkerChanged>(*outcome).worker;
-    done(Registered{row.id, token, row.pool_name, row.queues, row.slots, memory_.tunables.heartbeat_interval_s,
-                    memory_.tunables.notice_poll_s});
-  }));
+  committer_.add(
+      plain_work(std::nullopt, std::move(command), [this, token, done](const ports::Outcome& outcome) {
+        if (!outcome) {
+          done(outcome.error());
+          return;
+        }
+        const ports::WorkerRow& row = std::get<ports::WorkerChanged>(*outcome).worker;
+        done(Registered{row.id, token, row.pool_name, row.queues, row.slots,
+                        memory_.tunables.heartbeat_interval_s, memory_.tunables.notice_poll_s});
+      }));
 }
 
 Status Engine::Impl::check_auth(const WorkerAuth& auth) {
@@ -180,9 +184,11 @@ void Engine::Impl::do_heartbeat(Heartbeat heartbeat, Done<HeartbeatAnswer> done)
     listed.insert(ref.job);
     lease->deadline = now + memory_.lease_term();
     lease->missed_lists = 0;
-    if (lease->attempt.wanted != core::JobState::running) answer.stop.push_back(AttemptRef{ref.job, ref.attempt, {}});
+    if (lease->attempt.wanted != core::JobState::running)
+      answer.stop.push_back(AttemptRef{ref.job, ref.attempt, {}});
   }
-  // A claim's answer and this list may have crossed: a lease counts as left out only when it is old enough to be listed.
+  // A claim's answer and this list may have crossed: a lease counts as left out only when it is old enough to
+  // be listed.
   const Seconds grace{2 * memory_.tunables.heartbeat_interval_s};
   for (const JobNumber job : worker.jobs) {
     Lease* lease = memory_.lease(job);
@@ -190,8 +196,8 @@ void Engine::Impl::do_heartbeat(Heartbeat heartbeat, Done<HeartbeatAnswer> done)
   }
   if (heartbeat.notice && worker.row.state == core::WorkerState::active) {
     log_info("worker {} has an interruption notice: {}", worker.row.instance_id, *heartbeat.notice);
-    do_apply(ports::ChangeWorker{worker.row.id, ports::WorkerChange::drain, "interruption notice: " + *heartbeat.notice,
-                                 clock_.wall()},
+    do_apply(ports::ChangeWorker{worker.row.id, ports::WorkerChange::drain,
+                                 "interruption notice: " + *heartbeat.notice, clock_.wall()},
              [](const Result<ports::Applied>&) {});
   }
   answer.drain = heartbeat.notice || worker.row.state != core::WorkerState::active;
@@ -204,8 +210,8 @@ void Engine::report(Report report, Done<ReportAnswer> done) {
 }
 
 void Engine::Impl::do_report(Report report, Done<ReportAnswer> done) {
-  // A worker that is gone from memory is not asked for its token: the attempt's own token decides, and the store knows whether this report
-  // was accepted before.
+  // A worker that is gone from memory is not asked for its token: the attempt's own token decides, and the
+  // store knows whether this report was accepted before.
   const Worker* worker = memory_.worker(report.auth.worker);
   if (worker != nullptr) {
     if (const Status known = check_auth(report.auth); !known) {
@@ -245,7 +251,8 @@ void Engine::check_attempt(WorkerAuth auth, AttemptRef attempt, Done<ports::Open
               [done](const Error& error) { done(error); });
 }
 
-void Engine::Impl::do_check_attempt(const WorkerAuth& auth, const AttemptRef& attempt, Done<ports::OpenAttempt> done) {
+void Engine::Impl::do_check_attempt(const WorkerAuth& auth, const AttemptRef& attempt,
+                                    Done<ports::OpenAttempt> done) {
   const Worker* worker = memory_.worker(auth.worker);
   if (worker != nullptr) {
     if (const Status known = check_auth(auth); !known) {
@@ -261,20 +268,21 @@ void Engine::Impl::do_check_attempt(const WorkerAuth& auth, const AttemptRef& at
   }
 }
 
-void Engine::put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size, Sha256 sha256,
-                          Done<Ok> done) {
+void Engine::put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size,
+                          Sha256 sha256, Done<Ok> done) {
   impl_->post([=, this] { impl_->do_put_artifact(auth, attempt, name, size, sha256, done); },
               [done](const Error& error) { done(error); });
 }
 
-void Engine::Impl::do_put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size, Sha256 hash,
-                                   Done<Ok> done) {
+void Engine::Impl::do_put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size,
+                                   Sha256 hash, Done<Ok> done) {
   do_check_attempt(auth, attempt, [=, this](const Result<ports::OpenAttempt>& open) {
     if (!open) {
       done(open.error());
       return;
     }
-    ports::PutArtifact put{attempt.job, attempt.attempt, sha256(attempt.token.reveal()), name, size, hash, clock_.wall()};
+    ports::PutArtifact put{attempt.job, attempt.attempt, sha256(attempt.token.reveal()), name, size,
+                           hash,        clock_.wall()};
     committer_.add(plain_work(attempt.job, std::move(put), [done](const ports::Outcome& outcome) {
       if (outcome) {
         done(Ok{});
@@ -357,8 +365,15 @@ EngineView Engine::Impl::make_view() const {
   for (const auto& [id, pool] : memory_.pools) view.pools.push_back(pool);
   const auto since = [now](SteadyTime then) { return std::chrono::duration_cast<Millis>(now - then); };
   for (const auto& [id, worker] : memory_.workers) {
-    WorkerView one{id, worker.row.instance_id, worker.row.pool_name, worker.row.state, worker.row.slots,
-                   static_cast<int>(worker.jobs.size()), worker.row.registered.has_value(), {}, {}};
+    WorkerView one{id,
+                   worker.row.instance_id,
+                   worker.row.pool_name,
+                   worker.row.state,
+                   worker.row.slots,
+                   static_cast<int>(worker.jobs.size()),
+                   worker.row.registered.has_value(),
+                   {},
+                   {}};
     if (worker.heard) one.silent_for = since(*worker.heard);
     if (one.registered && worker.jobs.empty()) one.idle_for = since(worker.idle_since);
     view.workers.push_back(std::move(one));
@@ -370,7 +385,8 @@ void Engine::place(std::string queue, core::ReadyKey key, Done<JobPlace> done) {
   impl_->post(
       [this, queue = std::move(queue), key, done] {
         const auto ahead = impl_->memory_.ready.ahead_of(queue, key);
-        done(JobPlace{ahead.has_value(), ahead.value_or(static_cast<std::int64_t>(impl_->memory_.ready.size(queue)))});
+        done(JobPlace{ahead.has_value(),
+                      ahead.value_or(static_cast<std::int64_t>(impl_->memory_.ready.size(queue)))});
       },
       [done](const Error& error) { done(error); });
 }

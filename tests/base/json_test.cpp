@@ -11,17 +11,32 @@ std::string reprint(std::string_view text) {
 }
 
 TEST(Json, KeepsOrderAndTheTextOfFractions) {
-  EXPECT_EQ(reprint(R"( {"b":1.50,"a":[true,null,-3],"é":"\u00e9\n"} )"), "{\"b\":1.50,\"a\":[true,null,-3],\"é\":\"é\\n\"}");
+  EXPECT_EQ(reprint(R"( {"b":1.50,"a":[true,null,-3],"é":"\u00e9\n"} )"),
+            "{\"b\":1.50,\"a\":[true,null,-3],\"é\":\"é\\n\"}");
   EXPECT_EQ(reprint("12345678901234567890123"), "12345678901234567890123");
   EXPECT_EQ(reprint("1e2"), "1e2");
   EXPECT_EQ(Json(1.0).dump(), "1.0");
 }
 
 TEST(Json, RefusesWhatIsNotOneStrictValue) {
-  const std::string_view bad[] = {
-      "",        "   ",           "{",          "{}x",        "[1,]",      "{\"a\":1,\"a\":2}",     "\"\\u0000\"",
-      "{\"a\\u0000\":1}", "\"\\ud800\"", "\"\xff\"", "1e999",     "nul",        "'a'",       "[1] [2]",
-      "\"\x01\"", "NaN",         "01",         "+1"};
+  const std::string_view bad[] = {"",
+                                  "   ",
+                                  "{",
+                                  "{}x",
+                                  "[1,]",
+                                  "{\"a\":1,\"a\":2}",
+                                  "\"\\u0000\"",
+                                  "{\"a\\u0000\":1}",
+                                  "\"\\ud800\"",
+                                  "\"\xff\"",
+                                  "1e999",
+                                  "nul",
+                                  "'a'",
+                                  "[1] [2]",
+                                  "\"\x01\"",
+                                  "NaN",
+                                  "01",
+                                  "+1"};
   for (const std::string_view text : bad) {
     const auto parsed = parse_json(text);
     ASSERT_FALSE(parsed.ok()) << text;

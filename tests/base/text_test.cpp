@@ -10,14 +10,16 @@ namespace {
 
 TEST(Text, ParsesWholeIntegersOnly) {
   EXPECT_EQ(parse_int("-12"), -12);
-  for (const char* bad : {"", "1x", " 1", "+1", "9223372036854775808", "1.0"}) EXPECT_FALSE(parse_int(bad)) << bad;
+  for (const char* bad : {"", "1x", " 1", "+1", "9223372036854775808", "1.0"})
+    EXPECT_FALSE(parse_int(bad)) << bad;
 }
 
 TEST(Text, StorableIsUtf8WithoutNul) {
   for (const char* good : {"", "abc", "é", "€", "\xF0\x9F\x90\x91"}) EXPECT_TRUE(storable_text(good)) << good;
-  for (const std::string_view bad : {std::string_view("a\0b", 3), std::string_view("\xff"), std::string_view("\xc0\x80"),
-                                     std::string_view("\xed\xa0\x80"), std::string_view("\xf4\x90\x80\x80"),
-                                     std::string_view("\xe2\x82"), std::string_view("\xe0\x80\x80")}) {
+  for (const std::string_view bad :
+       {std::string_view("a\0b", 3), std::string_view("\xff"), std::string_view("\xc0\x80"),
+        std::string_view("\xed\xa0\x80"), std::string_view("\xf4\x90\x80\x80"), std::string_view("\xe2\x82"),
+        std::string_view("\xe0\x80\x80")}) {
     EXPECT_FALSE(storable_text(bad)) << hex_encode(bad);
   }
 }
@@ -28,8 +30,9 @@ TEST(Text, Rfc3339RoundTrips) {
   EXPECT_EQ(to_rfc3339(*time), "2026-01-02T03:04:05.678901Z");
   EXPECT_EQ(to_rfc3339(*parse_rfc3339("2026-01-02T05:04:05+02:00")), "2026-01-02T03:04:05Z");
   EXPECT_EQ(to_rfc3339(*parse_rfc3339("1969-12-31T23:59:59.5Z")), "1969-12-31T23:59:59.500000Z");
-  for (const char* bad : {"", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-02", "2026-01-02T03:04:05",
-                          "2026-01-02T24:00:00Z", "2026-01-02T03:04:05.Z", "2026-01-02T03:04:05Zx"}) {
+  for (const char* bad :
+       {"", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-02", "2026-01-02T03:04:05",
+        "2026-01-02T24:00:00Z", "2026-01-02T03:04:05.Z", "2026-01-02T03:04:05Zx"}) {
     EXPECT_FALSE(parse_rfc3339(bad)) << bad;
   }
 }
@@ -51,11 +54,14 @@ TEST(Text, EncodingsRoundTripAllBytes) {
 TEST(Text, FormsDecodePlusAndKeepOrder) {
   const auto form = parse_form("b=1+2&a=%2B&c&b=3");
   ASSERT_TRUE(form);
-  const std::vector<std::pair<std::string, std::string>> expected = {{"b", "1 2"}, {"a", "+"}, {"c", ""}, {"b", "3"}};
+  const std::vector<std::pair<std::string, std::string>> expected = {
+      {"b", "1 2"}, {"a", "+"}, {"c", ""}, {"b", "3"}};
   EXPECT_EQ(*form, expected);
 }
 
-TEST(Text, ShellQuoteSurvivesQuotes) { EXPECT_EQ(shell_quote("it's $(x)"), "'it'\\''s $(x)'"); }
+TEST(Text, ShellQuoteSurvivesQuotes) {
+  EXPECT_EQ(shell_quote("it's $(x)"), "'it'\\''s $(x)'");
+}
 
 TEST(Ids, AJobIdCarriesItsNumber) {
   const WallTime created = *parse_rfc3339("2026-01-02T03:04:05.678Z");
@@ -66,7 +72,8 @@ TEST(Ids, AJobIdCarriesItsNumber) {
   EXPECT_EQ(parse_uuid(text), id);
   EXPECT_LT(to_string(make_job_id(JobNumber{9}, created - Millis{1}, 7)), text);  // sorts by time
   EXPECT_FALSE(number_in(make_random_uuid()));
-  for (const char* bad : {"", "0", "0190-", "019b7d6c_0000-7000-8000-000000000001", "019b7d6c-0000-7000-8000-00000000000g"}) {
+  for (const char* bad :
+       {"", "0", "0190-", "019b7d6c_0000-7000-8000-000000000001", "019b7d6c-0000-7000-8000-00000000000g"}) {
     EXPECT_FALSE(parse_uuid(bad)) << bad;
   }
 }

@@ -131,7 +131,7 @@ class Cloud:
         os.mkdir(self.data)
         self.process = subprocess.Popen(
             [BINARY, "localcloud", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--data", self.data,
-             "--access-key", ACCESS_KEY, "--secret-key", SECRET_KEY, "--region", REGION],
+             "--terminate-on-exit", "--access-key", ACCESS_KEY, "--secret-key", SECRET_KEY, "--region", REGION],
             stdout=subprocess.PIPE, stderr=open(f"{base}/cloud.log", "ab"), text=True)
         ready = json.loads(self.process.stdout.readline())
         self.endpoint = ready["endpoint"]

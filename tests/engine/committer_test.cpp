@@ -1,8 +1,8 @@
 #include "engine/committer.hpp"
 
-#include <gtest/gtest.h>
-
 #include <set>
+
+#include <gtest/gtest.h>
 
 namespace drover::engine {
 namespace {
@@ -47,7 +47,8 @@ class ScriptedSession final : public ports::WriteSession {
   }
   std::vector<ports::Outcome> take_partial() override { return std::move(partial_); }
   Result<JobNumber> reserve_numbers(int) override { return JobNumber{1}; }
-  Result<std::vector<core::ReadyKey>> ready_after(const std::string&, std::optional<core::ReadyKey>, int) override {
+  Result<std::vector<core::ReadyKey>> ready_after(const std::string&, std::optional<core::ReadyKey>,
+                                                  int) override {
     return std::vector<core::ReadyKey>{};
   }
   Status ping() override { return Ok{}; }
@@ -74,7 +75,9 @@ class ScriptedStore final : public ports::Store {
   Result<std::vector<ports::JobRow>> jobs(const ports::JobFilter&) override { return none(); }
   Result<std::vector<ports::AttemptRow>> attempts(JobNumber) override { return none(); }
   Result<std::vector<ports::ArtifactRow>> artifacts(JobNumber) override { return none(); }
-  Result<std::vector<ports::WorkerRow>> workers(bool, std::optional<WorkerId>, int) override { return none(); }
+  Result<std::vector<ports::WorkerRow>> workers(bool, std::optional<WorkerId>, int) override {
+    return none();
+  }
   Result<std::optional<ports::WorkerRow>> worker(const std::string&) override { return none(); }
   Result<std::vector<ports::PoolRow>> pools() override { return none(); }
   Result<ports::FleetSnapshot> fleet() override { return none(); }

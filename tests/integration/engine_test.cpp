@@ -1,4 +1,5 @@
-// The engine on a real PostgreSQL: what it answers must be what is stored, whatever happens to the connection.
+// The engine on a real PostgreSQL: what it answers must be what is stored, whatever happens to the
+// connection.
 #include "drover/engine/engine.hpp"
 
 #include <atomic>
@@ -72,7 +73,8 @@ class EngineTest : public PgTest {
   Result<ports::Applied> apply(ports::Command command) {
     return wait<ports::Applied>([&](auto done) { engine_.apply(command, done); });
   }
-  Result<engine::ClaimAnswer> claim(const engine::WorkerAuth& auth, const std::string& nonce, int slots, int wait_s = 0) {
+  Result<engine::ClaimAnswer> claim(const engine::WorkerAuth& auth, const std::string& nonce, int slots,
+                                    int wait_s = 0) {
     engine::ClaimRequest request{auth, nonce, slots, Seconds{wait_s}, [] { return true; }};
     return wait<engine::ClaimAnswer>([&](auto done) { engine_.claim(request, done); });
   }
@@ -103,18 +105,20 @@ class EngineTest : public PgTest {
     core::Instance machine;
     machine.id = instance;
     machine.state = core::InstanceState::running;
-    const auto recorded = apply(ports::RecordLaunch{std::get<ports::LaunchInserted>(*launch).launch,
-                                                    core::LaunchState::fulfilled, {machine}, "", now});
+    const auto recorded = apply(ports::RecordLaunch{
+        std::get<ports::LaunchInserted>(*launch).launch, core::LaunchState::fulfilled, {machine}, "", now});
     EXPECT_TRUE(recorded) << recorded.error().message;
     engine::Registration registration{instance, bootstrap, "nonce", slots, {}, "host", "test"};
-    const auto registered = wait<engine::Registered>([&](auto done) { engine_.register_worker(registration, done); });
+    const auto registered =
+        wait<engine::Registered>([&](auto done) { engine_.register_worker(registration, done); });
     EXPECT_TRUE(registered) << registered.error().message;
     return {registered->worker, registered->token};
   }
 
   std::string leader_pid() {
-    return value("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = "
-                 "(SELECT oid FROM pg_database WHERE datname = current_database())");
+    return value(
+        "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = "
+        "(SELECT oid FROM pg_database WHERE datname = current_database())");
   }
 
   SystemClock clock_;
@@ -253,7 +257,8 @@ TEST_F(EngineTest, HoldOfAQueuedJobTakesItOutAndReleasePutsItBack) {
 }
 
 TEST_F(EngineTest, OneBadValueAmongAThousandFailsAlone) {
-  // Not valid UTF-8: the API refuses it before; here it reaches the store, whose refusal must hit this one command.
+  // Not valid UTF-8: the API refuses it before; here it reaches the store, whose refusal must hit this one
+  // command.
   std::vector<std::future<Result<std::vector<engine::Submitted>>>> answers;
   for (int i = 0; i < 1000; ++i) {
     auto promise = std::make_shared<std::promise<Result<std::vector<engine::Submitted>>>>();
@@ -273,17 +278,20 @@ TEST_F(EngineTest, OneBadValueAmongAThousandFailsAlone) {
 
 TEST_F(EngineTest, ACommitKilledBeforeItTookPlaceIsRunAgain) {
   // A deferred trigger keeps the backend inside COMMIT long enough to end it there.
-  sql("CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN NULL; END $$");
+  sql("CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN "
+      "NULL; END $$");
   sql("CREATE CONSTRAINT TRIGGER linger AFTER INSERT ON jobs_live DEFERRABLE INITIALLY DEFERRED FOR EACH ROW "
       "EXECUTE FUNCTION linger()");
   auto promise = std::make_shared<std::promise<Result<std::vector<engine::Submitted>>>>();
   engine_.submit({job_spec("one")}, [promise](auto answer) { promise->set_value(std::move(answer)); });
   std::string pid;
   ASSERT_TRUE(eventually([&] {
-    pid = value("SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()");
+    pid = value(
+        "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()");
     return !pid.empty();
   }));
-  // The drop waits for the table lock that the transaction holds: end the transaction first, in the same statement's time.
+  // The drop waits for the table lock that the transaction holds: end the transaction first, in the same
+  // statement's time.
   std::thread drop([&] { sql("DROP TRIGGER linger ON jobs_live"); });
   ASSERT_TRUE(eventually([&] { return value("SELECT count(*) FROM pg_locks WHERE NOT granted") != "0"; }));
   sql("SELECT pg_terminate_backend(" + pid + ")");
@@ -297,7 +305,8 @@ TEST_F(EngineTest, ACommitKilledBeforeItTookPlaceIsRunAgain) {
 }
 
 TEST_F(EngineTest, ACommitThatTookPlaceButWhoseReplyWasLostIsAnsweredAsDone) {
-  // With a synchronous standby that never comes, COMMIT has taken place but does not answer: ended there, its reply is lost.
+  // With a synchronous standby that never comes, COMMIT has taken place but does not answer: ended there, its
+  // reply is lost.
   ASSERT_TRUE(submit({job_spec("zero")}));  // takes a block of numbers, which is a commit too
   sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
   sql("SELECT pg_reload_conf()");
@@ -305,7 +314,8 @@ TEST_F(EngineTest, ACommitThatTookPlaceButWhoseReplyWasLostIsAnsweredAsDone) {
   auto promise = std::make_shared<std::promise<Result<std::vector<engine::Submitted>>>>();
   engine_.submit({job_spec("one")}, [promise](auto answer) { promise->set_value(std::move(answer)); });
   EXPECT_TRUE(eventually([&] {
-    return value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid = " + pid) == "1";
+    return value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid = " + pid) ==
+           "1";
   }));
   sql("SELECT pg_terminate_backend(" + pid + ")");
   sql("ALTER SYSTEM RESET synchronous_standby_names");
@@ -315,7 +325,8 @@ TEST_F(EngineTest, ACommitThatTookPlaceButWhoseReplyWasLostIsAnsweredAsDone) {
   const auto answer = future.get();
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ(value("SELECT count(*) FROM jobs WHERE name = 'one'"), "1") << "not run twice";
-  EXPECT_EQ(value("SELECT number FROM jobs WHERE name = 'one'"), std::to_string(answer->front().number.value));
+  EXPECT_EQ(value("SELECT number FROM jobs WHERE name = 'one'"),
+            std::to_string(answer->front().number.value));
 }
 
 TEST_F(EngineTest, WhatWasAcknowledgedIsStoredThoughTheConnectionIsCutAgainAndAgain) {
@@ -346,7 +357,8 @@ TEST_F(EngineTest, WhatWasAcknowledgedIsStoredThoughTheConnectionIsCutAgainAndAg
     EXPECT_TRUE(eventually([&] {
       const std::lock_guard lock(mutex);
       return acknowledged.size() > before + 20;
-    })) << "work goes on after cut " << cut;
+    })) << "work goes on after cut "
+        << cut;
     sql("SELECT pg_terminate_backend(" + leader_pid() + ")");
   }
   stop = true;
@@ -383,7 +395,8 @@ TEST_F(EngineTest, OneOfTwoLeadsAndTheOtherRefuses) {
   auto store = postgres::make_pg_store(options(conninfo_));
   engine::Engine second(*store, clock_, metrics_, {});
   second.start();
-  ASSERT_TRUE(eventually([&] { return !view(second).standby_reason.empty() && view(second).standby_reason != "starting"; }));
+  ASSERT_TRUE(eventually(
+      [&] { return !view(second).standby_reason.empty() && view(second).standby_reason != "starting"; }));
   const auto refused =
       wait<std::vector<engine::Submitted>>([&](auto done) { second.submit({job_spec("x")}, done); });
   ASSERT_FALSE(refused);

@@ -19,9 +19,9 @@ struct Id {
   auto operator<=>(const Id&) const = default;
 };
 
-using JobNumber = Id<struct JobNumberTag>;      // increasing, not gapless, from 1
-using WorkerId = Id<struct WorkerIdTag>;        // one machine
-using LaunchId = Id<struct LaunchIdTag>;        // one intent = one cloud call
+using JobNumber = Id<struct JobNumberTag>;  // increasing, not gapless, from 1
+using WorkerId = Id<struct WorkerIdTag>;    // one machine
+using LaunchId = Id<struct LaunchIdTag>;    // one intent = one cloud call
 using PoolId = Id<struct PoolIdTag>;
 
 // 128 bits, shown as 8-4-4-4-12 lower-case hex.
@@ -34,8 +34,8 @@ std::string to_string(const Uuid& id);
 // Any case; nothing but the 36-character form.
 std::optional<Uuid> parse_uuid(std::string_view text);
 
-// A UUIDv7 (RFC 9562 §5.7) whose last 48 bits hold the job's number, so that one key finds both. `entropy` gives
-// the 26 random bits that remain. 1 <= number < 2^48.
+// A UUIDv7 (RFC 9562 §5.7) whose last 48 bits hold the job's number, so that one key finds both. `entropy`
+// gives the 26 random bits that remain. 1 <= number < 2^48.
 Uuid make_job_id(JobNumber number, WallTime created, std::uint32_t entropy);
 // The number that make_job_id put there; nullopt for a UUID of another version or number 0.
 std::optional<JobNumber> number_in(const Uuid& id);
@@ -46,5 +46,7 @@ Uuid make_random_uuid();
 
 template <class Tag>
 struct std::hash<drover::Id<Tag>> {
-  std::size_t operator()(const drover::Id<Tag>& id) const noexcept { return std::hash<std::int64_t>{}(id.value); }
+  std::size_t operator()(const drover::Id<Tag>& id) const noexcept {
+    return std::hash<std::int64_t>{}(id.value);
+  }
 };

@@ -10,7 +10,8 @@
 
 namespace drover {
 
-// A JSON value that keeps the order of members and the exact text of fractions. Strict parsing; see parse_json.
+// A JSON value that keeps the order of members and the exact text of fractions. Strict parsing; see
+// parse_json.
 class Json {
  public:
   struct Member;
@@ -21,19 +22,25 @@ class Json {
     std::string text;  // as written; empty: made from value
   };
 
-  Json() = default;
-  Json(std::nullptr_t) {}                                   // NOLINT(google-explicit-constructor)
-  Json(bool value) : value_(value) {}                       // NOLINT(google-explicit-constructor)
-  Json(int value) : value_(std::int64_t{value}) {}          // NOLINT(google-explicit-constructor)
-  Json(std::int64_t value) : value_(value) {}               // NOLINT(google-explicit-constructor)
-  Json(std::uint64_t value);                                // NOLINT(google-explicit-constructor)
-  Json(double value) : value_(Fraction{value, {}}) {}       // NOLINT(google-explicit-constructor)
-  Json(Fraction value) : value_(std::move(value)) {}        // NOLINT(google-explicit-constructor)
-  Json(const char* value) : value_(std::string(value)) {}   // NOLINT(google-explicit-constructor)
-  Json(std::string_view value) : value_(std::string(value)) {}  // NOLINT(google-explicit-constructor)
-  Json(std::string value) : value_(std::move(value)) {}     // NOLINT(google-explicit-constructor)
-  Json(Array value) : value_(std::move(value)) {}           // NOLINT(google-explicit-constructor)
-  Json(Object value);                                       // NOLINT(google-explicit-constructor)
+  // Defined below the class, where Member is complete.
+  Json();
+  Json(const Json& other);
+  Json(Json&& other) noexcept;
+  Json& operator=(const Json& other);
+  Json& operator=(Json&& other) noexcept;
+  ~Json();
+  Json(std::nullptr_t);          // NOLINT(google-explicit-constructor)
+  Json(bool value);              // NOLINT(google-explicit-constructor)
+  Json(int value);               // NOLINT(google-explicit-constructor)
+  Json(std::int64_t value);      // NOLINT(google-explicit-constructor)
+  Json(std::uint64_t value);     // NOLINT(google-explicit-constructor)
+  Json(double value);            // NOLINT(google-explicit-constructor)
+  Json(Fraction value);          // NOLINT(google-explicit-constructor)
+  Json(const char* value);       // NOLINT(google-explicit-constructor)
+  Json(std::string_view value);  // NOLINT(google-explicit-constructor)
+  Json(std::string value);       // NOLINT(google-explicit-constructor)
+  Json(Array value);             // NOLINT(google-explicit-constructor)
+  Json(Object value);            // NOLINT(google-explicit-constructor)
   static Json object();
   static Json array();
 
@@ -73,14 +80,32 @@ struct Json::Member {
   Json value;
 };
 
+inline Json::Json() = default;
+inline Json::Json(const Json& other) = default;
+inline Json::Json(Json&& other) noexcept = default;
+inline Json& Json::operator=(const Json& other) = default;
+inline Json& Json::operator=(Json&& other) noexcept = default;
+inline Json::~Json() = default;
+inline Json::Json(std::nullptr_t) {}
+inline Json::Json(bool value) : value_(value) {}
+inline Json::Json(int value) : value_(std::int64_t{value}) {}
+inline Json::Json(std::int64_t value) : value_(value) {}
+inline Json::Json(double value) : value_(Fraction{value, {}}) {}
+inline Json::Json(Fraction value) : value_(std::move(value)) {}
+inline Json::Json(const char* value) : value_(std::string(value)) {}
+inline Json::Json(std::string_view value) : value_(std::string(value)) {}
+inline Json::Json(std::string value) : value_(std::move(value)) {}
+inline Json::Json(Array value) : value_(std::move(value)) {}
+inline Json::Json(Object value) : value_(std::move(value)) {}
+
 struct JsonLimits {
   int depth = 32;
   std::size_t values = 1'000'000;  // members and elements in all
 };
 
-// Strict RFC 8259: one value, nothing after it, no duplicate member, depth and count bounded, valid UTF-8, no lone
-// surrogate, no NUL in any string, no number that overflows a double. The error is Errc::invalid, its message says
-// what and at which byte.
+// Strict RFC 8259: one value, nothing after it, no duplicate member, depth and count bounded, valid UTF-8, no
+// lone surrogate, no NUL in any string, no number that overflows a double. The error is Errc::invalid, its
+// message says what and at which byte.
 Result<Json> parse_json(std::string_view text, const JsonLimits& limits = {});
 
 // Appends `text` as a JSON string with its quotes.

@@ -11,34 +11,34 @@ namespace drover::limits {
 // HTTP
 inline constexpr std::size_t kHeaderBytes = 16 * 1024;
 inline constexpr std::size_t kTargetBytes = 8 * 1024;
-inline constexpr std::size_t kBodyBytes = 8 * 1024 * 1024;             // a JSON body
-inline constexpr std::size_t kLogChunkBytes = 1024 * 1024;             // one log chunk
+inline constexpr std::size_t kBodyBytes = 8 * 1024 * 1024;                 // a JSON body
+inline constexpr std::size_t kLogChunkBytes = 1024 * 1024;                 // one log chunk
 inline constexpr std::int64_t kArtifactBytes = 16LL * 1024 * 1024 * 1024;  // one artifact, spooled to disk
 inline constexpr std::size_t kConnections = 4096;
-inline constexpr Seconds kHeaderTime{10};                              // first byte to end of headers
-inline constexpr Seconds kBodyTime{60};                                // silence allowed within a body
-inline constexpr Seconds kIdleTime{75};                                // between requests on a kept connection
-inline constexpr Seconds kWriteTime{60};                               // silence of a peer that does not read
+inline constexpr Seconds kHeaderTime{10};  // first byte to end of headers
+inline constexpr Seconds kBodyTime{60};    // silence allowed within a body
+inline constexpr Seconds kIdleTime{75};    // between requests on a kept connection
+inline constexpr Seconds kWriteTime{60};   // silence of a peer that does not read
 
 // Jobs
-inline constexpr std::size_t kJobsPerRequest = 1000;                   // a larger submit is refused with a hint
-inline constexpr std::size_t kNameBytes = 256;                         // job, queue, pool and artifact names
-inline constexpr std::size_t kTaskBytes = 256 * 1024;                  // the task's JSON text
+inline constexpr std::size_t kJobsPerRequest = 1000;   // a larger submit is refused with a hint
+inline constexpr std::size_t kNameBytes = 256;         // job, queue, pool and artifact names
+inline constexpr std::size_t kTaskBytes = 256 * 1024;  // the task's JSON text
 // Linux refuses one argument or environment string of more (MAX_ARG_STRLEN - 1).
 inline constexpr std::size_t kArgumentBytes = 131'071;
 inline constexpr std::size_t kLabels = 32;
-inline constexpr int kPriorityMax = 1'000'000;                         // and its negative
-inline constexpr int kPageRows = 1000;                                 // `limit` of a list
+inline constexpr int kPriorityMax = 1'000'000;  // and its negative
+inline constexpr int kPageRows = 1000;          // `limit` of a list
 inline constexpr int kPageRowsDefault = 100;
 
 // Engine
-inline constexpr std::size_t kCommandQueue = 10'000;                   // commands waiting for the committer
-inline constexpr std::size_t kCommandQueueBytes = 64 * 1024 * 1024;      // and what they hold in memory
-inline constexpr std::size_t kBatchCommands = 1000;                    // commands in one transaction
-inline constexpr std::size_t kBatchRows = 5000;                        // job rows in one transaction
-inline constexpr std::size_t kReadyKeys = 100'000;                     // ready index, per queue
-inline constexpr std::size_t kRefillKeys = 1000;                       // one refill
-inline constexpr std::size_t kReadQueue = 2000;                        // read requests waiting for a thread
+inline constexpr std::size_t kCommandQueue = 10'000;                 // commands waiting for the committer
+inline constexpr std::size_t kCommandQueueBytes = 64 * 1024 * 1024;  // and what they hold in memory
+inline constexpr std::size_t kBatchCommands = 1000;                  // commands in one transaction
+inline constexpr std::size_t kBatchRows = 5000;                      // job rows in one transaction
+inline constexpr std::size_t kReadyKeys = 100'000;                   // ready index, per queue
+inline constexpr std::size_t kRefillKeys = 1000;                     // one refill
+inline constexpr std::size_t kReadQueue = 2000;                      // read requests waiting for a thread
 inline constexpr Seconds kLongPoll{20};
 inline constexpr int kSlotsPerWorker = 256;
 
@@ -46,6 +46,6 @@ inline constexpr int kSlotsPerWorker = 256;
 inline constexpr std::size_t kCloudReplyBytes = 64 * 1024 * 1024;
 inline constexpr int kXmlDepth = 64;
 inline constexpr int kCloudPages = 1000;
-inline constexpr std::size_t kUserDataBytes = 16 * 1024;               // EC2's raw limit
+inline constexpr std::size_t kUserDataBytes = 16 * 1024;  // EC2's raw limit
 
 }  // namespace drover::limits

@@ -10,20 +10,20 @@ namespace drover {
 // Every way an operation can fail that a caller may handle. One closed list: http/problem.cpp maps each to a
 // status, so a new entry does not compile until it is mapped.
 enum class Errc {
-  invalid,             // the caller's input; `field` names the member where there is one
-  not_found,           // no such job, worker, pool, artifact
-  conflict,            // the present state forbids it; the message says which state and why
-  stale,               // a fence refused it: the attempt ended, or the token is another's
-  unauthenticated,     // no token, or an unknown one
-  forbidden,           // a known token without the right
-  too_large,           // a bound of base/limits.hpp
-  overloaded,          // a queue is full; try again after `retry_after_s`
-  unavailable,         // the store, the cloud or leadership is out of reach; try again after `retry_after_s`
-  timeout,             // a deadline of ours passed; whether the effect happened is unknown
-  data,                // the database refused a value (SQLSTATE classes 22 and 23)
-  commit_unknown,      // the reply to COMMIT was lost; `detail` holds the transaction id
-  storage_full,        // no space for a file or a row
-  internal,            // a defect of ours; the message goes to the log, never to a client
+  invalid,          // the caller's input; `field` names the member where there is one
+  not_found,        // no such job, worker, pool, artifact
+  conflict,         // the present state forbids it; the message says which state and why
+  stale,            // a fence refused it: the attempt ended, or the token is another's
+  unauthenticated,  // no token, or an unknown one
+  forbidden,        // a known token without the right
+  too_large,        // a bound of base/limits.hpp
+  overloaded,       // a queue is full; try again after `retry_after_s`
+  unavailable,      // the store, the cloud or leadership is out of reach; try again after `retry_after_s`
+  timeout,          // a deadline of ours passed; whether the effect happened is unknown
+  data,             // the database refused a value (SQLSTATE classes 22 and 23)
+  commit_unknown,   // the reply to COMMIT was lost; `detail` holds the transaction id
+  storage_full,     // no space for a file or a row
+  internal,         // a defect of ours; the message goes to the log, never to a client
 };
 
 // An error as a value. `message` is a sentence for a person: what is wrong, and what to do.
@@ -39,12 +39,13 @@ inline Error invalid(std::string field, std::string message) {
   return Error{Errc::invalid, std::move(message), std::move(field)};
 }
 
-// A T or an Error. Not checked by exceptions: asking for the wrong one aborts (std::get throws, which is a bug).
+// A T or an Error. Not checked by exceptions: asking for the wrong one aborts (std::get throws, which is a
+// bug).
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}           // NOLINT(google-explicit-constructor)
-  Result(Error error) : value_(std::move(error)) {}       // NOLINT(google-explicit-constructor)
+  Result(T value) : value_(std::move(value)) {}      // NOLINT(google-explicit-constructor)
+  Result(Error error) : value_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
   [[nodiscard]] bool ok() const { return value_.index() == 0; }
   explicit operator bool() const { return ok(); }
   T& operator*() & { return std::get<0>(value_); }

@@ -11,8 +11,9 @@
 
 namespace drover::core {
 
-// starting: the cloud knows it, it has not registered. active: claims. draining: finishes what it has, claims nothing.
-// terminating: to be ended in the cloud (cordoned; holds no lease unless an operator asked). gone: ended.
+// starting: the cloud knows it, it has not registered. active: claims. draining: finishes what it has, claims
+// nothing. terminating: to be ended in the cloud (cordoned; holds no lease unless an operator asked). gone:
+// ended.
 enum class WorkerState { starting, active, draining, terminating, gone };
 std::string_view to_string(WorkerState state);
 std::optional<WorkerState> parse_worker_state(std::string_view text);
@@ -34,23 +35,23 @@ std::optional<Provider> parse_provider(std::string_view text);
 struct PoolSpec {
   std::string name;
   Provider provider = Provider::ec2;
-  std::vector<std::string> queues;          // that its workers serve; empty: the queue of the pool's own name
-  int min = 0;                              // instances kept even without work
-  int max = 1;                              // instances at most, launches under way included
-  int slots = 1;                            // jobs at once per worker
-  double instances_per_job = 1.0;           // wanted instances = ceil(pending jobs × this / slots)
-  int max_increase = 10;                    // instances asked for in one tick at most
-  Seconds idle_timeout{300};                // an idle worker older than this is scaled in
-  Seconds registration_timeout{600};        // an instance that has not registered by then is terminated
+  std::vector<std::string> queues;    // that its workers serve; empty: the queue of the pool's own name
+  int min = 0;                        // instances kept even without work
+  int max = 1;                        // instances at most, launches under way included
+  int slots = 1;                      // jobs at once per worker
+  double instances_per_job = 1.0;     // wanted instances = ceil(pending jobs × this / slots)
+  int max_increase = 10;              // instances asked for in one tick at most
+  Seconds idle_timeout{300};          // an idle worker older than this is scaled in
+  Seconds registration_timeout{600};  // an instance that has not registered by then is terminated
   Market market = Market::spot;
   std::string image;                        // AMI id
   std::vector<std::string> instance_types;  // tried in order when one has no capacity
   std::vector<std::string> subnets;         // likewise; may be empty
   std::vector<std::string> security_groups;
-  std::string instance_profile;             // IAM instance profile name
+  std::string instance_profile;  // IAM instance profile name
   std::string key_name;
-  std::string max_price;                    // dollars an hour, empty: the on-demand price
-  int disk_gib = 0;                         // root volume; 0: the image's own
+  std::string max_price;  // dollars an hour, empty: the on-demand price
+  int disk_gib = 0;       // root volume; 0: the image's own
   bool operator==(const PoolSpec&) const = default;
 };
 
@@ -60,7 +61,8 @@ std::string_view to_string(InstanceState state);  // EC2's own names: "shutting-
 InstanceState parse_instance_state(std::string_view text);
 // Listed so, a machine is gone now: it will run nothing more.
 [[nodiscard]] constexpr bool is_gone(InstanceState state) {
-  return state != InstanceState::pending && state != InstanceState::running && state != InstanceState::unknown;
+  return state != InstanceState::pending && state != InstanceState::running &&
+         state != InstanceState::unknown;
 }
 
 struct Instance {
@@ -84,12 +86,12 @@ struct LaunchRequest {
   Market market = Market::spot;
   std::string image;
   std::string instance_type;
-  std::string subnet;        // may be empty
+  std::string subnet;  // may be empty
   std::vector<std::string> security_groups;
   std::string instance_profile;
   std::string key_name;
   std::string max_price;
-  std::string user_data;     // raw; <= 16 KiB
+  std::string user_data;  // raw; <= 16 KiB
   int disk_gib = 0;
   std::vector<std::pair<std::string, std::string>> tags;  // on the instances
   bool operator==(const LaunchRequest&) const = default;

@@ -13,8 +13,8 @@
 
 namespace drover::core {
 
-// What a client sees. `running` and `stopping` are not stored: a job runs while it has a lease, and is stopping
-// while that lease's wanted state is not `run`.
+// What a client sees. `running` and `stopping` are not stored: a job runs while it has a lease, and is
+// stopping while that lease's wanted state is not `run`.
 enum class JobState { blocked, queued, running, stopping, held, suspended, succeeded, failed, cancelled };
 
 std::string_view to_string(JobState state);
@@ -23,8 +23,9 @@ std::optional<JobState> parse_job_state(std::string_view text);
   return state == JobState::succeeded || state == JobState::failed || state == JobState::cancelled;
 }
 
-// How one attempt ended. `interruption`: the machine was taken (unlimited unless asked). `infra`: the machine was there
-// and could not run it (counts towards poison). `failure`: the job's own (counts towards max_attempts).
+// How one attempt ended. `interruption`: the machine was taken (unlimited unless asked). `infra`: the machine
+// was there and could not run it (counts towards poison). `failure`: the job's own (counts towards
+// max_attempts).
 enum class Outcome { succeeded, failure, interruption, infra, stopped };
 
 std::string_view to_string(Outcome outcome);
@@ -47,7 +48,7 @@ struct RetryRules {
 
 struct Resources {
   double cpus = 1;
-  std::int64_t mem_mib = 0;   // 0: not asked for
+  std::int64_t mem_mib = 0;  // 0: not asked for
   std::int64_t disk_mib = 0;
   int gpus = 0;
   bool operator==(const Resources&) const = default;
@@ -67,7 +68,7 @@ struct JobSpec {
   RetryRules retry;
   Seconds timeout{0};  // of one attempt; 0: none
   std::optional<WallTime> run_at;
-  bool hold = false;   // starts held
+  bool hold = false;  // starts held
 };
 
 // Rank orders a queue: smaller first. Rank = -priority.
@@ -94,8 +95,9 @@ std::optional<JobAction> parse_job_action(std::string_view text);
 // What an action does to a job: nothing (already there), a new stored state, or a wish on its lease.
 struct ActionDecision {
   enum class Kind { nothing, store, want, refuse } kind = Kind::nothing;
-  JobState state = JobState::queued;  // for store: the new stored state; for want: held or cancelled (running: resume)
-  std::string reason;                 // for refuse: why, for the 409
+  JobState state =
+      JobState::queued;  // for store: the new stored state; for want: held or cancelled (running: resume)
+  std::string reason;    // for refuse: why, for the 409
 };
 
 // The total table: every action in every state. Every action is idempotent: asked for again it is `nothing`.
@@ -105,8 +107,8 @@ struct ActionDecision {
 struct Disposition {
   JobState state = JobState::queued;  // queued, held, succeeded, failed, cancelled
   Counters counters;
-  Seconds delay{0};                   // for queued: not before this long
-  std::string reason;                 // for failed and held: shown to people
+  Seconds delay{0};    // for queued: not before this long
+  std::string reason;  // for failed and held: shown to people
 };
 
 struct EndedAttempt {
@@ -114,8 +116,8 @@ struct EndedAttempt {
   JobState wanted = JobState::running;  // of its lease
   Counters counters;                    // before this end
   RetryRules retry;
-  int infra_workers = 0;                // distinct workers that had infra ends of this job, this one included
-  std::string reason;                   // of the end
+  int infra_workers = 0;  // distinct workers that had infra ends of this job, this one included
+  std::string reason;     // of the end
 };
 
 // Poison: infra ends on three distinct workers, or five in all.

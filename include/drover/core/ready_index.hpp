@@ -12,19 +12,21 @@
 
 namespace drover::core {
 
-// Which jobs to try next: per queue an ordered set of keys. Memory holds exactly the ready keys up to a cursor; beyond it only the
-// fact that there may be more. Not thread-safe. `capacity` bounds the keys of one queue.
+// Which jobs to try next: per queue an ordered set of keys. Memory holds exactly the ready keys up to a
+// cursor; beyond it only the fact that there may be more. Not thread-safe. `capacity` bounds the keys of one
+// queue.
 class ReadyIndex {
  public:
   explicit ReadyIndex(std::size_t capacity);
 
-  // A key became ready. At or below the cursor it enters; above, only "more" is set. When full, the largest is evicted and the
-  // cursor moves back to the largest that stays.
+  // A key became ready. At or below the cursor it enters; above, only "more" is set. When full, the largest
+  // is evicted and the cursor moves back to the largest that stays.
   void add(const std::string& queue, ReadyKey key);
   // A key is no longer ready (claimed, held, cancelled). False when it was not in memory.
   bool remove(const std::string& queue, ReadyKey key);
   // The best key over `queues`: by rank, then number.
-  [[nodiscard]] std::optional<std::pair<std::string, ReadyKey>> best(std::span<const std::string> queues) const;
+  [[nodiscard]] std::optional<std::pair<std::string, ReadyKey>> best(
+      std::span<const std::string> queues) const;
   // A queue of `queues` whose memory is empty while there may be more beyond its cursor.
   [[nodiscard]] std::optional<std::string> needs_refill(std::span<const std::string> queues) const;
   // Where a refill of the queue goes on from.

@@ -14,15 +14,15 @@ namespace drover::core {
 // What an operator changes at run time (GET|PUT|PATCH /config); stored in table `setting`, one flat object.
 struct Tunables {
   int heartbeat_interval_s = 5;
-  int lease_s = 60;                    // an attempt without a heartbeat for this long goes back to the queue
+  int lease_s = 60;  // an attempt without a heartbeat for this long goes back to the queue
   int reconcile_interval_s = 10;
-  int missing_listings = 3;            // complete listings that must lack an instance before it counts as gone …
-  int missing_s = 60;                  // … and for at least this long
-  int freeze_min = 3;                  // more absent instances than max(this, share of the fleet) freeze the loop
+  int missing_listings = 3;  // complete listings that must lack an instance before it counts as gone …
+  int missing_s = 60;        // … and for at least this long
+  int freeze_min = 3;        // more absent instances than max(this, share of the fleet) freeze the loop
   double freeze_share = 0.3;
-  int notice_poll_s = 2;               // how often a worker asks for its interruption notice
-  int default_max_attempts = 1;        // of a job that does not say
-  int max_launches_per_minute = 60;    // instances, over all pools
+  int notice_poll_s = 2;             // how often a worker asks for its interruption notice
+  int default_max_attempts = 1;      // of a job that does not say
+  int max_launches_per_minute = 60;  // instances, over all pools
   bool operator==(const Tunables&) const = default;
 };
 

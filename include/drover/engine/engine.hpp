@@ -25,7 +25,8 @@ using Done = std::function<void(Result<T>)>;
 struct EngineOptions {
   Seconds takeover{5};  // the store ends the session of a leader silent for this long
   std::size_t queue_limit = limits::kCommandQueue;
-  // Asked before each try to lead: an Error keeps the daemon waiting, with its message as the reason (the schema is not ready).
+  // Asked before each try to lead: an Error keeps the daemon waiting, with its message as the reason (the
+  // schema is not ready).
   std::function<Status()> before_lead;
   // Extra preconditions of leadership (the artifact store's marker), asked with the deployment's id.
   std::function<Status(const Uuid&)> may_lead;
@@ -65,9 +66,9 @@ struct Registered {
 
 struct ClaimRequest {
   WorkerAuth auth;
-  std::string nonce;   // 1..64 of [A-Za-z0-9-]; repeating it gives the same open attempts
-  int slots = 1;       // wanted now
-  Seconds wait{20};    // at most limits::kLongPoll; 0 answers at once
+  std::string nonce;           // 1..64 of [A-Za-z0-9-]; repeating it gives the same open attempts
+  int slots = 1;               // wanted now
+  Seconds wait{20};            // at most limits::kLongPoll; 0 answers at once
   std::function<bool()> open;  // is the peer still there: asked before anything is claimed; any thread
 };
 struct ClaimedJob {
@@ -86,11 +87,11 @@ struct AttemptRef {
 };
 struct Heartbeat {
   WorkerAuth auth;
-  std::vector<AttemptRef> attempts;          // all that it runs
-  std::optional<std::string> notice;         // its interruption notice, as the cloud gave it: it drains from now on
+  std::vector<AttemptRef> attempts;   // all that it runs
+  std::optional<std::string> notice;  // its interruption notice, as the cloud gave it: it drains from now on
 };
 struct HeartbeatAnswer {
-  std::vector<AttemptRef> stop;              // to be stopped: cancelled, held, or not theirs any more (token empty)
+  std::vector<AttemptRef> stop;  // to be stopped: cancelled, held, or not theirs any more (token empty)
   bool drain = false;
   int interval_s = 5;
 };
@@ -98,7 +99,8 @@ struct HeartbeatAnswer {
 struct Report {
   WorkerAuth auth;
   AttemptRef attempt;
-  core::Outcome outcome = core::Outcome::succeeded;  // succeeded, failure, interruption (release), stopped, infra
+  core::Outcome outcome =
+      core::Outcome::succeeded;  // succeeded, failure, interruption (release), stopped, infra
   std::optional<int> exit_code;
   std::optional<int> signal;
   std::string reason;
@@ -122,7 +124,7 @@ struct WorkerView {
   int leases = 0;
   bool registered = false;
   std::optional<Millis> silent_for;  // since its last call in this term; absent: none yet
-  std::optional<Millis> idle_for;    // without a lease for this long; absent: it has one, or is not registered
+  std::optional<Millis> idle_for;  // without a lease for this long; absent: it has one, or is not registered
 };
 struct QueueView {
   std::int64_t ready = 0;
@@ -131,7 +133,7 @@ struct QueueView {
 // Memory, for /status, /explain, /metrics and the reconciler.
 struct EngineView {
   bool leading = false;
-  std::string standby_reason;        // why not leading
+  std::string standby_reason;  // why not leading
   bool store_reachable = false;
   bool paused = false;
   Uuid deployment;
@@ -141,18 +143,19 @@ struct EngineView {
   std::map<std::string, QueueView> queues;
   std::vector<WorkerView> workers;
   std::vector<ports::PoolRow> pools;
-  std::int64_t jobs_submitted = 0;   // since start
+  std::int64_t jobs_submitted = 0;  // since start
   std::int64_t attempts_ended = 0;
 };
 struct JobPlace {
-  bool in_memory = false;            // false: behind more jobs than memory holds
-  std::int64_t ahead = 0;            // jobs of its queue before it
+  bool in_memory = false;  // false: behind more jobs than memory holds
+  std::int64_t ahead = 0;  // jobs of its queue before it
 };
 
-// The queue engine: leadership, the committer, the ready index, leases, waiters. One thread owns all of its memory and is the only
-// writer of the store; every method may be called from any thread, returns at once and answers through its Done. While this daemon
-// does not lead, or the store is away, the answer is `unavailable` with retry_after_s; when the queue is full, `overloaded`.
-// Nothing is answered as done before it is committed.
+// The queue engine: leadership, the committer, the ready index, leases, waiters. One thread owns all of its
+// memory and is the only writer of the store; every method may be called from any thread, returns at once and
+// answers through its Done. While this daemon does not lead, or the store is away, the answer is
+// `unavailable` with retry_after_s; when the queue is full, `overloaded`. Nothing is answered as done before
+// it is committed.
 class Engine {
  public:
   Engine(ports::Store& store, const Clock& clock, ports::Metrics& metrics, EngineOptions options);
@@ -176,7 +179,8 @@ class Engine {
   void report(Report report, Done<ReportAnswer> done);
   // Is this the open attempt of that worker: for logs and artifacts. stale otherwise.
   void check_attempt(WorkerAuth auth, AttemptRef attempt, Done<ports::OpenAttempt> done);
-  void put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size, Sha256 sha256, Done<Ok> done);
+  void put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size, Sha256 sha256,
+                    Done<Ok> done);
 
   // The reconciler's and the operator's commands: launches, workers, pools, scheduler, settings.
   void apply(ports::Command command, Done<ports::Applied> done);
@@ -186,8 +190,8 @@ class Engine {
   void view(Done<EngineView> done);
   void place(std::string queue, core::ReadyKey key, Done<JobPlace> done);
 
-  // Called (from the engine's thread, must not block) when something changed that the reconciler should look at soon: work that no
-  // waiting worker takes, an ended worker, an edited pool, a resume, new leadership.
+  // Called (from the engine's thread, must not block) when something changed that the reconciler should look
+  // at soon: work that no waiting worker takes, an ended worker, an edited pool, a resume, new leadership.
   void on_demand(std::function<void()> hook);
 
  private:

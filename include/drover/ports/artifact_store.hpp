@@ -15,8 +15,10 @@ struct StoredFile {
   std::int64_t size = 0;
 };
 
-// The bytes of jobs: artifacts, checkpoints, logs. Blocking, thread-safe. A name is a plain file name (1..256 bytes, no
-// '/', no control characters, not "." or ".."); anything else is Errc::invalid. No space is Errc::storage_full.
+// The bytes of jobs: artifacts, checkpoints, logs. Blocking, thread-safe. A name is a plain file name (1..256
+// bytes, no
+// '/', no control characters, not "." or ".."); anything else is Errc::invalid. No space is
+// Errc::storage_full.
 class ArtifactStore {
  public:
   virtual ~ArtifactStore() = default;
@@ -26,14 +28,17 @@ class ArtifactStore {
   // A directory for bodies on their way in, on the same file system as the store.
   [[nodiscard]] virtual std::string spool_directory() const = 0;
 
-  // Takes the file at `spooled` over as the artifact `name` of (job, attempt); durable (fsynced) when it returns.
-  virtual Result<Sha256> put(JobNumber job, int attempt, std::string_view name, const std::string& spooled) = 0;
+  // Takes the file at `spooled` over as the artifact `name` of (job, attempt); durable (fsynced) when it
+  // returns.
+  virtual Result<Sha256> put(JobNumber job, int attempt, std::string_view name,
+                             const std::string& spooled) = 0;
   virtual Result<StoredFile> get(JobNumber job, int attempt, std::string_view name) = 0;
 
-  // Appends `data` at `offset`, which must be the present size; Errc::conflict otherwise, with the size to go on from in
-  // Error::detail. Repeating a chunk that is already there entirely answers its end. Returns the new size.
-  virtual Result<std::int64_t> append_log(JobNumber job, int attempt, std::string_view stream, std::int64_t offset,
-                                          std::string_view data) = 0;
+  // Appends `data` at `offset`, which must be the present size; Errc::conflict otherwise, with the size to go
+  // on from in Error::detail. Repeating a chunk that is already there entirely answers its end. Returns the
+  // new size.
+  virtual Result<std::int64_t> append_log(JobNumber job, int attempt, std::string_view stream,
+                                          std::int64_t offset, std::string_view data) = 0;
   // not_found when nothing was written.
   virtual Result<StoredFile> log(JobNumber job, int attempt, std::string_view stream) = 0;
 };

@@ -27,7 +27,8 @@ enum class CloudErrorClass {
 };
 std::string_view to_string(CloudErrorClass error_class);
 
-// Error::detail of every error below holds "<class>/<code>", for instance "pool/InsufficientInstanceCapacity".
+// Error::detail of every error below holds "<class>/<code>", for instance
+// "pool/InsufficientInstanceCapacity".
 CloudErrorClass cloud_error_class(const Error& error);
 std::string cloud_error_code(const Error& error);
 Error make_cloud_error(CloudErrorClass error_class, std::string code, std::string message);
@@ -36,12 +37,14 @@ Error make_cloud_error(CloudErrorClass error_class, std::string code, std::strin
 class Cloud {
  public:
   virtual ~Cloud() = default;
-  // Asks for request.count machines at once; fewer may come (at least one). Repeats with the same client token are
-  // the same launch.
+  // Asks for request.count machines at once; fewer may come (at least one). Repeats with the same client
+  // token are the same launch.
   virtual Result<std::vector<core::Instance>> run_instances(const core::LaunchRequest& request) = 0;
   // All instances that carry the tag, in every state, all pages or an error. Never a part of them.
-  virtual Result<std::vector<core::Instance>> list_by_tag(const std::string& key, const std::string& value) = 0;
-  // Those of `ids` that the cloud knows; the unknown are left out. An empty span answers empty without a call.
+  virtual Result<std::vector<core::Instance>> list_by_tag(const std::string& key,
+                                                          const std::string& value) = 0;
+  // Those of `ids` that the cloud knows; the unknown are left out. An empty span answers empty without a
+  // call.
   virtual Result<std::vector<core::Instance>> list_by_id(std::span<const std::string> ids) = 0;
   // Idempotent; an id that is not known any more counts as terminated. An empty span does nothing.
   virtual Status terminate(std::span<const std::string> ids) = 0;

@@ -13,8 +13,9 @@
 #include "drover/core/fleet.hpp"
 #include "drover/core/job.hpp"
 
-// The commands that change what is stored. Only the committer submits them; each carries its precondition, and a command whose
-// precondition no longer holds is refused (conflict, stale or not_found) and changes nothing.
+// The commands that change what is stored. Only the committer submits them; each carries its precondition,
+// and a command whose precondition no longer holds is refused (conflict, stale or not_found) and changes
+// nothing.
 namespace drover::ports {
 
 // ---- jobs
@@ -31,7 +32,8 @@ struct InsertJobs {
   std::vector<NewJob> jobs;
 };
 
-// Inserts a lease: the job must be alive, stored `queued`, due and without a lease; the worker must be active.
+// Inserts a lease: the job must be alive, stored `queued`, due and without a lease; the worker must be
+// active.
 struct ClaimJob {
   JobNumber job;
   WorkerId worker;
@@ -45,7 +47,8 @@ struct ClaimJob {
 inline constexpr std::string_view kBootstrapPlaceholder = "@DROVER_BOOTSTRAP_TOKEN@";
 // hex(HMAC-SHA-256(deployment secret, "bootstrap/<client token>")).
 Secret bootstrap_token(const Secret& deployment_secret, std::string_view client_token);
-// hex(HMAC-SHA-256(bootstrap token, "worker/<instance id>/<nonce>")): repeating a registration gives the same token.
+// hex(HMAC-SHA-256(bootstrap token, "worker/<instance id>/<nonce>")): repeating a registration gives the same
+// token.
 Secret worker_token(const Secret& bootstrap_token, std::string_view instance_id, std::string_view nonce);
 std::string attempt_token(const Secret& worker_token, std::string_view nonce, JobNumber job, int attempt);
 
@@ -58,7 +61,7 @@ struct EndAttempt {
   std::optional<int> exit_code;
   std::optional<int> signal;
   std::string reason;
-  core::Disposition disposition;     // decided by core::decide_end from what memory holds of this lease
+  core::Disposition disposition;  // decided by core::decide_end from what memory holds of this lease
   WallTime now;
 };
 
@@ -87,7 +90,8 @@ struct PutArtifact {
 
 // ---- workers and launches
 
-// An intent. `request.user_data` holds kBootstrapPlaceholder where the token goes: the token is derived, never stored.
+// An intent. `request.user_data` holds kBootstrapPlaceholder where the token goes: the token is derived,
+// never stored.
 struct InsertLaunch {
   PoolId pool;
   core::LaunchRequest request;
@@ -96,7 +100,8 @@ struct InsertLaunch {
   WallTime now;
 };
 
-// What the cloud answered. Instances become workers in state `starting`; an instance already known is left alone.
+// What the cloud answered. Instances become workers in state `starting`; an instance already known is left
+// alone.
 struct RecordLaunch {
   LaunchId launch;
   core::LaunchState state = core::LaunchState::fulfilled;  // intended: keep it open (adopt some now)
@@ -105,18 +110,18 @@ struct RecordLaunch {
   WallTime now;
 };
 
-// The bootstrap token that `count` instances may each use once. Refused: unauthenticated (no launch has this hash), unavailable
-// (the cloud has not yet reported this instance for the launch: retry), conflict (registered before with another nonce).
-// The same nonce again is the same registration.
+// The bootstrap token that `count` instances may each use once. Refused: unauthenticated (no launch has this
+// hash), unavailable (the cloud has not yet reported this instance for the launch: retry), conflict
+// (registered before with another nonce). The same nonce again is the same registration.
 struct RegisterWorker {
   std::string instance_id;
-  Sha256 bootstrap_hash;   // SHA-256 of the presented token
-  Sha256 token_hash;       // SHA-256 of worker_token(…), which is handed out
+  Sha256 bootstrap_hash;  // SHA-256 of the presented token
+  Sha256 token_hash;      // SHA-256 of worker_token(…), which is handed out
   std::string nonce;
   int slots = 1;
   core::Resources capacity;
   std::string hostname;
-  std::string version;     // of the worker program
+  std::string version;  // of the worker program
   WallTime now;
 };
 
@@ -124,7 +129,8 @@ enum class WorkerChange {
   cordon_idle,  // active without a lease → terminating; refused when it has one: no claim can race this
   drain,        // starting, active → draining
   activate,     // draining → active
-  terminate,    // anything but gone → terminating; its open attempts go on until they end or the machine is gone
+  terminate,    // anything but gone → terminating; its open attempts go on until they end or the machine is
+                // gone
   gone,         // → gone; its open attempts must have been ended before
 };
 std::string_view to_string(WorkerChange change);
@@ -147,7 +153,7 @@ struct PutPool {
   core::PoolSpec spec;
   bool create = false;                  // true: refused when the name is taken; false: refused when it is not
   std::optional<std::int64_t> version;  // must match when given
-  std::string blocked_reason;           // non-empty: launches stop, and say this. Any edit by a user clears it.
+  std::string blocked_reason;  // non-empty: launches stop, and say this. Any edit by a user clears it.
   WallTime now;
 };
 
@@ -161,8 +167,9 @@ struct PutSettings {
   WallTime now;
 };
 
-using Command = std::variant<InsertJobs, ClaimJob, EndAttempt, ChangeJob, WakeJobs, PutArtifact, InsertLaunch, RecordLaunch,
-                             RegisterWorker, ChangeWorker, TouchWorkers, PutPool, SetPaused, PutSettings>;
+using Command =
+    std::variant<InsertJobs, ClaimJob, EndAttempt, ChangeJob, WakeJobs, PutArtifact, InsertLaunch,
+                 RecordLaunch, RegisterWorker, ChangeWorker, TouchWorkers, PutPool, SetPaused, PutSettings>;
 
 // ---- what they answer
 
@@ -207,7 +214,7 @@ struct Changed {
   core::JobState after = core::JobState::queued;   // visible state
   std::string queue;
   core::ReadyKey key;
-  std::optional<WallTime> wake_at;                 // of a job that is queued but not due
+  std::optional<WallTime> wake_at;  // of a job that is queued but not due
 };
 struct Woken {
   std::vector<std::pair<std::string, core::ReadyKey>> ready;
@@ -221,7 +228,7 @@ struct WorkerRow {
   std::string instance_id;
   PoolId pool;
   std::string pool_name;
-  LaunchId launch;              // 0: none
+  LaunchId launch;  // 0: none
   core::WorkerState state = core::WorkerState::starting;
   int slots = 0;
   core::Resources capacity;
@@ -229,9 +236,9 @@ struct WorkerRow {
   std::string instance_type;
   std::string zone;
   bool spot = false;
-  std::string reason;           // of the last change
-  Sha256 token_hash{};          // zero until registered
-  std::string nonce;            // of the registration
+  std::string reason;   // of the last change
+  Sha256 token_hash{};  // zero until registered
+  std::string nonce;    // of the registration
   WallTime created;
   std::optional<WallTime> registered;
   std::optional<WallTime> last_seen;
@@ -255,7 +262,8 @@ struct PoolPut {
   PoolRow pool;
 };
 
-using Applied = std::variant<Ok, Inserted, Claimed, Ended, Changed, Woken, LaunchInserted, WorkersAdded, WorkerChanged, PoolPut>;
+using Applied = std::variant<Ok, Inserted, Claimed, Ended, Changed, Woken, LaunchInserted, WorkersAdded,
+                             WorkerChanged, PoolPut>;
 using Outcome = Result<Applied>;  // an Error refuses this command alone
 
 }  // namespace drover::ports

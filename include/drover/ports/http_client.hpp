@@ -29,8 +29,9 @@ struct HttpReply {
   [[nodiscard]] std::string header(std::string_view lower_name) const;  // empty when absent
 };
 
-// A client that follows no redirect and uses no proxy. Blocking. Thread-safe. An answer of any status is a reply; an
-// Error is no answer: timeout (a deadline passed), too_large (max_reply_bytes), unavailable (anything else).
+// A client that follows no redirect and uses no proxy. Blocking. Thread-safe. An answer of any status is a
+// reply; an Error is no answer: timeout (a deadline passed), too_large (max_reply_bytes), unavailable
+// (anything else).
 class HttpClient {
  public:
   virtual ~HttpClient() = default;

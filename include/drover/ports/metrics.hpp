@@ -9,12 +9,13 @@ namespace drover::ports {
 
 using MetricLabels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
 
-// Counters, gauges and histograms by name. Thread-safe; an unknown name is created at its first use. Names follow
-// the Prometheus rules ("drover_…_total", "_seconds"). `label values` must come from a bounded set.
+// Counters, gauges and histograms by name. Thread-safe; an unknown name is created at its first use. Names
+// follow the Prometheus rules ("drover_…_total", "_seconds"). `label values` must come from a bounded set.
 class Metrics {
  public:
   virtual ~Metrics() = default;
-  virtual void describe(std::string_view name, std::string_view help) = 0;  // before the first use; no newline
+  virtual void describe(std::string_view name,
+                        std::string_view help) = 0;  // before the first use; no newline
   virtual void add(std::string_view counter, double amount, MetricLabels labels = {}) = 0;
   virtual void set(std::string_view gauge, double value, MetricLabels labels = {}) = 0;
   virtual void observe(std::string_view histogram_seconds, double seconds, MetricLabels labels = {}) = 0;

@@ -22,11 +22,11 @@ struct JobRow {
   core::Counters counters;
   std::string reason;
   WallTime created;
-  std::optional<WallTime> started;                // of the latest attempt
+  std::optional<WallTime> started;  // of the latest attempt
   std::optional<WallTime> finished;
-  std::optional<WallTime> wake_at;                // queued, but not before this
-  std::optional<int> exit_code;                   // of the latest ended attempt
-  std::string worker;                             // instance id, while running
+  std::optional<WallTime> wake_at;  // queued, but not before this
+  std::optional<int> exit_code;     // of the latest ended attempt
+  std::string worker;               // instance id, while running
 };
 
 struct AttemptRow {
@@ -56,8 +56,8 @@ struct LaunchRow {
   std::string pool_name;
   core::LaunchRequest request;
   core::LaunchState state = core::LaunchState::intended;
-  int instances = 0;   // workers that came of it
-  std::string error;   // of the last call
+  int instances = 0;  // workers that came of it
+  std::string error;  // of the last call
   WallTime created;
 };
 
@@ -71,7 +71,7 @@ struct JobFilter {
 
 struct QueueDepth {
   std::string queue;
-  std::int64_t ready = 0;    // queued and due, no lease
+  std::int64_t ready = 0;  // queued and due, no lease
 };
 
 // Memory at the start of a term of leadership.
@@ -94,23 +94,23 @@ struct FleetSnapshot {
   std::vector<LaunchRow> launches;  // open ones: intended, and fulfilled within the last hour
 };
 
-// The leader's connection. Holds leadership (an advisory lock) for its whole life, never reconnects: losing the connection is
-// losing leadership, and every later call answers unavailable. One thread at a time.
+// The leader's connection. Holds leadership (an advisory lock) for its whole life, never reconnects: losing
+// the connection is losing leadership, and every later call answers unavailable. One thread at a time.
 class WriteSession {
  public:
   virtual ~WriteSession() = default;
   virtual Result<BootState> boot() = 0;
-  // One transaction. Outcomes in the order of `batch`. At most one command per job in a batch. An Error means that nothing is
-  // known to be committed: `data` (rolled back: rerun in halves), `unavailable` (the session is dead, and nothing was
-  // committed), `commit_unknown` (the session is dead; detail = transaction id, see Store::resolve).
-  // `partial` then holds the outcomes that the batch will have if it did commit.
+  // One transaction. Outcomes in the order of `batch`. At most one command per job in a batch. An Error means
+  // that nothing is known to be committed: `data` (rolled back: rerun in halves), `unavailable` (the session
+  // is dead, and nothing was committed), `commit_unknown` (the session is dead; detail = transaction id, see
+  // Store::resolve). `partial` then holds the outcomes that the batch will have if it did commit.
   virtual Result<std::vector<Outcome>> commit(std::span<const Command> batch) = 0;
   virtual std::vector<Outcome> take_partial() = 0;
   // First of `count` consecutive numbers that nobody else gets. Numbers of a crashed daemon are skipped.
   virtual Result<JobNumber> reserve_numbers(int count) = 0;
   // Keys of `queue` after `after` in order that are queued, due and without a lease.
-  virtual Result<std::vector<core::ReadyKey>> ready_after(const std::string& queue, std::optional<core::ReadyKey> after,
-                                                          int limit) = 0;
+  virtual Result<std::vector<core::ReadyKey>> ready_after(const std::string& queue,
+                                                          std::optional<core::ReadyKey> after, int limit) = 0;
   // Keeps the session from idling out. Called every third of the takeover time.
   virtual Status ping() = 0;
   // Partitions for the coming days.
@@ -119,16 +119,19 @@ class WriteSession {
 
 enum class TransactionFate { committed, aborted, in_progress };
 
-// Reads: blocking, thread-safe, a pool of connections that come back by themselves; unavailable while the store is away.
+// Reads: blocking, thread-safe, a pool of connections that come back by themselves; unavailable while the
+// store is away.
 class Store {
  public:
   virtual ~Store() = default;
 
-  // Brings the schema up to date under a lock. Refuses (conflict) a database that is newer or whose applied migrations differ.
+  // Brings the schema up to date under a lock. Refuses (conflict) a database that is newer or whose applied
+  // migrations differ.
   virtual Result<int> migrate() = 0;  // migrations applied
   // Becomes leader or answers conflict when another is ("another daemon leads"). Raises leader.epoch.
   virtual Result<std::unique_ptr<WriteSession>> lead() = 0;
-  // What became of a transaction whose COMMIT reply was lost. While it is in progress its backend is ended first.
+  // What became of a transaction whose COMMIT reply was lost. While it is in progress its backend is ended
+  // first.
   virtual Result<TransactionFate> resolve(const std::string& transaction_id) = 0;
   virtual Status ping() = 0;
 
@@ -136,7 +139,8 @@ class Store {
   virtual Result<std::vector<JobRow>> jobs(const JobFilter& filter) = 0;
   virtual Result<std::vector<AttemptRow>> attempts(JobNumber number) = 0;  // oldest first, the open one last
   virtual Result<std::vector<ArtifactRow>> artifacts(JobNumber number) = 0;  // latest attempt of each name
-  virtual Result<std::vector<WorkerRow>> workers(bool with_gone, std::optional<WorkerId> before, int limit) = 0;
+  virtual Result<std::vector<WorkerRow>> workers(bool with_gone, std::optional<WorkerId> before,
+                                                 int limit) = 0;
   virtual Result<std::optional<WorkerRow>> worker(const std::string& instance_id_or_number) = 0;
   virtual Result<std::vector<PoolRow>> pools() = 0;
   virtual Result<FleetSnapshot> fleet() = 0;
