@@ -195,15 +195,19 @@ void explain_pools(Explanation& out, const ExplainInput& input) {
 }
 
 void explain_position(Explanation& out, const ExplainInput& input) {
-  if (!input.place) return;
   const std::string& queue = input.job.spec.queue;
-  if (!input.place->in_memory) {
-    out.add("position", fmt::format("Many jobs of queue {} are before it", queue)).set("ahead", nullptr);
-  } else if (input.place->ahead == 0) {
+  const auto counted = input.view->queues.find(queue);
+  const std::int64_t others = counted == input.view->queues.end() ? 0 : counted->second.ready - 1;
+  const bool known = input.place && input.place->in_memory;
+  if ((known && input.place->ahead == 0) || others <= 0) {
     out.add("position", fmt::format("It is the next job of queue {}", queue)).set("ahead", 0);
-  } else {
+  } else if (known) {
     out.add("position", fmt::format("{} of queue {} before it", plural(input.place->ahead, "job"), queue))
         .set("ahead", input.place->ahead);
+  } else {  // the queue is not in memory that far: only the whole is known
+    out.add("position", fmt::format("At most {} of queue {} before it", plural(others, "job"), queue))
+        .set("ahead", nullptr)
+        .set("ahead_at_most", others);
   }
 }
 

@@ -15,6 +15,7 @@ class Explain : public ::testing::Test {
     input.job.spec.queue = "q";
     input.view.emplace();
     input.view->leading = true;
+    input.view->queues["q"].ready = 9;
     input.place = engine::JobPlace{true, 3};
   }
   ports::PoolRow& add_pool(std::string name = "p", int max = 2) {
@@ -196,6 +197,9 @@ TEST_F(Explain, Positions) {
   EXPECT_EQ(*reason(1).find("message")->if_string(), "It is the next job of queue q");
   input.place = engine::JobPlace{false, 0};
   EXPECT_TRUE(reason(1).find("ahead")->is_null());
+  EXPECT_EQ(reason(1).find("ahead_at_most")->dump(), "8");
+  input.view->queues["q"].ready = 1;  // it alone
+  EXPECT_EQ(reason(1).find("ahead")->dump(), "0");
 }
 
 TEST_F(Explain, Running) {

@@ -247,6 +247,7 @@ TEST_F(Jobs, ExplainPutsTheSourcesTogether) {
   pool.spec.name = "default";
   pool.spec.max = 5;
   store.engine.view.pools = {pool};
+  store.engine.view.queues["default"].ready = 3;
   store.engine.place = engine::JobPlace{true, 2};
   ports::LaunchRow launch;
   launch.error = "pool/InsufficientInstanceCapacity: none left";
