@@ -225,6 +225,31 @@ TEST(Endings, ARegistrationInBetweenClearsTheImage) {
   EXPECT_EQ(fleet.seen.memory.trust.at("p").failed, std::set<WorkerId>{WorkerId{4}});
 }
 
+TEST(Endings, OnlyFailuresInARowCount) {
+  for (const bool edited : {false, true}) {
+    Fleet fleet;
+    fleet.pool("p", 9).registration_timeout = Seconds{100};
+    for (int id = 1; id <= 2; ++id) {
+      fleet.worker(id, "p", WorkerState::starting);
+      fleet.list(id, InstanceState::terminated, "Client.InternalError");
+    }
+    fleet.tick();
+    EXPECT_EQ(fleet.seen.memory.trust.at("p").failed.size(), 2U);
+    fleet.seen.workers.clear();
+    fleet.seen.listing->clear();
+    if (edited) {
+      fleet.seen.pools[0].version = 2;
+    } else {
+      fleet.worker(3, "p");
+      fleet.list(3);
+    }
+    fleet.worker(4, "p", WorkerState::starting);
+    fleet.list(4, InstanceState::terminated, "Client.InternalError");
+    fleet.tick();
+    EXPECT_TRUE(all<BlockPool>(fleet.tick()).empty()) << edited;
+  }
+}
+
 TEST(Endings, AnEditedPoolIsNotJudgedByMachinesOfBefore) {
   Fleet fleet;
   fleet.pool("p", 9).registration_timeout = Seconds{100};
