@@ -64,14 +64,14 @@ std::optional<std::string> string_in(const toml::node& node) {
 
 // `check` says what would be allowed instead, or nothing.
 template <class Store>
-Key text(std::string_view name, Store store, std::function<Refusal(const std::string&)> check = {}) {
+Key text(std::string_view name, Store store, const std::function<Refusal(const std::string&)>& check = {}) {
   return {name, [=](const toml::node& node, Settings& to) -> Refusal {
-            auto value = string_in(node);
+            const auto value = string_in(node);
             if (!value) return "a string of at most 4096 bytes without NUL";
             if (check) {
               if (Refusal refusal = check(*value)) return refusal;
             }
-            store(to, std::move(*value));
+            store(to, *value);
             return {};
           }};
 }
@@ -87,11 +87,8 @@ Key word(std::string_view name, std::string_view allowed, Parse parse, Read read
           }};
 }
 
-#define DROVER_FIELD(expression) \
-  [](auto& s) -> auto& {         \
-    return s.expression;         \
-  }
-#define DROVER_STORE(expression) [](auto& s, std::string value) { s.expression = std::move(value); }
+#define DROVER_FIELD(member) ([](auto& s) -> auto& { return s.member; })
+#define DROVER_STORE(member) ([](auto& s, const std::string& value) { s.member = value; })
 
 Refusal check_non_empty(const std::string& value) {
   if (value.empty()) return "not empty";
@@ -161,8 +158,7 @@ const std::vector<Section>& sections() {
         boolean("allow_unsafe", DROVER_FIELD(store.allow_unsafe))}},
       {"worker",
        {text(
-           "url",
-           [](Settings& s, std::string value) { s.worker.url = without_trailing_slash(std::move(value)); },
+           "url", [](Settings& s, const std::string& value) { s.worker.url = without_trailing_slash(value); },
            check_url)}},
       {"artifacts",
        {text("directory", DROVER_STORE(artifacts.directory),
@@ -179,14 +175,11 @@ const std::vector<Section>& sections() {
         text("region", DROVER_STORE(cloud.region)),
         text(
             "endpoint",
-            [](Settings& s, std::string value) {
-              s.cloud.endpoint = without_trailing_slash(std::move(value));
-            },
+            [](Settings& s, const std::string& value) { s.cloud.endpoint = without_trailing_slash(value); },
             check_url),
         text("access_key", DROVER_STORE(cloud.access_key), check_non_empty),
         text(
-            "secret_key",
-            [](Settings& s, std::string value) { s.cloud.secret_key = Secret(std::move(value)); },
+            "secret_key", [](Settings& s, const std::string& value) { s.cloud.secret_key = Secret(value); },
             check_non_empty),
         text("profile", DROVER_STORE(cloud.profile))}},
       {"log",
