@@ -172,7 +172,11 @@ void Executor::carry_out(const core::AdoptInstances& action) {
 
 void Executor::carry_out(const core::CloseLaunch& action) {
   log_info("launch {} closed: {}", action.launch.value, action.reason);
-  const auto recorded = record(action.launch, core::LaunchState::closed, {}, action.reason);
+  std::string last_error;  // stays: it is the cloud's word, and what /explain shows
+  for (const auto& row : world_->after.launches) {
+    if (row.id == action.launch) last_error = row.error;
+  }
+  const auto recorded = record(action.launch, core::LaunchState::closed, {}, std::move(last_error));
   if (!recorded) log_info("reconcile: closing a launch dropped: {}", recorded.error().message);
 }
 

@@ -168,7 +168,6 @@ TEST(Launching, AThrottledLaunchKeepsItsTokenAndHoldsTheOthersBack) {
   bench.tick();
   EXPECT_EQ(bench.cloud.launches.size(), 1U) << "no second call into a throttle";
   bench.tick();
-  const auto status = bench.reconciler->status();
   EXPECT_NE(bench.note("a", NoteKind::retry), nullptr);
   bench.ticks(3, Seconds{10});
   EXPECT_EQ(bench.fleet.workers.size(), 2U);
@@ -232,6 +231,19 @@ TEST(Launching, AMismatchedTokenLeadsToANewIntent) {
   ASSERT_EQ(bench.cloud.launches.size(), 2U);
   EXPECT_NE(bench.cloud.launches[0].client_token, bench.cloud.launches[1].client_token);
   EXPECT_EQ(bench.cloud.alive(), 1);
+}
+
+TEST(Launching, ALaunchGivenUpKeepsTheCloudsLastWord) {
+  Bench bench;
+  bench.fleet.pool("p", 5);
+  bench.fleet.ready("p", 1);
+  bench.cloud.refuse_launches.push_back(cloud_error(CloudErrorClass::throttle, "RequestLimitExceeded"));
+  bench.tick();
+  bench.fleet.ready("p", 0);
+  bench.tick();
+  EXPECT_EQ(bench.fleet.launches.at(0).state, core::LaunchState::closed);
+  EXPECT_EQ(bench.fleet.launches.at(0).error.find("throttle/RequestLimitExceeded"), 0U);
+  EXPECT_EQ(bench.cloud.launches.size(), 1U);
 }
 
 TEST(Launching, AnErrorNobodyKnowsIsNotRepeatedForEver) {
