@@ -6,6 +6,7 @@
 #include <libpq-fe.h>
 #include <poll.h>
 
+#include "drover/base/log.hpp"
 #include "drover/base/text.hpp"
 #include "drover/postgres/embedded.hpp"
 
@@ -36,6 +37,12 @@ Errc errc_of(std::string_view state) {
   }
   if (state == "42P01" || state == "42703" || state == "42883") return Errc::conflict;
   return Errc::internal;
+}
+
+// What the server says beside its answers belongs in the log; notices ("already exists, skipping") in none.
+void take_notice(void*, const pg_result* result) {
+  const std::string severity = field(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+  if (severity == "WARNING") log_warn("PostgreSQL: {}", field(result, PG_DIAG_MESSAGE_PRIMARY));
 }
 
 struct ParamPointers {
@@ -85,6 +92,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const SessionOptions& optio
     return made->lost("cannot connect to PostgreSQL");
   }
   PQsetnonblocking(made->connection_, 1);
+  PQsetNoticeReceiver(made->connection_, take_notice, nullptr);
   const std::string idle = std::to_string(options.idle_timeout.count());
   auto set = made->run_once("admin_session", Params::of(std::to_string(options.statement_timeout.count()),
                                                         idle, std::string(options.read_only ? "on" : "off")));

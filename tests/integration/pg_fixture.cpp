@@ -103,10 +103,10 @@ void PgCluster::run(const std::vector<std::string>& command) const {
 }
 
 void PgCluster::start() {
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(120);
   const std::vector<std::string> command =
       as_owner({bin("postgres"), "-D", directory_ + "/data", "-k", directory_, "-c",
-                "listen_addresses=", "-c", "max_connections=50"});
+                "listen_addresses=", "-c", "max_connections=50", "-c", "recovery_init_sync_method=syncfs"});
   pid_ = spawn(command, directory_ + "/log");
   while (std::chrono::steady_clock::now() < until) {
     // After a crash the first start may meet the lock file of the server that was killed.

@@ -170,16 +170,23 @@ TEST_F(PgLeader, AServerThatMayLoseCommitsIsRefusedUnlessAllowed) {
 }
 
 TEST_F(PgLeader, WhatWasCommittedSurvivesACrashOfTheServerAndReadsComeBackByThemselves) {
+  // Its own server: recovery takes long with the databases of all other tests.
+  PgCluster cluster;
+  conninfo_ = cluster.create_database();
+  store_ = postgres::make_pg_store(options(conninfo_));
+  become_leader();
   const JobNumber number = insert();
   ASSERT_TRUE(*store_->job(number));
-  PgCluster::get().crash();
+  cluster.crash();
   EXPECT_EQ(session_->ping().error().code, Errc::unavailable);
   EXPECT_EQ(store_->ping().error().code, Errc::unavailable);
-  PgCluster::get().start();
+  cluster.start();
   EXPECT_TRUE(store_->ping());
   EXPECT_TRUE(*store_->job(number));
   become_leader();
   EXPECT_GT(insert().value, number.value);
+  session_.reset();
+  store_.reset();
 }
 
 TEST_F(PgLeader, ReservedNumbersAreConsecutiveAndNobodyElses) {

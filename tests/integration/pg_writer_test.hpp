@@ -12,7 +12,7 @@ namespace drover::testing {
 class PgWriterTest : public PgTest {
  protected:
   void SetUp() override {
-    become_leader();
+    ASSERT_NO_FATAL_FAILURE(become_leader());
     pool_ = apply<ports::PoolPut>(ports::PutPool{pool_spec("main"), true, {}, "", now_}).pool.id;
   }
 
