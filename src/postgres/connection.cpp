@@ -76,6 +76,11 @@ Connection::~Connection() {
 }
 
 Result<std::unique_ptr<Connection>> Connection::open(const SessionOptions& options) {
+  // libpq's own message would quote the string, and with it perhaps a password.
+  PQconninfoOption* const parsed = PQconninfoParse(options.conninfo.reveal().c_str(), nullptr);
+  if (parsed == nullptr)
+    return invalid("database", "the connection string is not one that libpq understands");
+  PQconninfoFree(parsed);
   // Later keywords win, so that what the operator says in the connection string overrides the first three.
   const char* const keys[] = {"connect_timeout",
                               "tcp_user_timeout",

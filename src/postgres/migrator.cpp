@@ -53,9 +53,10 @@ Result<std::size_t> check_applied(Connection& connection, const std::vector<Migr
     if (there.version > static_cast<int>(known.size())) {
       return Error{
           Errc::conflict,
-          fmt::format("the database was migrated by a newer version (migration {} {}); this one knows {} migrations: "
-                      "install the newer version, or restore a backup",
-                      there.version, there.name, known.size())};
+          fmt::format(
+              "the database was migrated by a newer version (migration {} {}); this one knows {} migrations: "
+              "install the newer version, or restore a backup",
+              there.version, there.name, known.size())};
     }
     if (there.version != known[i].version || there.sha256 != known[i].sha256) {
       return Error{Errc::conflict,

@@ -189,6 +189,14 @@ TEST_F(PgLeader, WhatWasCommittedSurvivesACrashOfTheServerAndReadsComeBackByThem
   store_.reset();
 }
 
+TEST_F(PgLeader, AConnectionStringThatCannotBeReadIsNotQuoted) {
+  const auto failed = postgres::make_pg_store(options("host=x password=hunter2 oops"))->ping();
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, Errc::invalid);
+  EXPECT_EQ(failed.error().message.find("hunter2"), std::string::npos);
+  EXPECT_EQ(failed.error().message.find("oops"), std::string::npos);
+}
+
 TEST_F(PgLeader, ReservedNumbersAreConsecutiveAndNobodyElses) {
   const JobNumber first = *session_->reserve_numbers(1000);
   const JobNumber second = *session_->reserve_numbers(1);
