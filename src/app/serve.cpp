@@ -2,7 +2,6 @@
 #include <array>
 #include <atomic>
 #include <csignal>
-#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -34,7 +33,6 @@ namespace {
 
 constexpr Millis kStep{250};  // of the main thread's loop
 constexpr Millis kMigrateRetry{1000};
-constexpr Seconds kFirstMigration{3};
 constexpr Millis kStopGrace{5000};       // for requests in flight, once the engine has answered its own
 constexpr Seconds kEngineSilence{60};    // an engine that answers nothing for this long is stuck
 constexpr Seconds kReconcileSlack{150};  // beyond its interval: calls of the cloud, with their repeats
@@ -139,8 +137,6 @@ class Daemon {
     }
     log_info("drover {} serves {}", DROVER_VERSION, base_url(settings_.server.address, server_->port()));
     migration_ = std::thread([this] { migrate(); });
-    // The schema usually takes a moment. If it takes longer, the engine answers `unavailable` meanwhile.
-    first_migration_.get_future().wait_for(kFirstMigration);
     engine_.start();
     reconciler_.start();
     systemd_.notify("READY=1");
@@ -153,11 +149,12 @@ class Daemon {
   engine::EngineOptions engine_options() {
     engine::EngineOptions options;
     options.takeover = Seconds{settings_.store.takeover_s};
-    options.may_lead = [this](const Uuid& deployment) -> Status {
-      if (!migrated_)
-        return Error{Errc::unavailable, "the database's schema has not been checked yet", {}, {}, 1};
-      return artifacts_->check_marker(deployment);
+    options.before_lead = [this]() -> Status {
+      if (migrated_) return Ok{};
+      return Error{Errc::unavailable,
+                   "the database is out of reach, or its schema is being brought up to date"};
     };
+    options.may_lead = [this](const Uuid& deployment) { return artifacts_->check_marker(deployment); };
     return options;
   }
 
@@ -185,10 +182,9 @@ class Daemon {
   // On a thread of its own, since the database may be away for long.
   void migrate() {
     std::string said;
-    for (bool first = true; !stopping_; first = false) {
+    while (!stopping_) {
       const auto applied = store_->migrate();
       migrated_ = applied.ok();
-      if (first) first_migration_.set_value();
       if (applied.ok()) {
         if (*applied > 0) log_info("applied {} migrations", *applied);
         return;
@@ -305,10 +301,9 @@ class Daemon {
   std::optional<api::Api> api_;
   std::unique_ptr<transport::Server> server_;
   std::thread migration_;
-  std::promise<void> first_migration_;  // its first try has ended
   std::atomic<bool> stopping_{false};
-  std::atomic<bool> migrated_{false};
-  std::atomic<bool> refused_{false};  // by the database
+  std::atomic<bool> migrated_{false};  // until then the engine does not lead
+  std::atomic<bool> refused_{false};   // by the database
   std::string state_;
   SteadyTime fed_;
   Seconds reconcile_limit_{300};

@@ -21,11 +21,20 @@ struct Owner {
 };
 const std::vector<Owner>& owners() {
   static const std::vector<Owner> table = {
-      {"nlohmann/", {"base"}},      {"spdlog/", {"base"}},        {"openssl/", {"base", "aws", "transport"}},
-      {"boost/", {"transport"}},    {"cpprest/", {"transport"}},  {"pplx/", {"transport"}},
-      {"curl/", {"net"}},           {"libxml/", {"aws"}},         {"pqxx/", {"postgres"}},
-      {"libpq-fe.h", {"postgres"}}, {"libpq/", {"postgres"}},     {"toml++/", {"app"}},
-      {"CLI/", {"cli", "app"}},     {"prometheus/", {"metrics"}}, {"zlib.h", {"transport", "artifacts"}},
+      {"nlohmann/", {"base"}},
+      {"spdlog/", {"base"}},
+      {"openssl/", {"base", "aws", "transport"}},
+      {"boost/", {"transport"}},
+      {"cpprest/", {"transport"}},
+      {"pplx/", {"transport"}},
+      {"curl/", {"net"}},
+      {"libxml/", {"aws"}},
+      {"libpq-fe.h", {"postgres"}},
+      {"libpq/", {"postgres"}},
+      {"toml++/", {"app"}},
+      {"CLI/", {"cli", "app"}},
+      {"prometheus/", {"metrics"}},
+      {"zlib.h", {"transport", "artifacts"}},
   };
   return table;
 }
