@@ -199,6 +199,7 @@ Status PrivatePostgres::make_database() {
 void PrivatePostgres::stop() {
   if (server_) server_->stop(SIGINT, Millis{15'000});
   server_.reset();
+  if (!sockets_.starts_with(directory_ + "/")) ::rmdir(sockets_.c_str());  // else it goes with the directory
 }
 
 std::string PrivatePostgres::conninfo() const {

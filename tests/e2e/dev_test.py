@@ -1,0 +1,163 @@
+"""`drover dev`: everything on one machine, by the binary alone."""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+
+import pytest
+
+from harness import BINARY, call, free_port, wait_for
+
+READY = "Ctrl-C stops everything"
+
+
+def processes_of(directory):
+    """Command lines of the processes that name the directory, or work in it."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                line = file.read().replace(b"\0", b" ").decode(errors="replace")
+            if directory in line or os.readlink(f"/proc/{pid}/cwd").startswith(directory):
+                found.append((int(pid), line))
+        except OSError:
+            continue
+    return [entry for entry in found if entry[0] != os.getpid()]
+
+
+def wait_for_nothing(directory):
+    wait_for(lambda: not processes_of(directory), f"the end of every process in {directory}")
+
+
+class Dev:
+    def __init__(self, directory, *arguments):
+        self.directory = directory
+        self.port = free_port()
+        self.output = os.path.join(os.path.dirname(directory), f"output-{self.port}")
+        with open(self.output, "w") as out:
+            self.process = subprocess.Popen(
+                [BINARY, "dev", "--data", directory, "--listen", f"127.0.0.1:{self.port}", *arguments],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+
+    def text(self):
+        with open(self.output) as file:
+            return file.read()
+
+    def wait_ready(self):
+        def ready():
+            assert self.process.poll() is None, self.text()
+            return READY in self.text()
+        wait_for(ready, "drover dev to be ready")
+        return self
+
+    def run(self, *arguments):
+        """A client verb; its standard output."""
+        done = subprocess.run([BINARY, *arguments], env={**os.environ, "DROVER_URL": f"http://127.0.0.1:{self.port}"},
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def state(self, number):
+        return call(self.port, "GET", f"/jobs/{number}").json["state"]
+
+    def end(self, how=signal.SIGINT):
+        self.process.send_signal(how)
+        return self.process.wait(timeout=60)
+
+
+@pytest.fixture
+def directory():
+    # Closed to everybody else, as what mktemp makes is; and longer than a socket's name may be.
+    base = tempfile.mkdtemp(prefix="drover-dev-")
+    yield os.path.join(base, "data-" + "x" * 100)
+    for pid, _ in processes_of(base):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    shutil.rmtree(base, ignore_errors=True)
+
+
+def test_jobs_outlive_a_stop_and_a_kill(directory):
+    dev = Dev(directory).wait_ready()
+    number = dev.run("submit", "--name", "hello", "-e", "WORD=world", "--", "sh", "-c", "echo hello $WORD").split()[0]
+    wait_for(lambda: dev.state(number) == "succeeded", "the first job")
+    assert dev.run("logs", number) == "hello world\n"
+    long = dev.run("submit", "--shell", f"while [ ! -e {directory}/go ]; do sleep 0.1; done; echo went on").split()[0]
+    wait_for(lambda: dev.state(long) == "running", "the long job to run")
+
+    second = Dev(directory)
+    assert second.process.wait(timeout=30) == 1
+    assert "another `drover dev`" in second.text()
+
+    assert dev.end() == 0
+    wait_for_nothing(directory)
+
+    dev = Dev(directory).wait_ready()
+    assert dev.state(number) == "succeeded"
+    wait_for(lambda: call(dev.port, "GET", f"/jobs/{long}").json["attempts"] == 2, "the second attempt")
+    first = call(dev.port, "GET", f"/jobs/{long}/attempts").json[0]
+    assert first["outcome"] == "interruption", first  # a stop counts against no job
+
+    dev.end(signal.SIGKILL)
+    # At once: what the killed one has left behind is still on its way out.
+    dev = Dev(directory).wait_ready()
+    with open(f"{directory}/go", "w"):
+        pass
+    wait_for(lambda: dev.state(long) == "succeeded", "the long job to end")
+    assert dev.run("logs", long).endswith("went on\n")
+    with open(f"{directory}/drover.toml") as file:
+        sockets = re.search(r"host='([^']*)'", file.read()).group(1)
+    assert os.path.isdir(sockets)
+    assert dev.end() == 0
+    assert not os.path.exists(sockets), "its socket's directory, outside of the data, is left behind"
+    wait_for_nothing(directory)
+
+
+@pytest.mark.parametrize("program", ["serve --config", "localcloud --data", "postgres -D"])
+def test_a_program_that_dies_is_started_again(directory, program):
+    dev = Dev(directory).wait_ready()
+
+    def victim():
+        if program.startswith("postgres"):
+            with open(f"{directory}/postgres/postmaster.pid") as file:
+                return int(file.readline())
+        return next(pid for pid, line in processes_of(directory) if program in line)
+
+    os.kill(victim(), signal.SIGKILL)
+    wait_for(lambda: "starting it again" in dev.text(), f"{program} to be started again")
+
+    def submitted():
+        try:
+            return call(dev.port, "POST", "/jobs", {"task": {"command": "true"}}).status == 201
+        except OSError:
+            return False
+    wait_for(submitted, "a job to be taken")
+    wait_for(lambda: call(dev.port, "GET", "/jobs?state=succeeded").json != [], "a job to succeed")
+    assert dev.end() == 0
+    wait_for_nothing(directory)
+
+
+def test_the_demonstration_holds_what_it_says(directory):
+    source = os.path.join(os.path.dirname(directory), "input")
+    os.mkdir(source)
+    for index in range(3):
+        with open(os.path.join(source, f"file {index}'s.txt"), "wb") as file:
+            file.write(b"word " * index + bytes(range(256)))
+    dev = Dev(directory, "--demo", "--input", source)
+    assert dev.process.wait(timeout=300) == 0, dev.text()
+    assert re.search(r"^5 jobs, \d+ instances, 2 interruptions, 0 lost$", dev.text().splitlines()[-1]), dev.text()
+    assert "resumed from checkpoint at step" in dev.text()
+    wait_for_nothing(directory)
+
+
+def test_a_port_that_is_taken_is_said(directory):
+    dev = Dev(directory).wait_ready()
+    done = subprocess.run([BINARY, "dev", "--data", directory + "2", "--listen", f"127.0.0.1:{dev.port}"],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "in use" in done.stderr
+    wait_for_nothing(directory + "2")
+    assert dev.end() == 0
