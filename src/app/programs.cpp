@@ -47,12 +47,15 @@ class Report {
   bool failed_ = false;
 };
 
+bool names_this_machine(const std::string& url) {
+  return url.find("//127.") != std::string::npos || url.find("//localhost") != std::string::npos ||
+         url.find("//[::1]") != std::string::npos;
+}
+
 Finding check_worker_url(const Settings& settings) {
   const std::string& url = settings.worker.url;
-  const bool here = url.find("//127.") != std::string::npos || url.find("//localhost") != std::string::npos ||
-                    url.find("//[::1]") != std::string::npos;
-  const bool cloud_here =
-      settings.cloud.provider == "none" || settings.cloud.endpoint.find("//127.") != std::string::npos;
+  const bool here = names_this_machine(url);
+  const bool cloud_here = settings.cloud.provider == "none" || names_this_machine(settings.cloud.endpoint);
   if (here && !cloud_here) {
     return {fmt::format("{} reaches only this machine", url),
             "set worker.url to an address of this machine that instances can reach"};

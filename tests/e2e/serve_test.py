@@ -1,0 +1,100 @@
+"""The daemon as a process: signals, the service manager's socket, its configuration, without any database."""
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+
+import pytest
+
+from harness import BINARY, call, free_port, try_call, wait_for
+
+
+@pytest.fixture
+def place():
+    with tempfile.TemporaryDirectory(prefix="drover-serve-") as directory:
+        yield directory
+
+
+def write_config(place, port, extra=""):
+    path = os.path.join(place, "drover.toml")
+    with open(path, "w") as file:
+        file.write(f'[server]\nlisten = "127.0.0.1:{port}"\n[store]\nconninfo = "host={place} dbname=none password=hunter2"\n'
+                   f'[worker]\nurl = "http://127.0.0.1:{port}"\n[artifacts]\ndirectory = "{place}/artifacts"\n'
+                   f'[cloud]\nprovider = "none"\n{extra}')
+    return path
+
+
+def drover(*arguments):
+    return subprocess.run([BINARY, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+
+
+def test_the_service_manager_is_told(place):
+    port = free_port()
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(f"{place}/notify")
+    manager.settimeout(30)
+    environment = {**os.environ, "NOTIFY_SOCKET": f"{place}/notify", "WATCHDOG_USEC": "400000"}
+    daemon = subprocess.Popen([BINARY, "serve", "--config", write_config(place, port)], env=environment,
+                              stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        seen = []
+        while seen.count("WATCHDOG=1") < 3:
+            seen.append(manager.recv(4096).decode())
+            if seen[-1] == "READY=1":
+                # Ready means that it answers, although the database is away.
+                assert call(port, "GET", "/healthz").status == 200
+                refused = call(port, "POST", "/jobs", {"task": {"command": "true"}})
+                assert refused.status == 503 and "retry-after" in refused.headers
+        assert seen[0] == "READY=1"
+        assert any(message.startswith("STATUS=standing by") for message in seen)
+        daemon.send_signal(signal.SIGTERM)
+        daemon.send_signal(signal.SIGINT)  # a second signal does no harm
+        while seen[-1] != "STOPPING=1":
+            seen.append(manager.recv(4096).decode())
+        assert daemon.wait(timeout=30) == 0
+        log = daemon.stderr.read()
+        assert f"http://127.0.0.1:{port}" in log
+        assert "hunter2" not in log
+    finally:
+        daemon.kill()
+        daemon.wait()
+        manager.close()
+
+
+def test_a_port_in_use_ends_it_with_a_reason(place):
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        done = drover("serve", "--config", write_config(place, holder.getsockname()[1]))
+    assert done.returncode == 1
+    assert "Address already in use" in done.stderr
+
+
+def test_a_bad_configuration_is_named_by_line(place):
+    path = write_config(place, 1, "regoin = 1\n")
+    done = drover("serve", "--config", path)
+    assert done.returncode == 1
+    assert f"{path}:11: unknown setting cloud.regoin" in done.stderr and "region" in done.stderr
+    assert try_call(1, "GET", "/healthz") is None
+
+
+def test_doctor_says_what_fails_and_what_to_do(place):
+    done = drover("doctor", "--config", write_config(place, free_port()))
+    assert done.returncode == 1
+    lines = {line.split()[1]: line.split()[0] for line in done.stdout.splitlines() if line[:1] != " "}
+    assert lines == {"config": "ok", "worker.url": "ok", "database": "FAIL", "artifacts": "ok", "cloud": "ok"}
+    assert "store.conninfo" in done.stdout
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_migrate_without_a_database_fails_plainly(place):
+    done = drover("migrate", "--config", write_config(place, free_port()))
+    assert done.returncode == 1
+    assert done.stderr.startswith("drover: cannot connect to PostgreSQL")
+
+
+def test_version_and_mistakes():
+    assert drover("version").stdout.startswith("drover ")
+    assert drover("fly").returncode == 2
+    assert drover("serve", "--config", "/nonexistent.toml").returncode == 1
