@@ -69,7 +69,7 @@ TEST_F(PgMigrate, RefusesANewerOrAnEditedDatabaseAndLeavesItAlone) {
   const auto newer = migrate(one);
   ASSERT_FALSE(newer);
   EXPECT_EQ(newer.error().code, Errc::conflict);
-  EXPECT_NE(newer.error().message.find("newer version (0002_b.sql)"), std::string::npos);
+  EXPECT_NE(newer.error().message.find("newer version (migration 2 0002_b.sql)"), std::string::npos);
   two[1].text = "CREATE TABLE b (y int)";
   const auto edited = migrate(two);
   ASSERT_FALSE(edited);
