@@ -65,7 +65,7 @@ Finding check_worker_url(const Settings& settings) {
 
 Finding check_store(ports::Store& store) {
   if (const Status reached = store.ping(); !reached.ok()) {
-    return {reached.error().message,
+    return {describe(reached.error()),
             "check store.conninfo, and that PostgreSQL runs: psql \"<conninfo>\" must work"};
   }
   return {"PostgreSQL answers", ""};
@@ -78,7 +78,7 @@ Finding check_schema(ports::Store& store) {
   if (session.error().message.find("another daemon leads") != std::string::npos) {
     return {"the schema is this version's, and a daemon leads at this moment", ""};
   }
-  return {session.error().message,
+  return {describe(session.error()),
           "a missing schema: run `drover migrate`; fsync or full_page_writes off: turn them on"};
 }
 
@@ -136,7 +136,7 @@ void check_cloud(const Settings& settings, Report& report) {
 int migrate(const Settings& settings) {
   const auto applied = make_store(settings)->migrate();
   if (!applied.ok()) {
-    std::cerr << "drover: " << applied.error().message << "\n";
+    std::cerr << "drover: " << describe(applied.error()) << "\n";
     return 1;
   }
   std::cout << (*applied == 0 ? std::string("the schema is up to date")

@@ -112,7 +112,7 @@ bool Committer::commit_items(std::vector<Item> items) {
     for (Item& item : items) item.work.done(error);
     return true;
   }
-  log_warn("a batch of {} commands was not committed: {}", items.size(), error.message);
+  log_warn("a batch of {} commands was not committed: {}", items.size(), describe(error));
   for (Item& item : items) {
     item.work.done(Error{Errc::unavailable, "the store is out of reach; nothing was changed", {}, {}, 1});
   }

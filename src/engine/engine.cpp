@@ -181,7 +181,7 @@ bool Engine::Impl::lead_once() {
   if (!session) {
     store_reachable_ = session.error().code == Errc::conflict;
     const std::string why = store_reachable_ ? session.error().message : "the store is out of reach";
-    if (why != standby_reason_) log_info("not leading: {}", session.error().message);
+    if (why != standby_reason_) log_info("not leading: {}", describe(session.error()));
     standby_reason_ = why;
     return false;
   }

@@ -240,7 +240,8 @@ Status Fleet::terminate_all(Millis wait) {
   std::unique_lock lock(mutex_);
   for (auto& [id, entry] : entries_) {
     if (runs(entry.instance)) {
-      begin_end(entry, "Client.UserInitiatedShutdown", "User initiated shutdown", SIGTERM);
+      // The cloud ends, not a user's machine: what ran there was interrupted.
+      begin_end(entry, "Server.SpotInstanceTermination", "The cloud is closing down", SIGTERM);
     }
   }
   const auto all_ended = [this] {

@@ -254,9 +254,8 @@ Status Connection::finish_pipeline(std::vector<Rows>& rows, std::size_t expected
 
 Error Connection::lost(std::string why) {
   broken_ = true;
-  const std::string_view said = trim(PQerrorMessage(connection_));
-  if (!said.empty()) why.append(": ").append(said);
-  return Error{Errc::unavailable, std::move(why), {}, {}, 1};
+  // libpq's own words name sockets and hosts: for the log, not for clients.
+  return Error{Errc::unavailable, std::move(why), {}, std::string(trim(PQerrorMessage(connection_))), 1};
 }
 
 Error Connection::error_of(const pg_result* result) {

@@ -16,12 +16,6 @@ def drover():
         yield running
 
 
-def rounds(drover, count, timeout=60):
-    """Waits until the reconciler has gone round `count` more times."""
-    start = drover.metric("drover_reconcile_ticks_total")
-    wait_for(lambda: drover.metric("drover_reconcile_ticks_total") >= start + count, f"{count} rounds", timeout)
-
-
 def cloud_failures(drover):
     """Calls of the cloud that did not succeed."""
     lines = drover.call("GET", "/metrics").text.splitlines()
@@ -114,5 +108,5 @@ def test_a_pool_is_created_changed_and_refused_by_name(drover):
 def test_a_paused_scheduler_launches_nothing(drover):
     drover.call("PATCH", "/scheduler", {"is_paused": True})
     drover.submit(shell("true"))
-    rounds(drover, 3)
+    drover.rounds(3)
     assert drover.cloud.instances() == []

@@ -260,6 +260,11 @@ class Stack:
         lines = self.call("GET", "/metrics").text.splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(start))
 
+    def rounds(self, count, timeout=60):
+        """Waits until the reconciler has gone round `count` more times."""
+        start = self.metric("drover_reconcile_ticks_total")
+        wait_for(lambda: self.metric("drover_reconcile_ticks_total") >= start + count, f"{count} rounds", timeout)
+
     def close(self):
         if self.daemon and self.daemon.poll() is None:
             self.daemon.send_signal(signal.SIGTERM)

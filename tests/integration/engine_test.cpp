@@ -391,6 +391,49 @@ TEST_F(EngineTest, AnOutageOfTheStoreRequeuesNothing) {
   EXPECT_EQ(ended->state, core::JobState::succeeded);
 }
 
+TEST_F(EngineTest, AFullQueueRefusesWithAHintInsteadOfGrowing) {
+  engine_.stop();
+  engine::EngineOptions narrow;
+  narrow.queue_limit = 10;
+  engine::Engine engine(*store_, clock_, metrics_, narrow);
+  start(engine);
+  // The table is locked, so that a commit hangs while requests come in.
+  std::thread lock(
+      [&] { sql("DO $$ BEGIN LOCK TABLE jobs_live IN ACCESS EXCLUSIVE MODE; PERFORM pg_sleep(2); END $$"); });
+  const std::string waiting =
+      "SELECT count(*) FROM pg_locks WHERE relation = 'jobs_live'::regclass AND NOT granted";
+  EXPECT_TRUE(eventually([&] {
+    return value(
+               "SELECT count(*) FROM pg_locks WHERE relation = 'jobs_live'::regclass AND mode = "
+               "'AccessExclusiveLock' AND granted") == "1";
+  }));
+  std::vector<std::future<Result<std::vector<engine::Submitted>>>> answers;
+  const auto post = [&] {
+    auto promise = std::make_shared<std::promise<Result<std::vector<engine::Submitted>>>>();
+    answers.push_back(promise->get_future());
+    engine.submit({job_spec("one")}, [promise](auto answer) { promise->set_value(std::move(answer)); });
+  };
+  post();
+  EXPECT_TRUE(eventually([&] { return value(waiting) != "0"; })) << "the first commit hangs";
+  for (int i = 0; i < 30; ++i) post();
+  int accepted = 0;
+  int refused = 0;
+  for (auto& future : answers) {
+    const auto answer = future.get();
+    if (answer) {
+      ++accepted;
+    } else {
+      ++refused;
+      EXPECT_EQ(answer.error().code, Errc::overloaded);
+      EXPECT_GT(answer.error().retry_after_s, 0);
+    }
+  }
+  lock.join();
+  EXPECT_EQ(accepted, 11) << "the one under way, and ten that waited";
+  EXPECT_EQ(refused, 20);
+  EXPECT_EQ(value("SELECT count(*) FROM jobs"), "11");
+}
+
 TEST_F(EngineTest, OneOfTwoLeadsAndTheOtherRefuses) {
   auto store = postgres::make_pg_store(options(conninfo_));
   engine::Engine second(*store, clock_, metrics_, {});

@@ -35,6 +35,11 @@ struct Error {
   int retry_after_s = 0;    // > 0: worth trying again after this many seconds
 };
 
+// For logs and operators: the message and, behind it, the detail.
+inline std::string describe(const Error& error) {
+  return error.detail.empty() ? error.message : error.message + " (" + error.detail + ")";
+}
+
 inline Error invalid(std::string field, std::string message) {
   return Error{Errc::invalid, std::move(message), std::move(field)};
 }

@@ -18,7 +18,8 @@ namespace drover::localcloud {
 // `drover localcloud-instance <directory>`. main hands what follows it to run_instance_supervisor().
 inline constexpr const char* kSupervisorSubcommand = "localcloud-instance";
 
-// An image whose instances boot and run nothing, whatever their user data: for measurements and protocol tests.
+// An image whose instances boot and run nothing, whatever their user data: for measurements and protocol
+// tests.
 inline constexpr const char* kInertImage = "ami-inert";
 
 // This very executable with kSupervisorSubcommand.
