@@ -77,6 +77,17 @@ def copy_rate(drover, rows):
     return count / (time.monotonic() - start)
 
 
+def lone_commit_rate(drover, seconds):
+    """Transactions a second of one connection that inserts one row each: what a commit costs without company."""
+    drover.postgres.sql("CREATE TABLE IF NOT EXISTS bench_lone (number bigint, task text)")
+    script = f"{drover.base}/lone.sql"
+    with open(script, "w", encoding="utf-8") as out:
+        out.write("INSERT INTO bench_lone VALUES (1, repeat('x', 90));\n")
+    done = subprocess.run([f"{harness.PG_BIN}/pgbench", "-n", "-M", "prepared", "-h", drover.postgres.directory, "-U", "drover",
+                           "-f", script, "-T", str(seconds), "drover"], check=True, capture_output=True, text=True)
+    return float(re.search(r"tps = ([0-9.]+)", done.stdout).group(1))
+
+
 def rounds(bench, drover, null_port, workers):
     queued = 0
     for number in range(bench.rounds):
@@ -94,6 +105,7 @@ def rounds(bench, drover, null_port, workers):
                                 "--seconds", bench.seconds)
             bench.add(f"null handler c={connections} requests/s", result["requests"] / result["seconds"])
         bench.add("COPY rows/s", copy_rate(drover, 50_000))
+        bench.add("lone one-row commits/s", lone_commit_rate(drover, bench.seconds))
         bench.progress(f"round {number + 1} of {bench.rounds}: claim and finish")
         for connections, slots, share in ((1, 1, 1500), (64, 1, 12000), (1, 100, 6000), (64, 100, 20000)):
             result = bench.load("cycle", "--port", drover.port, "--workers", workers, "--connections", connections,
@@ -148,6 +160,9 @@ def show(bench):
             ("submit in batches of 100, 4 connections / COPY", "submit c=4 batch=100 jobs/s", "COPY rows/s"),
             ("submit in batches of 100, 1 connection / COPY", "submit c=1 batch=100 jobs/s", "COPY rows/s"),
             ("submit one by one, 64 connections / null handler", "submit c=64 batch=1 jobs/s", "null handler c=64 requests/s"),
+            ("submit one by one, 1 connection / lone commits", "submit c=1 batch=1 jobs/s", "lone one-row commits/s"),
+            ("submit one by one, 64 connections / lone commits", "submit c=64 batch=1 jobs/s", "lone one-row commits/s"),
+            ("claim+finish, 64 connections / lone commits", "claim+finish c=64 claims of 1 jobs/s", "lone one-row commits/s"),
             ("submit one by one, 1 connection / null handler", "submit c=1 batch=1 jobs/s", "null handler c=1 requests/s")):
         print(f"  {label:52} {ratio(bench, one, other):8.3f}")
 
