@@ -70,7 +70,7 @@ bool Engine::Impl::refill(const std::vector<std::string>& queues) {
 }
 
 bool Engine::Impl::match() {
-  if (memory_.paused) return true;
+  if (memory_.paused || !memory_.has_unserved()) return true;
   // The busiest with room first, so that idle workers stay idle and can be scaled in.
   std::vector<std::pair<int, WorkerId>> order;
   for (const auto& [id, waiter] : waiters_) {
@@ -160,7 +160,7 @@ ports::EndAttempt Engine::Impl::make_end(const Lease& lease, core::Outcome outco
   return end;
 }
 
-void Engine::Impl::stage_end(JobNumber job, int attempt, core::Outcome outcome, std::string reason,
+void Engine::Impl::stage_end(JobNumber job, int attempt, core::Outcome outcome, const std::string& reason,
                              bool counted, std::function<void(ports::Outcome)> done) {
   auto make = [this, job, attempt, outcome, reason, counted,
                done]() -> Result<std::optional<ports::Command>> {

@@ -278,6 +278,7 @@ bool Engine::Impl::timers() {
     if (next != memory_.queues.end()) {
       rescanned_ = next->first;
       memory_.ready.restart(rescanned_);
+      if (!refill({rescanned_})) return false;
     }
   }
   if (now - last_contact_ >= options_.takeover / 3 && committer_.idle()) {

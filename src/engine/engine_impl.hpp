@@ -50,21 +50,22 @@ struct Engine::Impl {
   [[nodiscard]] SteadyTime next_deadline() const;
   bool timers();      // false: the session is lost
   bool serve_once();  // likewise
-  void applied(const ports::Command& command, const ports::Applied& applied);
+  void applied(const ports::Command& command, const ports::Applied& what);
 
   // requests.cpp: what each call does on the engine's thread
   [[nodiscard]] Status check_auth(const WorkerAuth& auth);
   [[nodiscard]] Result<std::vector<JobNumber>> take_numbers(std::size_t count);
-  void do_submit(std::vector<core::JobSpec> specs, Done<std::vector<Submitted>> done);
-  void do_change(ports::ChangeJob command, Done<ChangeAnswer> done);
-  void do_register(Registration registration, Done<Registered> done);
-  void do_heartbeat(Heartbeat heartbeat, Done<HeartbeatAnswer> done);
-  void do_report(Report report, Done<ReportAnswer> done);
-  void do_check_attempt(const WorkerAuth& auth, const AttemptRef& attempt, Done<ports::OpenAttempt> done);
-  void do_put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size,
-                       Sha256 sha256, Done<Ok> done);
+  void do_submit(std::vector<core::JobSpec> specs, const Done<std::vector<Submitted>>& done);
+  void do_change(const ports::ChangeJob& command, const Done<ChangeAnswer>& done);
+  void do_register(const Registration& registration, const Done<Registered>& done);
+  void do_heartbeat(const Heartbeat& heartbeat, const Done<HeartbeatAnswer>& done);
+  void do_report(const Report& report, const Done<ReportAnswer>& done);
+  void do_check_attempt(const WorkerAuth& auth, const AttemptRef& attempt,
+                        const Done<ports::OpenAttempt>& done);
+  void do_put_artifact(const WorkerAuth& auth, const AttemptRef& attempt, const std::string& name,
+                       std::int64_t size, const Sha256& hash, const Done<Ok>& done);
   void do_apply(ports::Command command, Done<ports::Applied> done);
-  void do_lose_worker(WorkerId worker, core::Outcome outcome, std::string reason, Done<Ok> done);
+  void do_lose_worker(WorkerId id, core::Outcome outcome, const std::string& reason, const Done<Ok>& done);
   [[nodiscard]] EngineView make_view() const;
 
   // claims.cpp: waiters, matching, leases
@@ -78,7 +79,7 @@ struct Engine::Impl {
   void expire_waiters();
   void expire_leases();
   // Ends an open attempt on our own account.
-  void stage_end(JobNumber job, int attempt, core::Outcome outcome, std::string reason, bool counted,
+  void stage_end(JobNumber job, int attempt, core::Outcome outcome, const std::string& reason, bool counted,
                  std::function<void(ports::Outcome)> done);
   [[nodiscard]] ports::EndAttempt make_end(const Lease& lease, core::Outcome outcome,
                                            std::string reason) const;

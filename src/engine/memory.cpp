@@ -43,6 +43,11 @@ Lease* Memory::fenced_lease(JobNumber job, int attempt, const Sha256& token_hash
   return equal_constant_time(bytes(held->attempt.token_hash), bytes(token_hash)) ? held : nullptr;
 }
 
+bool Memory::has_unserved() const {
+  return std::any_of(queues.begin(), queues.end(),
+                     [](const auto& queue) { return queue.second.ready > queue.second.in_flight; });
+}
+
 void Memory::add_ready(const std::string& queue, core::ReadyKey key) {
   ready.add(queue, key);
   ++queues[queue].ready;
@@ -79,6 +84,7 @@ void Memory::put_worker(ports::WorkerRow row, SteadyTime now) {
     workers.erase(row.id);
     return;
   }
+  for (const std::string& queue : row.queues) queues.try_emplace(queue);  // known, so rescanned
   const auto [found, is_new] = workers.try_emplace(row.id);
   if (is_new) found->second.idle_since = now;
   found->second.row = std::move(row);

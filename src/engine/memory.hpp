@@ -51,6 +51,8 @@ class Memory {
   [[nodiscard]] Lease* lease(JobNumber job);
   // The lease, if it is this attempt with this token.
   [[nodiscard]] Lease* fenced_lease(JobNumber job, int attempt, const Sha256& token_hash);
+  // Is there ready work that no claim under way will take?
+  [[nodiscard]] bool has_unserved() const;
   [[nodiscard]] Seconds lease_term() const { return Seconds{tunables.lease_s}; }
 
   std::unordered_map<JobNumber, Lease> leases;

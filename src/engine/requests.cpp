@@ -23,6 +23,12 @@ Error stale_attempt(const AttemptRef& ref) {
                                 std::to_string(ref.job.value) + " is not open, or the token is another's"};
 }
 
+// What answers a call that is not served.
+template <class T>
+std::function<void(const Error&)> refuse_by(const Done<T>& done) {
+  return [done](const Error& error) { done(error); };
+}
+
 // A work whose command is known from the start.
 Work plain_work(std::optional<JobNumber> job, ports::Command command,
                 std::function<void(ports::Outcome)> done) {
@@ -36,11 +42,12 @@ Work plain_work(std::optional<JobNumber> job, ports::Command command,
 }  // namespace
 
 void Engine::submit(std::vector<core::JobSpec> specs, Done<std::vector<Submitted>> done) {
+  auto refuse = refuse_by(done);
   std::size_t bytes = 0;
   for (const core::JobSpec& spec : specs) bytes += sizeof(spec) + spec.task.size();
   auto shared = std::make_shared<std::vector<core::JobSpec>>(std::move(specs));
-  impl_->post([this, shared, done] { impl_->do_submit(std::move(*shared), done); },
-              [done](const Error& error) { done(error); }, bytes);
+  impl_->post([this, shared, done = std::move(done)] { impl_->do_submit(std::move(*shared), done); },
+              std::move(refuse), bytes);
 }
 
 Result<std::vector<JobNumber>> Engine::Impl::take_numbers(std::size_t count) {
@@ -63,7 +70,7 @@ Result<std::vector<JobNumber>> Engine::Impl::take_numbers(std::size_t count) {
   return numbers;
 }
 
-void Engine::Impl::do_submit(std::vector<core::JobSpec> specs, Done<std::vector<Submitted>> done) {
+void Engine::Impl::do_submit(std::vector<core::JobSpec> specs, const Done<std::vector<Submitted>>& done) {
   auto shared = std::make_shared<std::vector<core::JobSpec>>(std::move(specs));
   auto answer = std::make_shared<std::vector<Submitted>>();
   const std::size_t rows = shared->size();
@@ -93,13 +100,15 @@ void Engine::Impl::do_submit(std::vector<core::JobSpec> specs, Done<std::vector<
 }
 
 void Engine::change(ports::ChangeJob command, Done<ChangeAnswer> done) {
-  impl_->post([this, command, done] { impl_->do_change(command, done); },
-              [done](const Error& error) { done(error); });
+  auto refuse = refuse_by(done);
+  impl_->post(
+      [this, command = std::move(command), done = std::move(done)] { impl_->do_change(command, done); },
+      std::move(refuse));
 }
 
-void Engine::Impl::do_change(ports::ChangeJob command, Done<ChangeAnswer> done) {
+void Engine::Impl::do_change(const ports::ChangeJob& command, const Done<ChangeAnswer>& done) {
   const JobNumber job = command.job;
-  committer_.add(plain_work(job, std::move(command), [done](const ports::Outcome& outcome) {
+  committer_.add(plain_work(job, command, [done](const ports::Outcome& outcome) {
     if (!outcome) {
       done(outcome.error());
       return;
@@ -110,11 +119,13 @@ void Engine::Impl::do_change(ports::ChangeJob command, Done<ChangeAnswer> done) 
 }
 
 void Engine::register_worker(Registration registration, Done<Registered> done) {
-  impl_->post([this, registration, done] { impl_->do_register(registration, done); },
-              [done](const Error& error) { done(error); });
+  auto refuse = refuse_by(done);
+  impl_->post([this, registration = std::move(registration),
+               done = std::move(done)] { impl_->do_register(registration, done); },
+              std::move(refuse));
 }
 
-void Engine::Impl::do_register(Registration registration, Done<Registered> done) {
+void Engine::Impl::do_register(const Registration& registration, const Done<Registered>& done) {
   const Secret token =
       ports::worker_token(registration.bootstrap, registration.instance_id, registration.nonce);
   ports::RegisterWorker command;
@@ -151,8 +162,10 @@ Status Engine::Impl::check_auth(const WorkerAuth& auth) {
 }
 
 void Engine::claim(ClaimRequest request, Done<ClaimAnswer> done) {
-  impl_->post([this, request, done] { impl_->do_claim(request, done); },
-              [done](const Error& error) { done(error); });
+  auto refuse = refuse_by(done);
+  impl_->post(
+      [this, request = std::move(request), done = std::move(done)] { impl_->do_claim(request, done); },
+      std::move(refuse));
 }
 
 void Engine::unclaim(std::vector<ports::OpenAttempt> attempts) {
@@ -161,11 +174,13 @@ void Engine::unclaim(std::vector<ports::OpenAttempt> attempts) {
 }
 
 void Engine::heartbeat(Heartbeat heartbeat, Done<HeartbeatAnswer> done) {
-  impl_->post([this, heartbeat, done] { impl_->do_heartbeat(heartbeat, done); },
-              [done](const Error& error) { done(error); });
+  auto refuse = refuse_by(done);
+  impl_->post([this, heartbeat = std::move(heartbeat),
+               done = std::move(done)] { impl_->do_heartbeat(heartbeat, done); },
+              std::move(refuse));
 }
 
-void Engine::Impl::do_heartbeat(Heartbeat heartbeat, Done<HeartbeatAnswer> done) {
+void Engine::Impl::do_heartbeat(const Heartbeat& heartbeat, const Done<HeartbeatAnswer>& done) {
   if (const Status known = check_auth(heartbeat.auth); !known) {
     done(known.error());
     return;
@@ -205,11 +220,12 @@ void Engine::Impl::do_heartbeat(Heartbeat heartbeat, Done<HeartbeatAnswer> done)
 }
 
 void Engine::report(Report report, Done<ReportAnswer> done) {
-  impl_->post([this, report, done] { impl_->do_report(report, done); },
-              [done](const Error& error) { done(error); });
+  auto refuse = refuse_by(done);
+  impl_->post([this, report = std::move(report), done = std::move(done)] { impl_->do_report(report, done); },
+              std::move(refuse));
 }
 
-void Engine::Impl::do_report(Report report, Done<ReportAnswer> done) {
+void Engine::Impl::do_report(const Report& report, const Done<ReportAnswer>& done) {
   // A worker that is gone from memory is not asked for its token: the attempt's own token decides, and the
   // store knows whether this report was accepted before.
   const Worker* worker = memory_.worker(report.auth.worker);
@@ -247,12 +263,14 @@ void Engine::Impl::do_report(Report report, Done<ReportAnswer> done) {
 }
 
 void Engine::check_attempt(WorkerAuth auth, AttemptRef attempt, Done<ports::OpenAttempt> done) {
-  impl_->post([this, auth, attempt, done] { impl_->do_check_attempt(auth, attempt, done); },
-              [done](const Error& error) { done(error); });
+  auto refuse = refuse_by(done);
+  impl_->post([this, auth = std::move(auth), attempt = std::move(attempt),
+               done = std::move(done)] { impl_->do_check_attempt(auth, attempt, done); },
+              std::move(refuse));
 }
 
 void Engine::Impl::do_check_attempt(const WorkerAuth& auth, const AttemptRef& attempt,
-                                    Done<ports::OpenAttempt> done) {
+                                    const Done<ports::OpenAttempt>& done) {
   const Worker* worker = memory_.worker(auth.worker);
   if (worker != nullptr) {
     if (const Status known = check_auth(auth); !known) {
@@ -270,12 +288,15 @@ void Engine::Impl::do_check_attempt(const WorkerAuth& auth, const AttemptRef& at
 
 void Engine::put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size,
                           Sha256 sha256, Done<Ok> done) {
-  impl_->post([=, this] { impl_->do_put_artifact(auth, attempt, name, size, sha256, done); },
-              [done](const Error& error) { done(error); });
+  auto refuse = refuse_by(done);
+  impl_->post(
+      [this, auth = std::move(auth), attempt = std::move(attempt), name = std::move(name), size, sha256,
+       done = std::move(done)] { impl_->do_put_artifact(auth, attempt, name, size, sha256, done); },
+      std::move(refuse));
 }
 
-void Engine::Impl::do_put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size,
-                                   Sha256 hash, Done<Ok> done) {
+void Engine::Impl::do_put_artifact(const WorkerAuth& auth, const AttemptRef& attempt, const std::string& name,
+                                   std::int64_t size, const Sha256& hash, const Done<Ok>& done) {
   do_check_attempt(auth, attempt, [=, this](const Result<ports::OpenAttempt>& open) {
     if (!open) {
       done(open.error());
@@ -294,8 +315,10 @@ void Engine::Impl::do_put_artifact(WorkerAuth auth, AttemptRef attempt, std::str
 }
 
 void Engine::apply(ports::Command command, Done<ports::Applied> done) {
-  impl_->post([this, command, done] { impl_->do_apply(command, done); },
-              [done](const Error& error) { done(error); });
+  auto refuse = refuse_by(done);
+  impl_->post(
+      [this, command = std::move(command), done = std::move(done)] { impl_->do_apply(command, done); },
+      std::move(refuse));
 }
 
 void Engine::Impl::do_apply(ports::Command command, Done<ports::Applied> done) {
@@ -303,11 +326,14 @@ void Engine::Impl::do_apply(ports::Command command, Done<ports::Applied> done) {
 }
 
 void Engine::lose_worker(WorkerId worker, core::Outcome outcome, std::string reason, Done<Ok> done) {
-  impl_->post([=, this] { impl_->do_lose_worker(worker, outcome, reason, done); },
-              [done](const Error& error) { done(error); });
+  auto refuse = refuse_by(done);
+  impl_->post([this, worker, outcome, reason = std::move(reason),
+               done = std::move(done)] { impl_->do_lose_worker(worker, outcome, reason, done); },
+              std::move(refuse));
 }
 
-void Engine::Impl::do_lose_worker(WorkerId id, core::Outcome outcome, std::string reason, Done<Ok> done) {
+void Engine::Impl::do_lose_worker(WorkerId id, core::Outcome outcome, const std::string& reason,
+                                  const Done<Ok>& done) {
   const Worker* worker = memory_.worker(id);
   if (worker == nullptr) {
     done(Ok{});
@@ -345,7 +371,7 @@ void Engine::Impl::do_lose_worker(WorkerId id, core::Outcome outcome, std::strin
 }
 
 void Engine::view(Done<EngineView> done) {
-  impl_->post([this, done] { done(impl_->make_view()); }, {});
+  impl_->post([this, done = std::move(done)] { done(impl_->make_view()); }, {});
 }
 
 EngineView Engine::Impl::make_view() const {
@@ -382,13 +408,14 @@ EngineView Engine::Impl::make_view() const {
 }
 
 void Engine::place(std::string queue, core::ReadyKey key, Done<JobPlace> done) {
+  auto refuse = refuse_by(done);
   impl_->post(
-      [this, queue = std::move(queue), key, done] {
+      [this, queue = std::move(queue), key, done = std::move(done)] {
         const auto ahead = impl_->memory_.ready.ahead_of(queue, key);
         done(JobPlace{ahead.has_value(),
                       ahead.value_or(static_cast<std::int64_t>(impl_->memory_.ready.size(queue)))});
       },
-      [done](const Error& error) { done(error); });
+      std::move(refuse));
 }
 
 }  // namespace drover::engine

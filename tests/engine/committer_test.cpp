@@ -4,17 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/no_metrics.hpp"
+
 namespace drover::engine {
 namespace {
 
-class NoMetrics final : public ports::Metrics {
- public:
-  void describe(std::string_view, std::string_view) override {}
-  void add(std::string_view, double, ports::MetricLabels) override {}
-  void set(std::string_view, double, ports::MetricLabels) override {}
-  void observe(std::string_view, double, ports::MetricLabels) override {}
-  std::string render() override { return {}; }
-};
+using testing::NoMetrics;
 
 // A session that refuses batches holding a poisoned job, and can lose its connection.
 class ScriptedSession final : public ports::WriteSession {

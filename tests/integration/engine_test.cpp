@@ -6,22 +6,11 @@
 #include <future>
 #include <thread>
 
+#include "engine/no_metrics.hpp"
 #include "pg_fixture.hpp"
 
 namespace drover::testing {
 namespace {
-
-class NoMetrics final : public ports::Metrics {
- public:
-  void describe(std::string_view, std::string_view) override {}
-  void add(std::string_view, double, ports::MetricLabels) override {}
-  void set(std::string_view, double, ports::MetricLabels) override {}
-  void observe(std::string_view, double, ports::MetricLabels) override {}
-  std::string render() override { return {}; }
-};
-
-template <class T>
-using Answers = std::shared_ptr<std::promise<Result<T>>>;
 
 // Calls something asynchronous and waits for its answer; half a minute without one is a failure.
 template <class T, class Call>
