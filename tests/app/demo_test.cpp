@@ -47,7 +47,7 @@ TEST_F(DemoJobs, TheShellCountsWhatTheProgramCounts) {
                                  "a\x0b"
                                  "b\x0c"
                                  "c",
-                                 std::string("nul\0byte \xff\xfe high", 18),
+                                 std::string("nul\0byte \xff\xfe high", 16),
                                  "\xc2\xa0nbsp\xc2\xa0word"};
   for (const std::string& bytes : samples) {
     const std::string path = directory_ + "/input file";
