@@ -14,7 +14,6 @@ constexpr Millis kLeadRetry{500};
 constexpr Seconds kDoubtPatience{20};  // waiters of a commit in doubt are told "unknown" after this
 constexpr Seconds kFlushEvery{60};
 constexpr Seconds kPartitionsEvery{3600};
-constexpr Seconds kRescanEvery{30};
 constexpr Millis kSweepEvery{500};  // how late an expired lease may be noticed
 
 Error not_leading(const std::string& why) {
@@ -213,7 +212,7 @@ bool Engine::Impl::lead_once() {
   last_contact_ = now;
   next_flush_ = now + kFlushEvery;
   next_partitions_ = now + kPartitionsEvery;
-  next_rescan_ = now + kRescanEvery;
+  next_rescan_ = now + options_.rescan;
   next_sweep_ = now + kSweepEvery;
   hook_due_ = true;
   log_info("leading, epoch {}: {} open attempts, {} workers", memory_.epoch, memory_.leases.size(),
@@ -272,7 +271,7 @@ bool Engine::Impl::timers() {
   }
   if (now >= next_rescan_) {
     // One queue at a time, so that rows changed by hand are noticed without a burst of reading.
-    next_rescan_ = now + kRescanEvery;
+    next_rescan_ = now + options_.rescan;
     auto next = memory_.queues.upper_bound(rescanned_);
     if (next == memory_.queues.end()) next = memory_.queues.begin();
     if (next != memory_.queues.end()) {

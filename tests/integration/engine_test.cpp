@@ -112,7 +112,12 @@ class EngineTest : public PgTest {
 
   SystemClock clock_;
   NoMetrics metrics_;
-  engine::Engine engine_{*store_, clock_, metrics_, {}};
+  static engine::EngineOptions often() {
+    engine::EngineOptions out;
+    out.rescan = Millis{200};
+    return out;
+  }
+  engine::Engine engine_{*store_, clock_, metrics_, often()};
   std::optional<PoolId> pool_;
 };
 
@@ -459,8 +464,6 @@ TEST_F(EngineTest, RowsChangedByHandAreNoticedByTheRescan) {
   const auto worker = add_worker("i-0001");
   EXPECT_EQ(claim(worker, "n1", 1)->jobs.size(), 0U);
   sql("UPDATE jobs SET state = 'queued'");
-  // A new term reads everything anew; within one, the rescan does, half a minute apart.
-  sql("SELECT pg_terminate_backend(" + leader_pid() + ")");
   ASSERT_TRUE(eventually([&] {
     const auto claimed = claim(worker, "n2", 1);
     return claimed && claimed->jobs.size() == 1;

@@ -25,6 +25,8 @@ using Done = std::function<void(Result<T>)>;
 struct EngineOptions {
   Seconds takeover{5};  // the store ends the session of a leader silent for this long
   std::size_t queue_limit = limits::kCommandQueue;
+  Millis rescan{
+      30'000};  // one queue's ready keys are read anew this often, so that rows changed by hand are noticed
   // Asked before each try to lead: an Error keeps the daemon waiting, with its message as the reason (the
   // schema is not ready).
   std::function<Status()> before_lead;
