@@ -1,6 +1,8 @@
 """The main job, end to end: what `drover dev --demo` shows, and what must hold around it."""
+import glob
 import hashlib
 import os
+import re
 import signal
 import sys
 
@@ -118,13 +120,14 @@ def test_pause_claims_nothing_and_resume_goes_on(drover):
 def test_a_worker_cut_off_reports_late_and_is_refused(drover):
     assert drover.call("PATCH", "/config", {"lease_s": 5}).status == 200
     try:
-        job = drover.submit(shell("sleep 4; echo done by attempt $DROVER_ATTEMPT", name="cut off"))
+        job = drover.submit(shell("echo up; sleep 4; echo done by attempt $DROVER_ATTEMPT", name="cut off"))
         running = drover.wait_state(job["id"], "running")
-        wait_for(lambda: drover.job(job["id"])["worker"], "its worker")
+        wait_for(lambda: "up" in drover.log_of(job["id"]), "its first line")
         pids = instance_processes(drover, running["worker"])
         assert pids
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
+        headers = attempt_headers(drover, running["worker"], f"{job['number']}-1")
         try:
             wait_for(lambda: len(drover.attempts(job["id"])) >= 2, "a second attempt", timeout=90)
             done = drover.wait_state(job["id"], "succeeded", timeout=90)
@@ -137,12 +140,21 @@ def test_a_worker_cut_off_reports_late_and_is_refused(drover):
         attempts = drover.attempts(job["id"])
         assert attempts[0]["outcome"] == "infra" and attempts[-1]["outcome"] == "succeeded", attempts
         assert attempts[0]["worker"] != attempts[-1]["worker"]
-        wait_for(lambda: drover.metric('drover_http_requests_total') and any(
-            'status="409"' in line and "/attempts/" in line for line in drover.call("GET", "/metrics").text.splitlines()),
-            "the late report to be refused with 409", timeout=60)
+        late = drover.call("POST", f"/jobs/{job['number']}/attempts/1/finish", {"outcome": "succeeded", "exit_code": 0},
+                           headers)
+        assert late.status == 409, late
         assert drover.job(job["id"])["attempts"] == done["attempts"]
     finally:
         drover.call("PATCH", "/config", {"lease_s": 60})
+
+
+def attempt_headers(drover, instance, attempt):
+    """What the worker on that instance would send with a report of the attempt: both tokens."""
+    (path,) = glob.glob(f"{drover.cloud.data}/instances/{instance}/root/tmp/drover-worker.*/{attempt}/auth")
+    with open(path, encoding="utf-8") as auth:
+        headers = dict(re.findall(r'header = "([^:"]+): ([^"]*)"', auth.read()))
+    assert "X-Drover-Attempt-Token" in headers, headers
+    return headers
 
 
 def instance_processes(drover, instance):
