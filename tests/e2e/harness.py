@@ -1,4 +1,4 @@
-"""Starts the real parts for end-to-end tests: a private PostgreSQL, `drover localcloud`, `drover serve`.
+"""Starts the real parts for end-to-end and fault tests: a private PostgreSQL, `drover localcloud`, `drover serve`.
 
 Everything listens on loopback or a Unix socket, lives below one temporary directory and is ended by close().
 """
@@ -14,6 +14,8 @@ import subprocess
 import tempfile
 import time
 import urllib.parse
+
+from gate import Gate, unix_socket_of
 
 BINARY = os.environ.get("DROVER_BINARY", "")
 PG_BIN = "/usr/lib/postgresql/15/bin"
@@ -126,12 +128,13 @@ class Postgres:
 class Cloud:
     """`drover localcloud`."""
 
-    def __init__(self, base):
+    def __init__(self, base, options=()):
         self.data = os.path.join(base, "cloud")
         os.mkdir(self.data)
         self.process = subprocess.Popen(
             [BINARY, "localcloud", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--data", self.data,
-             "--terminate-on-exit", "--access-key", ACCESS_KEY, "--secret-key", SECRET_KEY, "--region", REGION],
+             "--terminate-on-exit", "--access-key", ACCESS_KEY, "--secret-key", SECRET_KEY, "--region", REGION,
+             *options],
             stdout=subprocess.PIPE, stderr=open(f"{base}/cloud.log", "ab"), text=True)
         ready = json.loads(self.process.stdout.readline())
         self.endpoint = ready["endpoint"]
@@ -153,21 +156,31 @@ class Cloud:
 
 
 class Stack:
-    """The whole of it. `pool` overrides members of the one pool, "default"."""
+    """The whole of it.
 
-    def __init__(self, pool=None, settings=None):
+    `pool` overrides members of the one pool, "default"; `settings` are patched into /config once it leads; `config`
+    overrides the configuration file, by section. `gates` names what goes through a gate ("store", "cloud", "worker":
+    what the workers call), found as .gates[name]. `prefix` comes before the daemon's command (prlimit, faketime) and
+    `env` into its environment; both may be changed before a restart.
+    """
+
+    def __init__(self, pool=None, settings=None, config=None, gates=(), prefix=(), env=None, cloud_options=()):
         assert BINARY, "DROVER_BINARY names no binary: run through ctest or tests/run.sh"
         self.base = tempfile.mkdtemp(prefix="drover-e2e-")
         os.chmod(self.base, 0o755)
         self.daemon = None
         self.cloud = None
         self.postgres = None
+        self.gates = {}
+        self.prefix = list(prefix)
+        self.env = dict(env or {})
         self.log_path = f"{self.base}/daemon.log"
         try:
             self.postgres = Postgres(self.base)
-            self.cloud = Cloud(self.base)
+            self.cloud = Cloud(self.base, cloud_options)
             self.port = free_port()
-            self.write_config(pool or {})
+            self.open_gates(gates)
+            self.write_config(pool or {}, config or {})
             self.start_daemon()
             if settings:
                 assert self.call("PATCH", "/config", settings).status == 200
@@ -175,18 +188,34 @@ class Stack:
             self.close()
             raise
 
-    def write_config(self, pool):
+    def open_gates(self, names):
+        cloud = urllib.parse.urlsplit(self.cloud.endpoint)
+        targets = {"store": unix_socket_of(self.postgres), "cloud": (cloud.hostname, cloud.port),
+                   "worker": ("127.0.0.1", self.port)}
+        for name in names:
+            self.gates[name] = Gate(targets[name])
+
+    def write_config(self, pool, config):
+        gates = {name: gate.port for name, gate in self.gates.items()}
+        store = f"host=127.0.0.1 port={gates['store']} dbname=drover user=drover" if "store" in gates else None
+        cloud = f"http://127.0.0.1:{gates['cloud']}" if "cloud" in gates else self.cloud.endpoint
+        os.makedirs(f"{self.base}/artifacts", exist_ok=True)
+        sections = {
+            "server": {"listen": f"127.0.0.1:{self.port}"},
+            "store": {"conninfo": store or self.postgres.conninfo},
+            "worker": {"url": f"http://127.0.0.1:{gates.get('worker', self.port)}"},
+            "artifacts": {"directory": f"{self.base}/artifacts"},
+            "cloud": {"endpoint": cloud, "region": REGION, "access_key": ACCESS_KEY, "secret_key": SECRET_KEY},
+        }
+        for section, members in config.items():
+            sections.setdefault(section, {}).update(members)
         members = {"name": "default", "min": 0, "max": 4, "slots": 2, "image": "ami-local",
                    "instance_types": ["local.small"], "idle_timeout_s": 300, "queues": ["default"]}
         members.update(pool)
-        os.makedirs(f"{self.base}/artifacts", exist_ok=True)
-        lines = [f'[server]\nlisten = "127.0.0.1:{self.port}"', f'[store]\nconninfo = "{self.postgres.conninfo}"',
-                 f'[worker]\nurl = "http://127.0.0.1:{self.port}"', f'[artifacts]\ndirectory = "{self.base}/artifacts"',
-                 f'[cloud]\nendpoint = "{self.cloud.endpoint}"\nregion = "{REGION}"\naccess_key = "{ACCESS_KEY}"\n'
-                 f'secret_key = "{SECRET_KEY}"',
-                 "[[pool]]\n" + "\n".join(f"{key} = {json.dumps(value)}" for key, value in members.items())]
-        with open(f"{self.base}/drover.toml", "w", encoding="utf-8") as config:
-            config.write("\n".join(lines) + "\n")
+        with open(f"{self.base}/drover.toml", "w", encoding="utf-8") as file:
+            for section, values in [*((f"[{name}]", values) for name, values in sections.items()),
+                                    ("[[pool]]", members)]:
+                file.write(section + "\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items()))
 
     def spawn(self, port=None):
         """One more daemon process on the same store (for standby tests on another port)."""
@@ -197,8 +226,9 @@ class Stack:
             config = f"{self.base}/drover-{port}.toml"
             with open(config, "w", encoding="utf-8") as other:
                 other.write(text)
-        return subprocess.Popen([BINARY, "serve", "--config", config], stdout=subprocess.DEVNULL,
-                                stderr=open(self.log_path, "ab"))
+        with open(self.log_path, "ab") as log:
+            return subprocess.Popen([*self.prefix, BINARY, "serve", "--config", config], stdout=subprocess.DEVNULL,
+                                    stderr=log, env={**os.environ, **self.env})
 
     def start_daemon(self, wait=True):
         self.daemon = self.spawn()
@@ -273,6 +303,8 @@ class Stack:
             except subprocess.TimeoutExpired:
                 self.daemon.kill()
                 self.daemon.wait()
+        for gate in self.gates.values():
+            gate.close()
         if self.cloud:
             self.cloud.stop()
         if self.postgres and self.postgres.process and self.postgres.process.poll() is None:
