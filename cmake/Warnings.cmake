@@ -5,4 +5,5 @@ target_compile_options(drover_options INTERFACE
   # At -O2 GCC 12 says it of std::optional where nothing is read uninitialised: shown, but no reason to stop a build.
   $<$<CXX_COMPILER_ID:GNU>:-Wno-error=maybe-uninitialized>
   -fstack-protector-strong -fno-omit-frame-pointer)
-target_compile_definitions(drover_options INTERFACE _GLIBCXX_ASSERTIONS DROVER_VERSION="${PROJECT_VERSION}")
+target_compile_definitions(drover_options INTERFACE _GLIBCXX_ASSERTIONS DROVER_VERSION="${PROJECT_VERSION}"
+  $<$<BOOL:${DROVER_FAILPOINTS}>:DROVER_FAILPOINTS>)

@@ -6,6 +6,7 @@
 #include "drover/api/job_spec.hpp"
 #include "drover/api/pool_spec.hpp"
 #include "drover/api/render.hpp"
+#include "drover/base/failpoint.hpp"
 #include "drover/base/limits.hpp"
 
 #include "handlers.hpp"
@@ -35,6 +36,7 @@ void submit(const ServicePtr& service, const CallPtr& call, int max_attempts) {
   call->request().body.clear();
   Result<std::vector<core::JobSpec>> specs = parse_job_specs(*body, SpecDefaults{max_attempts});
   if (!specs.ok()) return call->fail(specs.error());
+  DROVER_FAILPOINT("api.submit");
   const bool many = body->if_array() != nullptr;
   auto kept = std::make_shared<std::vector<core::JobSpec>>(*specs);
   service->deps.engine.submit(

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "drover/base/failpoint.hpp"
 #include "drover/base/text.hpp"
 
 #include "handlers.hpp"
@@ -23,6 +24,7 @@ void fail_append(const CallPtr& call, const Error& error) {
 
 void append_log(Service& service, const CallPtr& call, const ports::OpenAttempt& attempt,
                 std::int64_t offset) {
+  DROVER_FAILPOINT("api.log");
   const Result<std::int64_t> next = service.deps.artifacts.append_log(
       attempt.job, attempt.attempt, call->path("stream"), offset, call->request().body);
   if (!next.ok()) return fail_append(call, next.error());
@@ -42,6 +44,7 @@ void keep_artifact(const ServicePtr& service, const CallPtr& call,
   const std::string name = call->path("name");
   const std::shared_ptr<http::SpooledFile> file = call->request().spooled;
   const engine::AttemptRef& attempt = caller->attempt;
+  DROVER_FAILPOINT("api.artifact");
   if (file == nullptr) return call->fail(Error{Errc::internal, "the body of an artifact was not spooled"});
   const Result<Sha256> hash = service->deps.artifacts.put(attempt.job, attempt.attempt, name, file->path());
   if (!hash.ok()) return call->fail(hash.error());

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "drover/api/render.hpp"
+#include "drover/base/failpoint.hpp"
 #include "drover/base/limits.hpp"
 #include "drover/base/text.hpp"
 
@@ -125,6 +126,7 @@ Result<core::Outcome> reported_outcome(Fields& fields) {
 }
 
 void report(const ServicePtr& service, const CallPtr& call, engine::Report report) {
+  DROVER_FAILPOINT("api.report");
   service->deps.engine.report(
       std::move(report),
       service->then<engine::ReportAnswer>(call, [call](const engine::ReportAnswer& reported) {
@@ -155,6 +157,7 @@ void register_worker(const ServicePtr& service, const CallPtr& call) {
   if (!body) return;
   Result<engine::Registration> wanted = registration(*body, token);
   if (!wanted.ok()) return call->fail(wanted.error());
+  DROVER_FAILPOINT("api.register");
   service->deps.engine.register_worker(
       std::move(*wanted),
       service->then<engine::Registered>(call, [call](const engine::Registered& registered) {
@@ -177,6 +180,7 @@ void claim(const ServicePtr& service, const CallPtr& call) {
   fields.integer("wait_s", wait, 0, 3600);
   if (Status done = fields.finish(true); !done.ok()) return call->fail(done.error());
   request.wait = std::min(Seconds(wait), limits::kLongPoll);
+  DROVER_FAILPOINT("api.claim");
   request.open = [reply = call->reply()] { return reply.open(); };
   service->deps.engine.claim(
       std::move(request),

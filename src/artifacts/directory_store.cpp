@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "drover/base/failpoint.hpp"
 #include "drover/base/limits.hpp"
 #include "drover/base/log.hpp"
 #include "drover/base/text.hpp"
@@ -132,8 +133,11 @@ Result<std::int64_t> append(const Fd& file, std::int64_t offset, std::string_vie
       return synced.error();  // its first writer may have died before
     return end;
   }
+  DROVER_FAILPOINT("log.checked");
   Status done = write_at(file, data, offset);
+  DROVER_FAILPOINT("log.written");
   if (done.ok()) done = sync(file);
+  DROVER_FAILPOINT("log.synced");
   if (done.ok()) return end;
   if (::ftruncate(file.get(), *size) != 0) log_error("a log's partial chunk stays: {}", done.error().message);
   return done.error();
@@ -188,13 +192,17 @@ Result<Sha256> DirectoryStore::put(JobNumber job, int attempt, std::string_view 
     if (Result<std::int64_t> size = file_size(file); !size.ok()) return size.error();
     Result<Sha256> hash = hash_file(file);
     if (!hash.ok()) return hash.error();
+    DROVER_FAILPOINT("artifact.hashed");
     if (Status synced = sync(file); !synced.ok()) return synced.error();
+    DROVER_FAILPOINT("artifact.synced");
     Result<Fd> directory = open_directory(root_, place->directories, true);
     if (!directory.ok()) return directory.error();
     if (::renameat(AT_FDCWD, spooled.c_str(), directory->get(), place->file.c_str()) != 0) {
       return errno_error(errno, "moving the artifact into its place");
     }
+    DROVER_FAILPOINT("artifact.moved");
     if (Status synced = sync(*directory); !synced.ok()) return synced.error();
+    DROVER_FAILPOINT("artifact.kept");
     return hash;
   };
   Result<Sha256> hash = take_over();

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <iterator>
 
+#include "drover/base/failpoint.hpp"
 #include "drover/base/limits.hpp"
 #include "drover/base/log.hpp"
 
@@ -74,6 +75,7 @@ bool Committer::commit_items(std::vector<Item> items) {
   std::vector<ports::Command> commands;
   commands.reserve(items.size());
   for (const Item& item : items) commands.push_back(item.command);
+  DROVER_FAILPOINT_EACH("commit", commands, "formed");
   const auto start = std::chrono::steady_clock::now();
   auto committed = session_->commit(commands);
   metrics_.observe("drover_commit_seconds", seconds_since(start));
@@ -84,7 +86,9 @@ bool Committer::commit_items(std::vector<Item> items) {
     for (std::size_t i = 0; i < items.size(); ++i) {
       if ((*committed)[i]) applied_(items[i].command, *(*committed)[i]);
     }
+    DROVER_FAILPOINT_EACH("commit", commands, "applied");
     for (std::size_t i = 0; i < items.size(); ++i) items[i].work.done(std::move((*committed)[i]));
+    DROVER_FAILPOINT_EACH("commit", commands, "answered");
     return true;
   }
   const Error error = committed.error();

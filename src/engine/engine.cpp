@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "drover/base/failpoint.hpp"
 #include "drover/base/log.hpp"
 
 #include "engine_impl.hpp"
@@ -185,6 +186,7 @@ bool Engine::Impl::lead_once() {
     return false;
   }
   auto state = (*session)->boot();
+  DROVER_FAILPOINT("lead.read");
   if (state) {
     const Status partitions = (*session)->make_partitions(clock_.wall());
     if (!partitions) log_warn("partitions were not made: {}", partitions.error().message);
@@ -215,6 +217,7 @@ bool Engine::Impl::lead_once() {
   next_rescan_ = now + options_.rescan;
   next_sweep_ = now + kSweepEvery;
   hook_due_ = true;
+  DROVER_FAILPOINT("lead.leading");
   log_info("leading, epoch {}: {} open attempts, {} workers", memory_.epoch, memory_.leases.size(),
            memory_.workers.size());
   return true;

@@ -133,8 +133,17 @@ Result<Rows> Connection::run_once(std::string_view query, const Params& params) 
 }
 
 Result<Rows> Connection::script(std::string_view sql) {
+  if (auto sent = send_script(sql); !sent) return sent.error();
+  return reply();
+}
+
+Status Connection::send_script(std::string_view sql) {
   if (broken_) return lost("the connection to PostgreSQL is closed");
   if (PQsendQuery(connection_, std::string(sql).c_str()) == 0) return lost("cannot send to PostgreSQL");
+  return Ok{};
+}
+
+Result<Rows> Connection::reply() {
   return collect();
 }
 

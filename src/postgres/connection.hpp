@@ -52,6 +52,9 @@ class Connection {
   // Plumbing, or the many statements of a migration (which makes them one transaction unless they say
   // otherwise).
   Result<Rows> script(std::string_view sql);
+  // The two halves of script(): what is sent, and its last result or first error.
+  Status send_script(std::string_view sql);
+  Result<Rows> reply();
   // All statements in one round trip. The first error is the answer; what follows it was not run.
   Result<std::vector<Rows>> pipeline(std::span<const Statement> statements);
 

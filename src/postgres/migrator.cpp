@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "drover/base/failpoint.hpp"
 #include "drover/base/ids.hpp"
 #include "drover/base/log.hpp"
 #include "drover/base/secret.hpp"
@@ -76,7 +77,9 @@ Status apply(Connection& connection, const Migration& migration) {
     done = connection.run_once("admin_migration_record",
                                Params::of(migration.version, migration.name, migration.sha256));
   }
+  DROVER_FAILPOINT("migrate.written");
   if (done) done = connection.script("COMMIT");
+  DROVER_FAILPOINT("migrate.committed");
   if (done) return Ok{};
   if (!connection.broken()) (void)connection.script("ROLLBACK");
   Error error = done.error();
@@ -90,6 +93,7 @@ Result<int> migrate(Connection& connection, std::span<const EmbeddedFile> files)
   auto known = known_migrations(files);
   if (!known) return known.error();
   if (auto locked = take_lock(connection); !locked) return locked.error();
+  DROVER_FAILPOINT("migrate.locked");
   if (auto made = connection.run_once("admin_migrations_table"); !made) return made.error();
   auto applied = check_applied(connection, *known);
   if (!applied) return applied.error();
@@ -98,6 +102,7 @@ Result<int> migrate(Connection& connection, std::span<const EmbeddedFile> files)
   }
   auto identity = connection.run_once("admin_deployment", Params::of(make_random_uuid(), random_token()));
   if (!identity) return identity.error();
+  DROVER_FAILPOINT("migrate.done");
   return static_cast<int>(known->size() - *applied);
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "drover/base/failpoint.hpp"
 #include "drover/base/log.hpp"
 #include "drover/base/text.hpp"
 
@@ -90,7 +91,11 @@ Error PgWriter::roll_back(Error error) {
 }
 
 Status PgWriter::commit_transaction(const Batch& batch) {
-  auto done = connection_->script("COMMIT");
+  DROVER_FAILPOINT_EACH("commit", batch.commands, "written");
+  const Status sent = connection_->send_script("COMMIT");
+  DROVER_FAILPOINT_EACH("commit", batch.commands, "sent");
+  auto done = sent ? connection_->reply() : Result<Rows>(sent.error());
+  DROVER_FAILPOINT_EACH("commit", batch.commands, "replied");
   if (done && done->command_tag() == "COMMIT") return Ok{};
   if (connection_->broken()) {
     return Error{Errc::commit_unknown,
@@ -181,8 +186,10 @@ Result<std::unique_ptr<ports::WriteSession>> lead(const LeaderOptions& options) 
   auto locked = connection.run("write_lead_lock");
   if (!locked) return locked.error();
   if (!(*locked)[0].get<bool>()) return Error{Errc::conflict, "another daemon leads"};
+  DROVER_FAILPOINT("lead.locked");
   auto epoch = connection.run("write_lead_epoch");
   if (!epoch) return epoch.error();
+  DROVER_FAILPOINT("lead.epoch");
   auto last = connection.run("write_last_event");
   if (!last) return last.error();
   const std::int64_t last_event = last->empty() ? 0 : (*last)[0].get<std::int64_t>();

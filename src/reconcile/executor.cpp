@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "drover/base/failpoint.hpp"
 #include "drover/base/log.hpp"
 
 namespace drover::reconcile {
@@ -49,19 +50,25 @@ const ports::PoolRow* Executor::pool(const std::string& name) const {
 
 void Executor::carry_out(const core::LoseWorker& action) {
   log_warn("worker {} lost ({}): {}", action.worker.value, core::to_string(action.outcome), action.reason);
+  DROVER_FAILPOINT("lose.chosen");
   const Status lost = fleet_.lose_worker(action.worker, action.outcome, action.reason);
+  DROVER_FAILPOINT("lose.stored");
   if (!lost) return dropped("the loss of a worker", lost.error());
   metrics_.add("drover_workers_lost_total", 1, {{"outcome", core::to_string(action.outcome)}});
 }
 
 void Executor::carry_out(const core::MarkGone& action) {
+  DROVER_FAILPOINT("terminate.seen");
   // Through the same door: an attempt it may still hold has to end with its machine.
   const Status gone = fleet_.lose_worker(action.worker, core::Outcome::interruption, action.reason);
+  DROVER_FAILPOINT("terminate.gone");
   if (!gone) dropped("the end of a worker", gone.error());
 }
 
 bool Executor::change_worker(WorkerId worker, ports::WorkerChange change, const std::string& reason) {
+  DROVER_FAILPOINT("terminate.chosen");
   const auto changed = fleet_.apply(ports::ChangeWorker{worker, change, reason, clock_.wall()});
+  DROVER_FAILPOINT("terminate.marked");
   if (!changed) dropped("a change of a worker", changed.error());
   return changed.ok();
 }
@@ -84,7 +91,9 @@ void Executor::terminate_collected() {
   const std::vector<std::string> ids = std::exchange(to_terminate_, {});
   if (ids.empty()) return;
   const auto sent = [&](const std::string& id) { memory_.terminate_sent[id] = clock_.steady(); };
+  DROVER_FAILPOINT("terminate.call");
   const Status all = cloud_.terminate(ids);
+  DROVER_FAILPOINT("terminate.called");
   if (all) {
     std::for_each(ids.begin(), ids.end(), sent);
     return;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "drover/base/failpoint.hpp"
 #include "drover/base/log.hpp"
 
 #include "executor.hpp"
@@ -95,7 +96,9 @@ void Executor::carry_out(const core::InsertLaunch& action) {
   insert.bootstrap_hash = sha256(token.reveal());
   insert.reason = action.reason;
   insert.now = clock_.wall();
+  DROVER_FAILPOINT("launch.chosen");
   const auto inserted = fleet_.apply(std::move(insert));
+  DROVER_FAILPOINT("launch.intended");
   if (!inserted)
     return log_info("reconcile: launch for pool {} dropped: {}", action.pool, inserted.error().message);
   const auto* launch = std::get_if<ports::LaunchInserted>(&*inserted);
@@ -115,12 +118,15 @@ void Executor::carry_out(const core::CallLaunch& action) {
 void Executor::call(LaunchId launch, const std::string& pool, core::LaunchRequest request) {
   const core::Offering offering{pool, request.instance_type, request.subnet, request.market};
   put_token(request.user_data, ports::bootstrap_token(world_->view.deployment_secret, request.client_token));
+  DROVER_FAILPOINT("launch.call");
   auto instances = cloud_.launch(request);
+  DROVER_FAILPOINT("launch.called");
   if (!instances) return refused(launch, offering, instances.error());
   health_.worked(offering);
   memory_.tries.erase(launch);
   metrics_.add("drover_instances_launched_total", static_cast<double>(instances->size()), {{"pool", pool}});
   const auto recorded = record(launch, core::LaunchState::fulfilled, std::move(*instances), {});
+  DROVER_FAILPOINT("launch.recorded");
   // The next listing has them under this launch's token: they are adopted then.
   if (!recorded)
     log_warn("launch {}: the answer could not be stored: {}", launch.value, recorded.error().message);

@@ -170,6 +170,7 @@ struct PutSettings {
 using Command =
     std::variant<InsertJobs, ClaimJob, EndAttempt, ChangeJob, WakeJobs, PutArtifact, InsertLaunch,
                  RecordLaunch, RegisterWorker, ChangeWorker, TouchWorkers, PutPool, SetPaused, PutSettings>;
+std::string_view name_of(const Command& command);  // "insert_jobs", …
 
 // ---- what they answer
 

@@ -1,0 +1,35 @@
+#pragma once
+
+// Named points at which a test build dies or stands still on request, to show what is left behind. Without
+// DROVER_FAILPOINTS (the CMake option; off in release builds) they are nothing.
+//
+// The environment asks:
+//   DROVER_FAILPOINT=<kill|stop>@<prefix>[,<prefix>...]:<n>   SIGKILL or SIGSTOP to this process at the n-th
+//   passage
+//                                                             of points whose names begin with one of the
+//                                                             prefixes
+//   DROVER_FAILPOINT_TRACE=<file>                             a line for each point passed, its name; "!"
+//   behind the
+//                                                             one at which it happened
+// Thread-safe.
+#ifdef DROVER_FAILPOINTS
+
+#include <initializer_list>
+#include <string_view>
+
+namespace drover {
+// The name is the parts with dots between them. A request that cannot be read ends the process.
+void pass_failpoint(std::initializer_list<std::string_view> parts);
+}  // namespace drover
+
+#define DROVER_FAILPOINT(name) ::drover::pass_failpoint({name})
+// "<area>.<name of the command>.<step>" for each of a range of commands.
+#define DROVER_FAILPOINT_EACH(area, commands, step) \
+  for (const auto& each_command : (commands)) ::drover::pass_failpoint({area, name_of(each_command), step})
+
+#else
+
+#define DROVER_FAILPOINT(name) static_cast<void>(0)
+#define DROVER_FAILPOINT_EACH(area, commands, step) static_cast<void>(0)
+
+#endif
