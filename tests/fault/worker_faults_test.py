@@ -1,0 +1,253 @@
+"""What workers may do to the daemon, and the network to both: late, lost, repeated and foreign calls change nothing twice."""
+import os
+import sys
+import threading
+import uuid
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
+from harness import call, shell, stack, wait_for  # noqa: E402
+from ledger import Ledger, common_end  # noqa: E402
+from protocol import ProtocolWorker, add_inert_pool, bootstrap_token  # noqa: E402
+
+FAST = {"heartbeat_interval_s": 1, "notice_poll_s": 1, "reconcile_interval_s": 1}
+NOTHING = {"failures": 0, "infra": 0, "interruptions": 0}
+
+
+@pytest.fixture(scope="module")
+def drover():
+    with stack(settings=FAST, gates=("worker",)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def hands(drover):
+    """Three workers that do what the test says, for the queue "hands"; what they hear may be cut off by the gate."""
+    return [ProtocolWorker(drover, one, slots=4).register() for one in add_inert_pool(drover, "hands", 4, slots=4)[:3]]
+
+
+@pytest.fixture()
+def ledger(drover):
+    """Whatever a test did, it ends as every fault test does."""
+    kept = Ledger(drover)
+    yield kept
+    drover.gates["worker"].heal()
+    common_end(drover, kept)
+
+
+def submit(ledger, **members):
+    return ledger.submit(shell("true", queue="hands", **members)).json
+
+
+def ended(drover, job):
+    """How each ended attempt of a job ended, in order."""
+    return drover.postgres.sql(f"SELECT outcome FROM attempt WHERE number = {job['number']} ORDER BY attempt").split()
+
+
+def events(drover, job, kind):
+    return int(drover.postgres.sql(f"SELECT count(*) FROM event WHERE job = {job['number']} AND kind = '{kind}'"))
+
+
+def picture(drover):
+    """All that a refused call must not change. A heartbeat's instant is no state of anything."""
+    return drover.postgres.sql(
+        "SELECT j::text FROM jobs j UNION ALL SELECT l::text FROM lease l UNION ALL SELECT a::text FROM attempt a "
+        "UNION ALL SELECT t::text FROM artifact t UNION ALL SELECT concat_ws('|', id, state, token_hash, nonce) FROM worker "
+        "ORDER BY 1")
+
+
+def test_a_zombie_reports_late_and_the_new_attempts_result_stands(drover, hands, ledger):
+    dead, live, _ = hands
+    assert drover.call("PATCH", "/config", {"lease_s": 5}).status == 200
+    try:
+        job = submit(ledger, retry={"max_attempts": 3})
+        (old,) = dead.claim(wait_s=5)
+        drover.wait_state(job["id"], "queued", timeout=30)  # it was never heard of again
+    finally:
+        drover.call("PATCH", "/config", {"lease_s": 60})
+    (new,) = live.claim(wait_s=5)
+    assert (new["number"], new["attempt"]) == (old["number"], 2)
+
+    def late():
+        """Everything the first attempt may still say, each refused."""
+        before = picture(drover)
+        for outcome in ({"outcome": "failure", "exit_code": 3}, {"outcome": "succeeded", "exit_code": 0}, {"outcome": "stopped"}):
+            assert dead.try_report(old, body=outcome).status == 409
+        assert dead.try_report(old, "release").status == 409
+        for method, what in (("POST", "logs/stdout?offset=0"), ("PUT", "artifacts/result")):
+            refused = call(drover.port, method, dead.path(old, what), b"from the dead", dead.headers(old))
+            assert refused.status == 409, refused
+        assert dead.beat(old).json["stop"] == [{"job": old["number"], "attempt": 1}]
+        assert picture(drover) == before
+    late()
+    kept = call(drover.port, "PUT", live.path(new, "artifacts/result"), b"from the living", live.headers(new))
+    assert kept.status == 201
+    assert live.try_report(new).status == 200
+    late()
+    assert ended(drover, job) == ["infra", "succeeded"]
+    assert drover.job(job["id"])["counters"] == {**NOTHING, "infra": 1}
+    assert drover.call("GET", f"/jobs/{job['id']}/artifacts/result").body == b"from the living"
+
+
+@pytest.mark.parametrize("what, pattern, kind", [("finish", b"/finish", "succeeded"), ("release", b"/release", "interruption")])
+def test_a_report_whose_reply_is_lost_is_repeated_and_counted_once(drover, hands, ledger, what, pattern, kind):
+    worker, gate = hands[0], drover.gates["worker"]
+    job = submit(ledger)
+    (attempt,) = worker.claim(wait_s=5)
+    gate.cut_when(pattern, answered=True)
+    assert worker.try_report(attempt, what, port=gate.port) is None, "its reply is lost"
+    wait_for(lambda: ended(drover, job), "the report to be stored all the same")
+    answers = []
+    repeats = [threading.Thread(target=lambda: answers.append(worker.try_report(attempt, what))) for _ in range(10)]
+    for one in repeats:
+        one.start()
+    for one in repeats:
+        one.join()
+    assert [one.status for one in answers] == [200] * 10, answers
+    assert len({one.body for one in answers}) == 1 and answers[0].json["repeated"] is True, answers
+    assert ended(drover, job) == [kind] and events(drover, job, kind) == 1
+    contrary = {"finish": {"outcome": "failure", "exit_code": 1}, "release": {"outcome": "succeeded", "exit_code": 0}}[what]
+    assert worker.try_report(attempt, body=contrary).status == 409, "it was accepted as something else"
+    if what == "release":  # also while the next attempt runs, which it does not touch
+        (again,) = worker.claim(wait_s=5)
+        assert worker.try_report(attempt, what).json["repeated"] is True
+        assert worker.try_report(again).status == 200
+    assert drover.wait_state(job["id"], "succeeded")["counters"]["interruptions"] == (1 if what == "release" else 0)
+
+
+def test_a_claim_whose_reply_is_lost_gives_the_same_attempts_to_the_same_nonce(drover, hands, ledger):
+    worker, other, gate = hands[0], hands[1], drover.gates["worker"]
+    jobs = [submit(ledger) for _ in range(3)]
+    nonce = uuid.uuid4().hex
+    gate.cut_when(b"/claim", answered=True)
+    assert worker.try_claim(nonce, slots=3, wait_s=5, port=gate.port) is None, "its reply is lost"
+    wait_for(lambda: drover.postgres.sql(f"SELECT count(*) FROM lease WHERE nonce = '{nonce}'") == "3", "three claims")
+    assert other.claim(slots=3) == []
+    first, second = worker.claim(nonce, slots=3), worker.claim(nonce, slots=3)
+    assert first == second and {one["number"] for one in first} == {one["number"] for one in jobs}
+    assert all(one["attempt"] == 1 for one in first)
+    for attempt in first:
+        assert worker.try_report(attempt).status == 200
+    for job in jobs:
+        assert ended(drover, job) == ["succeeded"] and events(drover, job, "claimed") == 1
+    assert worker.claim(nonce) == [], "what has ended is not given again"
+
+
+def test_a_claim_whose_worker_is_gone_when_a_job_comes_takes_nothing(drover, hands, ledger):
+    worker, other, gate = hands[0], hands[1], drover.gates["worker"]
+    polling = threading.Thread(target=worker.try_claim, kwargs={"wait_s": 20, "port": gate.port})
+    polling.start()
+    wait_for(lambda: gate.links, "the poll to be under way")
+    drover.rounds(1)
+    gate.cut()
+    polling.join()
+    job = submit(ledger)
+    (attempt,) = other.claim(wait_s=10)
+    # A poll that broke in the very moment of the claim gives its attempt back as if it had not been.
+    assert attempt["number"] == job["number"]
+    assert other.try_report(attempt).status == 200
+    assert drover.job(job["id"])["counters"] == NOTHING
+
+
+def test_an_attempt_that_its_worker_stops_listing_goes_back_to_the_queue(drover, hands, ledger):
+    worker, other = hands[0], hands[1]
+    kept_job, lost_job = submit(ledger), submit(ledger)
+    claimed = {one["number"]: one for one in worker.claim(slots=2, wait_s=5)}
+    kept, lost = claimed[kept_job["number"]], claimed[lost_job["number"]]
+
+    def dropped():
+        assert worker.beat(kept).json["stop"] == []
+        return ended(drover, lost_job)
+    # The lease has a minute left: it is the lists that tell.
+    assert wait_for(dropped, "the attempt that is not listed to end", timeout=20, every=0.5) == ["infra"]
+    assert drover.job(lost_job["id"])["counters"] == {**NOTHING, "infra": 1}, "a failure is the job's own only"
+    (again,) = other.claim(wait_s=5)
+    assert (again["number"], again["attempt"]) == (lost_job["number"], 2)
+    assert worker.beat(kept, lost).json["stop"] == [{"job": lost["number"], "attempt": 1}]
+    assert worker.try_report(lost).status == 409
+    assert other.try_report(again).status == 200 and worker.try_report(kept).status == 200
+    assert ended(drover, kept_job) == ["succeeded"] and ended(drover, lost_job) == ["infra", "succeeded"]
+
+
+def test_a_registration_whose_reply_is_lost_is_repeated_and_no_other_takes_its_place(drover, hands, ledger):
+    taken = {one.instance for one in hands}
+    pool = [one for one in drover.call("GET", "/workers?limit=1000").json if one["pool"] == "hands"]
+    (spare,) = [one for one in drover.cloud.instances("running")
+                if one["id"] not in taken and one["id"] in {known["instance_id"] for known in pool}]
+    worker, gate = ProtocolWorker(drover, spare), drover.gates["worker"]
+    gate.cut_when(b"/workers/register", answered=True)
+    assert worker.try_register(port=gate.port) is None, "its reply is lost"
+    worker.register()
+    assert worker.try_register().json["token"] == worker.token, "the same nonce, the same token"
+    before = picture(drover)
+    # The bootstrap token lies in user data, where every job of the machine may read it: it gives nothing a second time.
+    for refused, allowed in ((worker.try_register(nonce=uuid.uuid4().hex), {409}),
+                             (worker.try_register(instance_id=hands[0].instance, nonce=uuid.uuid4().hex), {409}),
+                             (worker.try_register(instance_id="i-0123456789abcdef0"), {503}),  # not (yet) of this launch
+                             (worker.try_register(bootstrap="0" * 64), {401})):
+        assert refused.status in allowed, refused
+    assert picture(drover) == before
+    assert worker.beat().status == 200, "its own token works on"
+
+
+def test_tokens_of_others_open_nothing(drover, hands, ledger):
+    mine, other = hands[0], hands[1]
+    jobs = [submit(ledger) for _ in range(2)]
+    (attempt,) = mine.claim(wait_s=5)
+    (others,) = other.claim(wait_s=5)
+    before = picture(drover)
+
+    def refused(method, path, body, headers, *statuses):
+        answer = call(drover.port, method, path, body, headers)
+        assert answer.status in statuses, (method, path, headers, answer)
+        assert attempt["token"] not in answer.text and others["token"] not in answer.text
+
+    finish = {"outcome": "succeeded", "exit_code": 0}
+    claim = {"nonce": "n", "slots": 1, "wait_s": 0}
+    bearer = {"Authorization": f"Bearer {mine.token}"}
+    for wrong in ({}, {"Authorization": "Bearer "}, {"Authorization": f"Bearer {mine.token[:-1]}"}, other.headers(),
+                  {"Authorization": f"Bearer {mine.bootstrap}"}, {"Authorization": f"Bearer {mine.id}."},
+                  {"Authorization": f"Basic {mine.token}"}):
+        refused("POST", f"/workers/{mine.id}/claim", claim, wrong, 401)
+        refused("POST", f"/workers/{mine.id}/heartbeat", {"attempts": []}, wrong, 401)
+    for what, body in (("finish", finish), ("release", {}), ("logs/stdout?offset=0", b"x"), ("artifacts/a", b"x")):
+        method = "PUT" if what.startswith("artifacts") else "POST"
+        path, token = mine.path(attempt, what), {"X-Drover-Attempt-Token": attempt["token"]}
+        refused(method, path, body, bearer, 401)  # no attempt token
+        refused(method, path, body, token, 401)  # no worker token
+        refused(method, path, body, {**bearer, "X-Drover-Attempt-Token": others["token"]}, 409)  # another attempt's
+        refused(method, path, body, {**bearer, "X-Drover-Attempt-Token": mine.token}, 409)
+        refused(method, path, body, {**other.headers(), **token}, 401, 409)  # another worker's
+        refused(method, path, body, {"Authorization": "Bearer 999999." + "0" * 64, **token}, 401, 409)  # nobody's
+        refused(method, f"/jobs/{attempt['number']}/attempts/2/{what}", body, {**bearer, **token}, 409)  # not begun
+        refused(method, f"/jobs/{others['number']}/attempts/1/{what}", body, {**bearer, **token}, 409)  # another job
+        refused(method, f"/jobs/999999/attempts/1/{what}", body, {**bearer, **token}, 404, 409)
+    stop = call(drover.port, "POST", f"/workers/{mine.id}/heartbeat", {"attempts": [
+        {"job": others["number"], "attempt": 1, "token": others["token"]},
+        {"job": attempt["number"], "attempt": 1, "token": others["token"]}]}, bearer).json["stop"]
+    assert {(one["job"], one["attempt"]) for one in stop} == {(others["number"], 1), (attempt["number"], 1)}
+    assert picture(drover) == before
+    assert mine.try_report(attempt).status == 200 and other.try_report(others).status == 200
+    for job in jobs:
+        assert ended(drover, job) == ["succeeded"]
+
+
+def test_a_terminated_workers_tokens_open_nothing(drover, hands, ledger):
+    worker, other = hands[2], hands[0]
+    job = submit(ledger)
+    (attempt,) = worker.claim(wait_s=5)
+    assert drover.call("POST", f"/workers/{worker.instance}/terminate").status == 200
+    wait_for(lambda: ended(drover, job) == ["interruption"], "its attempt to end")
+    wait_for(lambda: drover.call("GET", f"/workers/{worker.instance}").json["state"] == "gone", "the worker to be gone")
+    (again,) = other.claim(wait_s=5)
+    before = picture(drover)
+    assert worker.try_claim().status == 401
+    assert worker.beat(attempt).status == 401
+    assert worker.try_report(attempt).status in (401, 409)
+    assert worker.try_register().status in (401, 409)
+    put = call(drover.port, "PUT", worker.path(attempt, "artifacts/a"), b"x", worker.headers(attempt))
+    assert put.status in (401, 409)
+    assert picture(drover) == before
+    assert other.try_report(again).status == 200
+    assert drover.job(job["id"])["counters"] == {**NOTHING, "interruptions": 1}
