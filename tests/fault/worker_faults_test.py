@@ -2,6 +2,7 @@
 import os
 import sys
 import threading
+import time
 import uuid
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
 from harness import call, shell, stack, wait_for  # noqa: E402
 from ledger import Ledger, common_end  # noqa: E402
-from protocol import ProtocolWorker, add_inert_pool, bootstrap_token  # noqa: E402
+from protocol import ProtocolWorker, add_inert_pool  # noqa: E402
 
 FAST = {"heartbeat_interval_s": 1, "notice_poll_s": 1, "reconcile_interval_s": 1}
 NOTHING = {"failures": 0, "infra": 0, "interruptions": 0}
@@ -251,3 +252,130 @@ def test_a_terminated_workers_tokens_open_nothing(drover, hands, ledger):
     assert picture(drover) == before
     assert other.try_report(again).status == 200
     assert drover.job(job["id"])["counters"] == {**NOTHING, "interruptions": 1}
+
+
+# ---- real workers
+
+AWAY = 600 if os.environ.get("DROVER_SOAK") else 14  # seconds; a lease is 5, a worker's longest pause between two tries 15
+
+# Writes a numbered line every tenth of a second until the test says stop, and 3 MiB at once in the middle of the absence.
+TALKER = """
+i=0
+while [ ! -e "{flags}/stop" ]; do
+  i=$((i + 1)); echo "line $i"
+  if [ -e "{flags}/away" ] && [ -z "$big" ]; then big=1; head -c 3145728 /dev/zero | tr '\\0' x; echo; fi
+  sleep 0.1
+done
+echo "last $i"
+"""
+
+
+def test_the_daemon_is_away_far_beyond_the_lease_and_no_job_runs_twice():
+    with stack(pool={"max": 3, "slots": 3}, settings={**FAST, "lease_s": 5, "max_launches_per_minute": 100}) as drover:
+        ledger = Ledger(drover)
+        flags = f"{drover.base}/flags"
+        os.mkdir(flags)
+        runs = f'echo "$DROVER_JOB_NUMBER $DROVER_ATTEMPT" >> "{flags}/runs"; '
+
+        def until(flag):
+            return f'while [ ! -e "{flags}/{flag}" ]; do sleep 0.1; done; '
+        talker = ledger.submit(shell(runs + TALKER.format(flags=flags), name="talks all the while")).json
+        ends = ledger.submit([shell(runs + until("away") + f"sleep {i}; echo done; echo kept > $DROVER_ARTIFACT_DIR/kept",
+                                    name=f"ends while nobody listens {i}") for i in range(4)]).json
+        runs_on = ledger.submit(shell(runs + until("stop") + "echo done", name="ends afterwards")).json
+        jobs = [talker, *ends, runs_on]
+        for job in jobs:
+            drover.wait_state(job["id"], "running")
+        wait_for(lambda: "line 5" in drover.log_of(talker["id"]), "the log of the talker")
+        # One more machine boots while nobody is there to give it its program.
+        later = ledger.submit([shell(runs + "echo done", name=f"for the machine that boots meanwhile {i}") for i in range(4)]).json
+        wait_for(lambda: len(drover.cloud.instances("pending", "running")) == 3, "a machine for the jobs that wait", every=0.005)
+        drover.kill_daemon()
+        with open(f"{flags}/away", "w", encoding="utf-8"):
+            pass
+        time.sleep(AWAY)  # the absence itself
+        drover.start_daemon()
+        for job in ends:
+            drover.wait_state(job["id"], "succeeded", timeout=90)
+        drover.rounds(6)  # what was still running is kept beyond the term that a return gives
+        assert drover.job(talker["id"])["state"] == drover.job(runs_on["id"])["state"] == "running"
+        with open(f"{flags}/stop", "w", encoding="utf-8"):
+            pass
+        for job in [*jobs, *later]:
+            done = drover.wait_state(job["id"], "succeeded", "failed", timeout=90)
+            assert done["state"] == "succeeded" and done["attempts"] == 1 and done["counters"] == NOTHING, done
+        with open(f"{flags}/runs", encoding="utf-8") as lines:
+            assert sorted(lines.read().splitlines()) == sorted(f"{job['number']} 1" for job in [*jobs, *later])
+        for job in ends:
+            assert drover.log_of(job["id"]) == "done\n"
+            assert drover.call("GET", f"/jobs/{job['id']}/artifacts/kept").text == "kept\n"
+        check_talk(drover.log_of(talker["id"]))
+        assert len(drover.cloud.instances()) == 3, "a return launches nothing anew"
+        common_end(drover, ledger)
+
+
+def check_talk(log):
+    """Each line once, in order, and the block in its middle whole: what was written while nobody listened as well."""
+    lines = log.splitlines()
+    big = [line for line in lines if line.startswith("x")]
+    assert [len(line) for line in big] == [3145728]
+    count = int(lines[-1].removeprefix("last "))
+    assert count > 5 * AWAY
+    assert [line for line in lines[:-1] if line != big[0]] == [f"line {i}" for i in range(1, count + 1)]
+
+
+# What is above the job's shell: the runner of its attempt, and above that the worker's main loop.
+KILL_WORKER = "read -r _ _ _ main _ < /proc/$PPID/stat; kill -9 $main $PPID; sleep 60"
+KILL_RUNNER = "kill -9 $PPID; sleep 60"
+
+
+def test_a_poison_job_and_a_bad_image_spoil_nothing_beside_them():
+    pool = {"max": 2, "slots": 2}
+    with stack(pool=pool, settings={**FAST, "max_launches_per_minute": 100}) as drover:
+        ledger = Ledger(drover)
+
+        def more(name, **members):
+            made = {"name": name, "image": "ami-local", "instance_types": ["local.small"], "max": 1, **members}
+            assert drover.call("POST", "/pools", made).status == 201
+
+        def machines(pool):
+            return int(drover.postgres.sql(f"SELECT count(*) FROM worker JOIN pool ON pool.id = worker.pool WHERE name = '{pool}'"))
+        more("poisoned", max=2)
+        more("unsteady")
+        more("bad", image="ami-inert", max=3, registration_timeout_s=10)
+        poison = ledger.submit(shell(KILL_WORKER, name="kills its worker", queue="poisoned", priority=9)).json
+        beside = ledger.submit([shell("echo fine", name=f"beside {i}", queue="poisoned") for i in range(20)]).json
+        unsteady = ledger.submit(shell(KILL_RUNNER, name="kills its keeper", queue="unsteady")).json
+        waiting = ledger.submit([shell("echo ran", name=f"of a bad image {i}", queue="bad") for i in range(6)]).json
+        good = ledger.submit([shell("sleep 0.2; echo good", name=f"good {i}") for i in range(40)]).json
+
+        parked = drover.wait_state(poison["id"], "failed", "succeeded", timeout=60)
+        assert parked["reason"].startswith("poison: its attempts broke on 3 different workers"), parked
+        assert parked["counters"] == {**NOTHING, "infra": 3}
+        assert len({one["worker"] for one in drover.attempts(poison["id"])}) == 3
+        for job in [*beside, *good]:
+            done = drover.wait_state(job["id"], "succeeded", "failed", timeout=60)
+            assert done["state"] == "succeeded" and done["counters"] == NOTHING, done
+        assert machines("poisoned") <= 3 + 2, "it took three machines with it, and its pool holds two"
+
+        def blocked():
+            return drover.call("GET", "/pools/bad").json["blocked_reason"]
+        reason = wait_for(blocked, "the bad image to be told", timeout=60, every=0.2)
+        assert reason.startswith("bad image: 3 machines in a row") and "ami-inert" in reason
+        explained = drover.call("GET", f"/jobs/{waiting[0]['id']}/explain").text
+        assert "bad image" in explained, explained
+        wait_for(lambda: not [one for one in drover.call("GET", "/workers?limit=1000").json
+                              if one["pool"] == "bad" and one["state"] != "gone"], "its machines to be terminated")
+        drover.rounds(5)  # time enough to launch more
+        assert machines("bad") == 3
+        assert all(drover.job(job["id"])["state"] == "queued" and drover.job(job["id"])["counters"] == NOTHING for job in waiting)
+
+        kept = drover.wait_state(unsteady["id"], "failed", "succeeded", timeout=60)
+        assert kept["reason"].startswith("poison: 5 of its attempts broke with their worker"), kept
+        assert kept["counters"] == {**NOTHING, "infra": 5} and machines("unsteady") == 1
+        assert {one["worker"] for one in drover.attempts(unsteady["id"])} == {drover.attempts(unsteady["id"])[0]["worker"]}
+
+        assert drover.call("PATCH", "/pools/bad", {"image": "ami-local"}).status == 200
+        for job in waiting:
+            drover.wait_state(job["id"], "succeeded", timeout=60)
+        common_end(drover, ledger)
