@@ -26,6 +26,7 @@ void count_workers(Context& c, PoolState& pool, std::int64_t& leased) {
     if (c.leaving.contains(worker->id)) continue;
     ++pool.figures.instances;
     if (worker->state != WorkerState::starting && worker->state != WorkerState::active) continue;
+    if (c.silent(*worker)) continue;
     ++pool.figures.capacity;
     leased += worker->leases;
   }

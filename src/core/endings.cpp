@@ -32,20 +32,38 @@ void end_drained(Context& c, const FleetWorker& worker) {
   c.terminate(&worker, worker.instance_id, true, "drained");
 }
 
-void end_silent(Context& c, const FleetWorker& worker) {
-  const Seconds allowed = std::max(kSilentMin, Seconds{2 * c.seen.tunables.lease_s});
-  const SteadyTime::duration silent =
-      worker.silent_for ? SteadyTime::duration{*worker.silent_for} : c.age(worker);
-  if (worker.leases > 0 || silent < allowed) return;
+// One machine that says nothing is given up when its attempts are back in the queue, so that another may
+// take its place though the pool is at its max. Many at once are given more time: that may well be us, and
+// when we hear them again they are wanted.
+Seconds silence_borne(const Context& c) {
+  int fleet = 0;
+  int silent = 0;
+  for (const auto& [id, worker] : c.workers) {
+    if (!worker->registered || worker->state != WorkerState::active || !c.managed(*worker)) continue;
+    ++fleet;
+    if (c.silent(*worker)) ++silent;
+  }
+  if (static_cast<double>(silent) <= c.credible_loss(fleet)) return c.silence_allowed();
+  return std::max(kSilentMin, 2 * c.silence_allowed());
+}
+
+void end_silent(Context& c, const FleetWorker& worker, Seconds borne) {
+  if (worker.leases > 0) return;
+  const auto silence = c.silence(worker);
+  if (silence < borne) {
+    if (2 * silence >= borne) c.wake_in(borne - silence);  // no live worker is silent for half of that
+    return;
+  }
   c.leaving.insert(worker.id);
   c.act(CordonIdle{worker.id, worker.instance_id,
                    "its machine runs, but nothing was heard of it for " +
-                       std::to_string(std::chrono::duration_cast<Seconds>(silent).count()) + " s"});
+                       std::to_string(std::chrono::duration_cast<Seconds>(silence).count()) + " s"});
 }
 
 }  // namespace
 
 void end_workers(Context& c) {
+  const Seconds borne = silence_borne(c);
   for (const auto& [id, worker] : c.workers) {
     if (c.leaving.contains(id)) continue;
     if (worker->state == WorkerState::terminating) {
@@ -58,7 +76,7 @@ void end_workers(Context& c) {
     } else if (worker->state == WorkerState::draining) {
       end_drained(c, *worker);
     } else if (worker->state == WorkerState::active) {
-      end_silent(c, *worker);
+      end_silent(c, *worker, borne);
     }
   }
 }

@@ -45,9 +45,7 @@ void freeze_on_mass_absence(Context& c, const std::vector<const FleetWorker*>& a
   const auto missing = std::count_if(absent.begin(), absent.end(), [](const FleetWorker* worker) {
     return worker->state != WorkerState::terminating;
   });
-  const double allowed = std::max(static_cast<double>(c.seen.tunables.freeze_min),
-                                  c.seen.tunables.freeze_share * static_cast<double>(fleet));
-  if (static_cast<double>(missing) <= allowed) return;
+  if (static_cast<double>(missing) <= c.credible_loss(fleet)) return;
   c.plan.frozen =
       std::to_string(missing) + " of " + std::to_string(fleet) +
       " machines are absent from the cloud's listing at once; nothing is decided from that until they "

@@ -79,6 +79,24 @@ SteadyTime::duration Context::age(const FleetWorker& worker) const {
   return first == plan.memory.first_seen.end() ? SteadyTime::duration{0} : seen.steady - first->second;
 }
 
+SteadyTime::duration Context::silence(const FleetWorker& worker) const {
+  return worker.silent_for ? SteadyTime::duration{*worker.silent_for} : age(worker);
+}
+
+Seconds Context::silence_allowed() const {
+  return Seconds{std::max(seen.tunables.lease_s, 3 * seen.tunables.heartbeat_interval_s)};
+}
+
+bool Context::silent(const FleetWorker& worker) const {
+  return worker.registered && worker.state == WorkerState::active && worker.leases == 0 &&
+         silence(worker) >= silence_allowed();
+}
+
+double Context::credible_loss(int fleet) const {
+  return std::max(static_cast<double>(seen.tunables.freeze_min),
+                  seen.tunables.freeze_share * static_cast<double>(fleet));
+}
+
 void Context::terminate(const FleetWorker* worker, const std::string& instance_id, bool mark,
                         std::string reason) {
   if (worker != nullptr) leaving.insert(worker->id);

@@ -47,6 +47,14 @@ class Context {
   // Do we launch and terminate this worker's machine?
   [[nodiscard]] bool managed(const FleetWorker& worker) const { return provider_of(worker) == Provider::ec2; }
   [[nodiscard]] SteadyTime::duration age(const FleetWorker& worker) const;
+  // Nothing was heard of it for this long, in this term of leadership.
+  [[nodiscard]] SteadyTime::duration silence(const FleetWorker& worker) const;
+  // After so long a silence its attempts have gone back to the queue.
+  [[nodiscard]] Seconds silence_allowed() const;
+  // A registered worker that holds nothing and has outlived that: it takes no job, so it is no capacity.
+  [[nodiscard]] bool silent(const FleetWorker& worker) const;
+  // Of a fleet, how many may be lost from sight at once before that says more about us than about them.
+  [[nodiscard]] double credible_loss(int fleet) const;
   [[nodiscard]] bool frozen() const { return !plan.frozen.empty(); }
   // Terminates now, unless that was asked for a moment ago.
   void terminate(const FleetWorker* worker, const std::string& instance_id, bool mark, std::string reason);

@@ -10,7 +10,8 @@ std::vector<const FleetWorker*> idle_workers(const Context& c, const PoolState& 
   for (const FleetWorker* worker : pool.workers) {
     if (c.leaving.contains(worker->id) || worker->state != WorkerState::active || !worker->registered)
       continue;
-    if (worker->leases == 0 && worker->idle_for && c.managed(*worker)) idle.push_back(worker);
+    if (worker->leases == 0 && worker->idle_for && c.managed(*worker) && !c.silent(*worker))
+      idle.push_back(worker);
   }
   std::stable_sort(idle.begin(), idle.end(),
                    [](const FleetWorker* a, const FleetWorker* b) { return *a->idle_for > *b->idle_for; });
@@ -20,7 +21,7 @@ std::vector<const FleetWorker*> idle_workers(const Context& c, const PoolState& 
 int staying(const Context& c, const PoolState& pool) {
   return static_cast<int>(
       std::count_if(pool.workers.begin(), pool.workers.end(), [&](const FleetWorker* worker) {
-        return !c.leaving.contains(worker->id) &&
+        return !c.leaving.contains(worker->id) && !c.silent(*worker) &&
                (worker->state == WorkerState::starting || worker->state == WorkerState::active);
       }));
 }

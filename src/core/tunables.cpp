@@ -16,8 +16,9 @@ using Member = std::variant<int Tunables::*, double Tunables::*>;
 constexpr std::array kTable{
     TunableInfo{"heartbeat_interval_s", "integer", 1, 60, "s",
                 "How often a worker reports; also the longest that a stop or drain command waits."},
-    TunableInfo{"lease_s", "integer", 5, 3600, "s",
-                "An attempt whose worker is silent for this long goes back to the queue."},
+    TunableInfo{
+        "lease_s", "integer", 5, 3600, "s",
+        "An attempt whose worker is silent for this long goes back to the queue; the machine is replaced."},
     TunableInfo{"reconcile_interval_s", "integer", 1, 300, "s",
                 "How often the fleet is compared with the cloud."},
     TunableInfo{"missing_listings", "integer", 1, 100, "",

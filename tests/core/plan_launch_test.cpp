@@ -299,17 +299,6 @@ TEST(Endings, ADrainedWorkerEndsWhenItHasUploaded) {
   EXPECT_TRUE(fleet.tick().actions.empty());
 }
 
-TEST(Endings, ARunningMachineWhoseWorkerIsSilentIsGivenUpWhenItHoldsNothing) {
-  Fleet fleet;
-  fleet.pool("p", 9, 1);
-  auto& worker = fleet.busy(1, "p");
-  worker.silent_for = Seconds{400};
-  fleet.list(1);
-  EXPECT_TRUE(fleet.tick().actions.empty()) << "its attempts are the leases' business";
-  fleet.seen.workers[0].leases = 0;
-  EXPECT_EQ(all<CordonIdle>(fleet.tick()).size(), 1U);
-}
-
 TEST(Health, MutesDoubleUpToTheirTopAndClearOnSuccess) {
   CloudHealth health;
   const Offering offering{"p", "m5.large", "s", Market::spot};

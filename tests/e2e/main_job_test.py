@@ -123,20 +123,13 @@ def test_a_worker_cut_off_reports_late_and_is_refused(drover):
         job = drover.submit(shell("echo up; sleep 4; echo done by attempt $DROVER_ATTEMPT", name="cut off"))
         running = drover.wait_state(job["id"], "running")
         wait_for(lambda: "up" in drover.log_of(job["id"]), "its first line")
-        pids = instance_processes(drover, running["worker"])
-        assert pids
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
+        pids = stop_instance(drover, running["worker"])
         headers = attempt_headers(drover, running["worker"], f"{job['number']}-1")
         try:
             wait_for(lambda: len(drover.attempts(job["id"])) >= 2, "a second attempt", timeout=90)
             done = drover.wait_state(job["id"], "succeeded", timeout=90)
         finally:
-            for pid in pids:
-                try:
-                    os.kill(pid, signal.SIGCONT)
-                except ProcessLookupError:
-                    pass
+            send(signal.SIGCONT, pids)
         attempts = drover.attempts(job["id"])
         assert attempts[0]["outcome"] == "infra" and attempts[-1]["outcome"] == "succeeded", attempts
         assert attempts[0]["worker"] != attempts[-1]["worker"]
@@ -155,6 +148,24 @@ def attempt_headers(drover, instance, attempt):
         headers = dict(re.findall(r'header = "([^:"]+): ([^"]*)"', auth.read()))
     assert "X-Drover-Attempt-Token" in headers, headers
     return headers
+
+
+def send(what, pids):
+    for pid in pids:
+        try:
+            os.kill(pid, what)
+        except ProcessLookupError:
+            pass  # it has ended by itself
+
+
+def stop_instance(drover, instance):
+    """Stops all processes of a local instance, also those that were being started meanwhile."""
+    stopped = set()
+    while more := set(instance_processes(drover, instance)) - stopped:
+        send(signal.SIGSTOP, more)
+        stopped |= more
+    assert stopped
+    return stopped
 
 
 def instance_processes(drover, instance):

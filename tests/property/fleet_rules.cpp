@@ -127,6 +127,13 @@ void Judge::look(const CordonIdle& action) {
   end_once(action.worker);
   if (w->leases > 0) return fail("cordons busy worker " + std::to_string(w->id.value));
   if (w->state != WorkerState::active) return fail("cordons a worker that is not active");
+  const PoolSpec& spec = pool(w->pool)->spec;
+  const auto active = std::count_if(seen.workers.begin(), seen.workers.end(), [&](const FleetWorker& other) {
+    return other.pool == w->pool && other.state != WorkerState::terminating;
+  });
+  const bool idle = w->idle_for && *w->idle_for >= spec.idle_timeout;
+  const bool silent = !w->silent_for || *w->silent_for >= Seconds{seen.tunables.lease_s};
+  if (!idle && !silent && active <= spec.max) fail("cordons a worker that speaks and is wanted");
 }
 
 void Judge::look(const AdoptInstances& action) {

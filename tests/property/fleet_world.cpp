@@ -97,7 +97,7 @@ void World::make_workers() {
     worker.registered = state != WorkerState::starting && (state == WorkerState::active || chance(80));
     if (worker.registered && chance(50)) worker.leases = 1 + below(3);
     if (worker.registered && worker.leases == 0) worker.idle_for = Seconds{below(400)};
-    if (worker.registered && chance(80)) worker.silent_for = Seconds{chance(90) ? below(30) : 1000};
+    if (worker.registered && chance(80)) worker.silent_for = Seconds{chance(80) ? below(30) : below(10) * 40};
     worker.known_before = chance(90);
     if (chance(85)) {
       seen.memory.first_seen[worker.id] = seen.steady - Seconds{below(1000)};

@@ -64,6 +64,48 @@ TEST(PlanProperty, NothingMovesWithoutAListing) {
   }
 }
 
+// Work does not wait for machines that say nothing: either it is met by others, or the pool is at its max,
+// and then those are given up, or too many to be given up yet.
+TEST(PlanProperty, SilentWorkersAreNoCapacity) {
+  int launched = 0;
+  int given_up = 0;
+  for (unsigned seed = 1; seed <= kSeeds; ++seed) {
+    World world(seed);
+    world.seen.paused = false;
+    world.seen.health = {};
+    world.seen.tunables.max_launches_per_minute = 1000;
+    for (FleetWorker& worker : world.seen.workers) {
+      if (worker.state != WorkerState::active) continue;
+      worker.registered = true;
+      worker.leases = 0;
+      worker.silent_for = Seconds{200};
+      worker.idle_for = Seconds{0};
+    }
+    for (PoolView& pool : world.seen.pools) {
+      pool.blocked_reason.clear();
+      pool.spec.max_increase = 100;
+      pool.spec.min = 0;
+      pool.spec.idle_timeout = Seconds{1000};
+      world.seen.ready[pool.spec.name] = 1;
+    }
+    const Plan made = plan(world.seen);
+    if (!made.frozen.empty()) continue;
+    for (const PoolFigures& figures : made.pools) {
+      const auto starting =
+          std::count_if(world.seen.workers.begin(), world.seen.workers.end(), [&](const FleetWorker& worker) {
+            return worker.pool == figures.pool && worker.state == WorkerState::starting;
+          });
+      ASSERT_LE(figures.capacity, starting + figures.launching) << "seed " << seed << " " << figures.pool;
+    }
+    for (const Action& action : made.actions) {
+      if (std::holds_alternative<InsertLaunch>(action)) ++launched;
+      if (std::holds_alternative<CordonIdle>(action)) ++given_up;
+    }
+  }
+  EXPECT_GT(launched, 500);
+  EXPECT_GT(given_up, 500);
+}
+
 // A listing that lacks some machines for once ends none of them.
 TEST(PlanProperty, OnePartialListingEndsNobody) {
   for (unsigned seed = 1; seed <= kSeeds; ++seed) {
@@ -159,6 +201,12 @@ TEST(PlanProperty, ThePlantedFaultsAreFound) {
   EXPECT_TRUE(world.caught(launch(2))) << "above max";
   EXPECT_TRUE(world.caught(CordonIdle{WorkerId{1}, "i-1", ""})) << "busy";
   EXPECT_TRUE(world.caught(Terminate{WorkerId{1}, "i-1", true, ""})) << "busy";
+  Planted idle;
+  idle.seen.workers[0].leases = 0;
+  idle.seen.workers[0].silent_for = Seconds{59};
+  EXPECT_TRUE(idle.caught(CordonIdle{WorkerId{1}, "i-1", ""})) << "spoke within the lease's term";
+  idle.seen.workers[0].silent_for = Seconds{60};
+  EXPECT_FALSE(idle.caught(CordonIdle{WorkerId{1}, "i-1", ""}));
   EXPECT_TRUE(world.caught(Terminate{WorkerId{}, "i-1", false, ""})) << "a worker's machine as an orphan";
   EXPECT_TRUE(world.caught(Terminate{WorkerId{}, "i-2", false, ""})) << "its intent exists";
   EXPECT_TRUE(world.caught(Terminate{WorkerId{}, "i-3", false, ""})) << "another deployment's";

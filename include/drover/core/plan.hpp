@@ -235,7 +235,8 @@ inline constexpr Seconds kTerminateRetry{15};
 inline constexpr Seconds kLaunchLife{3600};
 // A drained worker may still be uploading when its last attempt has ended.
 inline constexpr Seconds kDrainedGrace{10};
-// A registered worker without a lease that says nothing for this long, or two lease terms, is no worker.
+// Of many registered workers without a lease that fall silent at once, each is given up only after this long,
+// or two lease terms. A few are given up after one.
 inline constexpr Seconds kSilentMin{300};
 inline constexpr int kBadImageWorkers = 3;
 inline constexpr int kInstancesPerCall = 100;
