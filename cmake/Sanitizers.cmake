@@ -1,5 +1,6 @@
-# DROVER_SANITIZE is empty, "address" (with undefined-behaviour checks) or "thread"; the presets set it.
-set(DROVER_SANITIZE "" CACHE STRING "address, thread or empty")
+# DROVER_SANITIZE is empty, "address" (with undefined-behaviour checks), "thread" or "fuzzer" (Clang only: address,
+# and the counters that libFuzzer follows); the presets set it.
+set(DROVER_SANITIZE "" CACHE STRING "address, thread, fuzzer or empty")
 if(DROVER_SANITIZE STREQUAL "address")
   # GCC's flow analysis does not see through the added checks: its maybe-uninitialized is wrong there more than right.
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -g1 -Wno-maybe-uninitialized)
@@ -7,6 +8,9 @@ if(DROVER_SANITIZE STREQUAL "address")
 elseif(DROVER_SANITIZE STREQUAL "thread")
   add_compile_options(-fsanitize=thread -g1 -Wno-tsan)
   add_link_options(-fsanitize=thread)
+elseif(DROVER_SANITIZE STREQUAL "fuzzer")
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -g1)
+  add_link_options(-fsanitize=address,undefined)
 elseif(DROVER_SANITIZE)
-  message(FATAL_ERROR "DROVER_SANITIZE must be address, thread or empty, not '${DROVER_SANITIZE}'")
+  message(FATAL_ERROR "DROVER_SANITIZE must be address, thread, fuzzer or empty, not '${DROVER_SANITIZE}'")
 endif()

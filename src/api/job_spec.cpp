@@ -144,7 +144,7 @@ void read_run_at(Fields& fields, core::JobSpec& spec) {
   if (text == nullptr) return fields.wrong_type("run_at", "string", *value);
   spec.run_at = parse_rfc3339(*text);
   if (!spec.run_at || *spec.run_at < WallTime{}) {
-    fields.fail("run_at", "must be an RFC 3339 time from 1970 on, such as 2030-01-02T03:04:05Z");
+    fields.fail("run_at", "must be an RFC 3339 time from 1970 to 9999, such as 2030-01-02T03:04:05Z");
   }
 }
 

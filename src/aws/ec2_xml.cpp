@@ -1,5 +1,7 @@
 #include "drover/aws/ec2_xml.hpp"
 
+#include <algorithm>
+
 #include "drover/base/text.hpp"
 
 #include "xml_reader.hpp"
@@ -132,7 +134,12 @@ class TerminateHandler final : public XmlHandler {
     if (field == "instanceId") changes.back().id = text;
     if (field.starts_with("currentState/")) read_state(field.substr(13), text, changes.back().current);
   }
-  [[nodiscard]] bool complete() const { return root_seen_ && marked_; }
+  [[nodiscard]] Status verdict() const {
+    if (!root_seen_ || !marked_) return wrong_reply("it is no TerminateInstancesResponse");
+    const auto nameless = [](const StateChange& change) { return change.id.empty(); };
+    if (std::any_of(changes.begin(), changes.end(), nameless)) return wrong_reply("an instance has no id");
+    return Ok{};
+  }
 
   std::vector<StateChange> changes;
 
@@ -182,7 +189,7 @@ Result<std::vector<core::Instance>> parse_run_instances(std::string_view body, c
 Result<std::vector<StateChange>> parse_terminate_instances(std::string_view body, const XmlLimits& limits) {
   TerminateHandler handler;
   if (auto read = read_xml(body, limits, handler); !read) return read.error();
-  if (!handler.complete()) return wrong_reply("it is no TerminateInstancesResponse");
+  if (auto verdict = handler.verdict(); !verdict) return verdict.error();
   return std::move(handler.changes);
 }
 

@@ -78,7 +78,10 @@ void on_doctype(void* user, const xmlChar*, const xmlChar*, const xmlChar*) {
   static_cast<Reader*>(user)->refuse("a DOCTYPE is not accepted");
 }
 
-void on_message(void*, const xmlError*) {}  // keeps libxml2 from writing to standard error
+// Keep libxml2 from writing to standard error: of what it cannot decode it speaks to the thread's own handler
+// only.
+void on_message(void*, const xmlError*) {}
+void on_plain_message(void*, const char*, ...) {}
 #if LIBXML_VERSION < 21200
 void on_message_old(void* user, xmlError* error) {
   on_message(user, error);
@@ -110,6 +113,7 @@ Error bad(std::string reason) {
 Status read_xml(std::string_view body, const XmlLimits& limits, XmlHandler& handler) {
   static std::once_flag once;
   std::call_once(once, [] { xmlInitParser(); });
+  xmlSetGenericErrorFunc(nullptr, on_plain_message);
   if (body.empty()) return bad("it is empty");
   if (body.size() > limits.bytes) return bad("it is too large");
 

@@ -165,8 +165,13 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
                                          std::chrono::month{static_cast<unsigned>(*month)},
                                          std::chrono::day{static_cast<unsigned>(*day)}};
   if (!date.ok() || *hour > 23 || *minute > 59 || *second > 59) return std::nullopt;
-  return WallTime{std::chrono::sys_days{date}.time_since_epoch() + std::chrono::hours{*hour} +
-                  std::chrono::minutes{*minute} - *offset + Seconds{*second} + *fraction};
+  const WallTime time{std::chrono::sys_days{date}.time_since_epoch() + std::chrono::hours{*hour} +
+                      std::chrono::minutes{*minute} - *offset + Seconds{*second} + *fraction};
+  // An offset can lead out of the years that to_rfc3339 has four digits for.
+  constexpr std::chrono::sys_days kFirst{std::chrono::year{0} / 1 / 1};
+  constexpr std::chrono::sys_days kEnd{std::chrono::year{10'000} / 1 / 1};
+  if (time < kFirst || time >= kEnd) return std::nullopt;
+  return time;
 }
 
 }  // namespace drover

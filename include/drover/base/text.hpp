@@ -23,7 +23,7 @@ bool storable_text(std::string_view text);
 
 // RFC 3339 in UTC: "2026-01-02T03:04:05.678901Z", the fraction left out when zero.
 std::string to_rfc3339(WallTime time);
-// With Z or an offset; fraction to microseconds.
+// With Z or an offset; fraction to microseconds; years 0000 to 9999, also in UTC.
 std::optional<WallTime> parse_rfc3339(std::string_view text);
 
 std::string hex_encode(std::string_view bytes);
