@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -217,12 +218,16 @@ class Stack:
                                     ("[[pool]]", members)]:
                 file.write(section + "\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items()))
 
-    def spawn(self, port=None):
-        """One more daemon process on the same store (for standby tests on another port)."""
+    def spawn(self, port=None, replace=None):
+        """One more daemon process on the same store (for standby tests on another port). `replace`: what is written
+        otherwise in its configuration, old text → new."""
         config = f"{self.base}/drover.toml"
         if port is not None:
             with open(config, encoding="utf-8") as own:
-                text = own.read().replace(f'listen = "127.0.0.1:{self.port}"', f'listen = "127.0.0.1:{port}"')
+                text = re.sub('listen = "127.0.0.1:[0-9]+"', f'listen = "127.0.0.1:{port}"', own.read())
+            for old, new in (replace or {}).items():
+                assert old in text, f"{old} is not in the configuration"
+                text = text.replace(old, new)
             config = f"{self.base}/drover-{port}.toml"
             with open(config, "w", encoding="utf-8") as other:
                 other.write(text)

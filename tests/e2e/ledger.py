@@ -51,9 +51,13 @@ CONTRADICTIONS = {
         "(SELECT FROM attempt a WHERE a.number = j.number AND a.outcome = 'succeeded')",
     "a job's attempts do not add up":
         "SELECT j.number, j.attempts FROM jobs j LEFT JOIN attempt a USING (number) GROUP BY j.number, j.attempts "
-        "HAVING j.attempts <> count(a.*) + (SELECT count(*) FROM lease l WHERE l.number = j.number)",
+        "HAVING j.attempts <> count(a.*)",
+    "a lease that is not the next attempt":
+        "SELECT l.number FROM lease l JOIN jobs j USING (number) WHERE l.attempt <> j.attempts + 1",
     "a lease of a job that has ended": "SELECT l.number FROM lease l JOIN jobs j USING (number) WHERE j.finished_at < 'infinity'",
     "a lease of a worker that is gone": "SELECT l.number FROM lease l JOIN worker w ON w.id = l.worker WHERE w.state = 'gone'",
+    "an event of a term that was over":
+        "SELECT id FROM (SELECT id, epoch, max(epoch) OVER (ORDER BY id) AS latest FROM event) e WHERE epoch < latest",
     "a lease whose attempt has ended":
         "SELECT l.number FROM lease l JOIN attempt a ON a.number = l.number AND a.attempt >= l.attempt",
 }
