@@ -108,7 +108,9 @@ Json status_json(Service& service, const engine::EngineView& view) {
   std::int64_t depth = 0;
   for (const auto& [name, queue] : view.queues) depth += queue.ready;
   Json master = Json::object();
-  master.set("is_online", online).set("hostname", service.deps.hostname).set("port", int{service.deps.port});
+  master.set("is_online", online)
+      .set("hostname", service.deps.hostname)
+      .set("port", int{service.deps.port()});
   Json scheduler = Json::object();
   scheduler.set("is_online", online).set("is_paused", view.paused).set("hostname", service.deps.hostname);
   Json out = Json::object();

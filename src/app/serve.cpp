@@ -175,7 +175,7 @@ class Daemon {
                         .worker_program = [] { return std::string(worker::worker_program()); },
                         .fleet_notes = [this] { return fleet_notes(reconciler_.status()); },
                         .hostname = hostname(),
-                        .port = settings_.server.port,
+                        .port = [this] { return server_->port(); },
                         .version = DROVER_VERSION};
   }
 
@@ -276,9 +276,12 @@ class Daemon {
     log_info("stopping");
     systemd_.notify("STOPPING=1");
     stopping_ = true;
-    reconciler_.stop();
-    engine_.stop();  // commits and answers what it has taken; long polls end empty-handed
+    // First what gives leadership up: it commits and answers what it has taken; long polls end empty-handed.
+    engine_.stop();
     server_->stop(kStopGrace);
+    // A cloud call under way comes to its end, and its answer to nobody: the next leader repeats a launch
+    // with the same token, and finds in the store what is to be terminated.
+    reconciler_.stop();
     api_->stop();
     migration_.join();
     log_info("stopped");

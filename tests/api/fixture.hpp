@@ -117,7 +117,7 @@ class ApiTest : public ::testing::Test {
                   .worker_program = [] { return std::string("#!/bin/bash\n"); },
                   .fleet_notes = [this] { return notes; },
                   .hostname = "head",
-                  .port = 8080,
+                  .port = [] { return std::uint16_t{8080}; },
                   .version = "1.2.3",
                   .read_threads = 2}};
   http::Router router;

@@ -29,6 +29,18 @@ def drover(*arguments):
     return subprocess.run([BINARY, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
 
 
+def test_status_names_the_port_that_the_system_chose(place):
+    daemon = subprocess.Popen([BINARY, "serve", "--config", write_config(place, 0)], stdin=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True)
+    try:
+        line = next(line for line in daemon.stderr if " serves http://127.0.0.1:" in line)
+        port = int(line.strip().rsplit(":", 1)[1].rstrip('"}'))
+        assert call(port, "GET", "/status").json["master"]["port"] == port
+    finally:
+        daemon.kill()
+        daemon.wait()
+
+
 def test_the_service_manager_is_told(place):
     port = free_port()
     manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

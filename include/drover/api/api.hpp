@@ -39,7 +39,7 @@ struct ApiDeps {
   std::function<std::string()> worker_program;  // text served to instances that start; thread-safe
   std::function<FleetNotes()> fleet_notes;      // may be empty; thread-safe, does not block
   std::string hostname;                         // shown by /status
-  std::uint16_t port = 0;                       // likewise
+  std::function<std::uint16_t()> port;          // likewise; asked once it listens
   std::string version;
   int read_threads = 4;  // for reads of the store and file work
 };
