@@ -57,28 +57,23 @@ void Engine::on_demand(std::function<void()> hook) {
   impl_->hook_ = std::move(hook);
 }
 
-void Engine::Impl::post(std::function<void()> run, std::function<void(const Error&)> fail,
-                        std::size_t bytes) {
+void Engine::Impl::post(Request request) {
   Error refusal;
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) {
       refusal = not_leading("the daemon is stopping");
-    } else if (fail &&
-               (inbox_.size() >= options_.queue_limit || inbox_bytes_ + bytes > limits::kCommandQueueBytes)) {
+    } else if (!request.always && (inbox_.size() >= options_.queue_limit ||
+                                   inbox_bytes_ + request.bytes > limits::kCommandQueueBytes)) {
       refusal = Error{Errc::overloaded, "too many requests wait for the store; try again", {}, {}, 1};
     } else {
-      inbox_bytes_ += bytes;
-      inbox_.push_back(Request{std::move(run), std::move(fail), bytes});
+      inbox_bytes_ += request.bytes;
+      inbox_.push_back(std::move(request));
       if (inbox_.size() == 1) changed_.notify_one();
       return;
     }
   }
-  if (fail) {
-    fail(refusal);
-  } else {
-    run();
-  }
+  request.fail(refusal);
 }
 
 void Engine::Impl::run() {
@@ -101,8 +96,11 @@ void Engine::Impl::run() {
       }
       stopping = stopping_;
     }
+    if (session_ && !requests.empty() && !confirm_lead()) {
+      lose_lead(not_leading("the connection to the store was lost"));
+    }
     for (Request& request : requests) {
-      if (session_ || !request.fail) {
+      if (session_ || request.always) {
         request.run();
       } else {
         request.fail(not_leading(standby_reason_));
@@ -143,8 +141,19 @@ bool Engine::Impl::serve_once() {
   // What was committed may have made jobs ready: match again before sleeping.
   again_ = !committer_.idle();
   if (!again_) return true;
+  const SteadyTime asked = clock_.steady();
   if (!committer_.commit_batch()) return false;
-  last_contact_ = clock_.steady();
+  last_contact_ = asked;
+  return true;
+}
+
+// After a silence in which the store may have ended our session (we were stopped, or a commit took long),
+// another may lead: nothing is answered from memory before the store has said that we still do.
+bool Engine::Impl::confirm_lead() {
+  const SteadyTime now = clock_.steady();
+  if (now < trusted_until()) return true;
+  if (!session_->ping()) return false;
+  last_contact_ = now;
   return true;
 }
 
@@ -177,6 +186,7 @@ bool Engine::Impl::lead_once() {
       return false;
     }
   }
+  const SteadyTime asked = clock_.steady();
   auto session = store_.lead();
   if (!session) {
     store_reachable_ = session.error().code == Errc::conflict;
@@ -211,7 +221,7 @@ bool Engine::Impl::lead_once() {
   store_reachable_ = true;
   standby_reason_.clear();
   numbers_left_ = 0;
-  last_contact_ = now;
+  last_contact_ = asked;
   next_flush_ = now + kFlushEvery;
   next_partitions_ = now + kPartitionsEvery;
   next_rescan_ = now + options_.rescan;

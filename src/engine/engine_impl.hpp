@@ -20,8 +20,9 @@ namespace drover::engine {
 // A call of the public interface, on its way to the engine's thread.
 struct Request {
   std::function<void()> run;               // while leading
-  std::function<void(const Error&)> fail;  // while not; empty: run() serves in any state
+  std::function<void(const Error&)> fail;  // while not
   std::size_t bytes = 0;                   // memory that it holds, roughly
+  bool always = false;                     // run() serves a standby too, and does not count for the limits
 };
 
 // A worker that waits for jobs: one per worker.
@@ -42,9 +43,14 @@ struct Engine::Impl {
   Impl(ports::Store& store, const Clock& clock, ports::Metrics& metrics, EngineOptions options);
 
   // engine.cpp: the thread, the inbox, terms of leadership
-  void post(std::function<void()> run, std::function<void(const Error&)> fail, std::size_t bytes = 256);
+  void post(Request request);
+  void post(std::function<void()> run, std::function<void(const Error&)> fail, std::size_t bytes = 256) {
+    post(Request{std::move(run), std::move(fail), bytes});
+  }
   void run();
   void take_lead();
+  [[nodiscard]] SteadyTime trusted_until() const { return last_contact_ + options_.takeover; }
+  bool confirm_lead();  // false: the session is lost
   void lose_lead(const Error& why);
   bool lead_once();
   [[nodiscard]] SteadyTime next_deadline() const;
@@ -111,7 +117,7 @@ struct Engine::Impl {
   bool again_ = false;  // look for work once more before sleeping
   SteadyTime next_lead_try_{};
   SteadyTime doubt_until_{};
-  SteadyTime last_contact_{};  // with the store, as leader
+  SteadyTime last_contact_{};  // when the store was last asked something that it answered, as leader
   SteadyTime next_flush_{};
   SteadyTime next_partitions_{};
   SteadyTime next_rescan_{};

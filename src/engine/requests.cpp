@@ -372,13 +372,21 @@ void Engine::Impl::do_lose_worker(WorkerId id, core::Outcome outcome, const std:
 }
 
 void Engine::view(Done<EngineView> done) {
-  impl_->post([this, done = std::move(done)] { done(impl_->make_view()); }, {});
+  auto stopped = [done](const Error& error) {
+    EngineView view;
+    view.standby_reason = error.message;
+    done(std::move(view));
+  };
+  Request request{[this, done = std::move(done)] { done(impl_->make_view()); }, std::move(stopped)};
+  request.always = true;
+  impl_->post(std::move(request));
 }
 
 EngineView Engine::Impl::make_view() const {
   EngineView view;
   const SteadyTime now = clock_.steady();
   view.leading = session_ != nullptr;
+  view.trusted_until = trusted_until();
   view.standby_reason = standby_reason_;
   view.store_reachable = store_reachable_;
   view.paused = memory_.paused;

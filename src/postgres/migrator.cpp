@@ -60,10 +60,12 @@ Result<std::size_t> check_applied(Connection& connection, const std::vector<Migr
               there.version, there.name, known.size())};
     }
     if (there.version != known[i].version || there.sha256 != known[i].sha256) {
-      return Error{Errc::conflict,
-                   fmt::format("migration {} was applied with another text than this version's {}; an "
-                               "applied migration must not be edited",
-                               there.name, known[i].name)};
+      return Error{
+          Errc::conflict,
+          fmt::format("migration {} was applied with another text than this version's {}, so it is not "
+                      "certain what the schema is: install the version that applied it, or restore "
+                      "a backup",
+                      there.name, known[i].name)};
     }
   }
   return applied;

@@ -185,7 +185,13 @@ Result<std::unique_ptr<ports::WriteSession>> lead(const LeaderOptions& options) 
   if (auto prepared = prepare_all(connection); !prepared) return prepared.error();
   auto locked = connection.run("write_lead_lock");
   if (!locked) return locked.error();
-  if (!(*locked)[0].get<bool>()) return Error{Errc::conflict, "another daemon leads"};
+  if (!(*locked)[0].get<bool>()) {
+    const Millis limit = options.session.idle_timeout;
+    auto ended = connection.run("write_lead_end_silent", Params::of(std::int64_t{limit.count()}));
+    if (!ended) return ended.error();
+    if (!ended->empty()) log_warn("ended the session of a leader that fell silent amid its work");
+    return Error{Errc::conflict, "another daemon leads"};
+  }
   DROVER_FAILPOINT("lead.locked");
   auto epoch = connection.run("write_lead_epoch");
   if (!epoch) return epoch.error();

@@ -21,17 +21,20 @@ void dropped(const char* what, const Error& error) {
 }  // namespace
 
 Executor::Executor(FleetPort& fleet, CountedCloud& cloud, const Clock& clock, ports::Metrics& metrics,
-                   const ReconcileOptions& options, core::PlannerMemory& memory, core::CloudHealth& health)
+                   const ReconcileOptions& options, core::PlannerMemory& memory, core::CloudHealth& health,
+                   std::function<bool()> may_go_on)
     : fleet_(fleet),
       cloud_(cloud),
       clock_(clock),
       metrics_(metrics),
       options_(options),
       memory_(memory),
-      health_(health) {}
+      health_(health),
+      may_go_on_(std::move(may_go_on)) {}
 
 bool Executor::run(const std::vector<core::Action>& actions, const World& world) {
   world_ = &world;
+  trusted_until_ = world.view.trusted_until;
   for (const auto& action : actions) {
     metrics_.add("drover_reconcile_actions_total", 1, {{"action", kActionNames.at(action.index())}});
     std::visit([this](const auto& what) { carry_out(what); }, action);
@@ -39,6 +42,19 @@ bool Executor::run(const std::vector<core::Action>& actions, const World& world)
   terminate_collected();
   world_ = nullptr;
   return again_;
+}
+
+// The cloud knows no epochs: a plan that was made long ago, before this process was stopped perhaps, may be
+// another leader's business by now.
+bool Executor::may_call() {
+  if (!may_go_on_()) return false;
+  if (clock_.steady() < trusted_until_) return true;
+  const auto view = fleet_.view();
+  const bool leads = view && view->leading && view->epoch == world_->view.epoch;
+  if (leads) trusted_until_ = view->trusted_until;
+  if (leads && clock_.steady() < trusted_until_) return true;
+  log_warn("reconcile: the rest of the plan is dropped: it is not certain that this daemon still leads");
+  return false;
 }
 
 const ports::PoolRow* Executor::pool(const std::string& name) const {
@@ -89,7 +105,7 @@ void Executor::carry_out(const core::CordonIdle& action) {
 // One call for all; when one id spoils it, one by one. What fails is asked again by a later plan.
 void Executor::terminate_collected() {
   const std::vector<std::string> ids = std::exchange(to_terminate_, {});
-  if (ids.empty()) return;
+  if (ids.empty() || !may_call()) return;
   const auto sent = [&](const std::string& id) { memory_.terminate_sent[id] = clock_.steady(); };
   DROVER_FAILPOINT("terminate.call");
   const Status all = cloud_.terminate(ids);
@@ -101,6 +117,7 @@ void Executor::terminate_collected() {
   const auto error_class = ports::cloud_error_class(all.error());
   if (error_class != ports::CloudErrorClass::protection && error_class != ports::CloudErrorClass::id) return;
   for (const std::string& id : ids) {
+    if (!may_call()) return;
     if (cloud_.terminate(std::span(&id, 1))) sent(id);
   }
 }

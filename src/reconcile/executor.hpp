@@ -42,9 +42,12 @@ class Executor {
     const ports::FleetSnapshot& after;
   };
   Executor(FleetPort& fleet, CountedCloud& cloud, const Clock& clock, ports::Metrics& metrics,
-           const ReconcileOptions& options, core::PlannerMemory& memory, core::CloudHealth& health);
+           const ReconcileOptions& options, core::PlannerMemory& memory, core::CloudHealth& health,
+           std::function<bool()> may_go_on);
 
   // True when it is worth planning again at once: an offering had no capacity, and there may be another.
+  // Every call that changes something in the cloud is made only while this daemon leads for certain, in the
+  // plan's term, and `may_go_on` says yes; what is left undone is planned again, by whoever leads then.
   bool run(const std::vector<core::Action>& actions, const World& world);
 
  private:
@@ -59,6 +62,7 @@ class Executor {
   void carry_out(const core::BlockPool& action);
   void carry_out(const core::LookUp& action);
 
+  bool may_call();
   bool change_worker(WorkerId worker, ports::WorkerChange change, const std::string& reason);
   [[nodiscard]] std::optional<core::LaunchRequest> freeze(const core::InsertLaunch& action) const;
   void call(LaunchId launch, const std::string& pool, core::LaunchRequest request);
@@ -75,7 +79,9 @@ class Executor {
   const ReconcileOptions& options_;
   core::PlannerMemory& memory_;
   core::CloudHealth& health_;
+  const std::function<bool()> may_go_on_;
   const World* world_ = nullptr;
+  SteadyTime trusted_until_{};
   std::vector<std::string> to_terminate_;
   bool again_ = false;
   bool throttled_ = false;

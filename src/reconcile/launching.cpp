@@ -116,6 +116,7 @@ void Executor::carry_out(const core::CallLaunch& action) {
 }
 
 void Executor::call(LaunchId launch, const std::string& pool, core::LaunchRequest request) {
+  if (!may_call()) return;
   const core::Offering offering{pool, request.instance_type, request.subnet, request.market};
   put_token(request.user_data, ports::bootstrap_token(world_->view.deployment_secret, request.client_token));
   DROVER_FAILPOINT("launch.call");

@@ -190,7 +190,10 @@ const char* Reconciler::Impl::look_and_act() {
   if (list_failures > 0) {
     next_wake = std::min(next_wake, std::chrono::ceil<Millis>(list_next - clock.steady()));
   }
-  Executor executor(fleet, cloud, clock, metrics, options, memory, health);
+  Executor executor(fleet, cloud, clock, metrics, options, memory, health, [this] {
+    const std::lock_guard lock(mutex);
+    return !stopping;
+  });
   again = executor.run(plan.actions, {current, after});
   publish(plan);
   return seen.listing ? "ok" : "no_cloud";

@@ -44,6 +44,18 @@ core::JobSpec job_spec(const std::string& name, const std::string& queue = "defa
   return spec;
 }
 
+// The real time, and what was missed of it: to the process it looks as if it had been stopped for so long.
+class JumpingClock final : public Clock {
+ public:
+  [[nodiscard]] WallTime wall() const override { return real_.wall() + Seconds{missed_}; }
+  [[nodiscard]] SteadyTime steady() const override { return real_.steady() + Seconds{missed_}; }
+  void jump(int seconds) { missed_ += seconds; }
+
+ private:
+  SystemClock real_;
+  std::atomic<int> missed_{0};
+};
+
 class EngineTest : public PgTest {
  protected:
   void SetUp() override { start(engine_); }
@@ -443,6 +455,40 @@ TEST_F(EngineTest, OneOfTwoLeadsAndTheOtherRefuses) {
   engine_.stop();
   ASSERT_TRUE(eventually([&] { return view(second).leading; })) << "the second takes over";
   EXPECT_GT(view(second).epoch, epoch);
+}
+
+TEST_F(EngineTest, AfterAPauseBeyondItsTrustALeaderAnswersNothingFromMemory) {
+  const auto worker = add_worker("i-0001");
+  engine_.stop();
+  JumpingClock clock;
+  engine::EngineOptions rarely;  // would ask the store by itself after a hundred seconds
+  rarely.takeover = Seconds{300};
+  engine::Engine stopped(*store_, clock, metrics_, rarely);
+  start(stopped);
+  EXPECT_GT(view(stopped).trusted_until, clock.steady());
+  const auto heartbeat = [&] {
+    // Lists an attempt that it does not know, as one that the next leader gave out: the answer is to stop it.
+    engine::Heartbeat beat{worker, {{JobNumber{1}, 1, Secret("token")}}, std::nullopt};
+    return wait<engine::HeartbeatAnswer>([&](auto done) { stopped.heartbeat(beat, done); });
+  };
+  ASSERT_TRUE(heartbeat());
+  sql("SELECT pg_terminate_backend(" + leader_pid() + ")");
+  auto next = store_->lead();
+  while (!next) next = store_->lead();
+  clock.jump(301);
+  const auto late = heartbeat();
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Errc::unavailable);
+  EXPECT_FALSE(view(stopped).leading);
+}
+
+TEST_F(EngineTest, AStoppedEngineSaysSoAndNothingElse) {
+  EXPECT_NE(view(engine_).epoch, 0);
+  engine_.stop();
+  const auto seen = view(engine_);
+  EXPECT_FALSE(seen.leading);
+  EXPECT_EQ(seen.standby_reason, "the daemon is stopping");
+  EXPECT_EQ(seen.epoch, 0);
 }
 
 TEST_F(EngineTest, AJobForLaterBecomesReadyAtItsTime) {

@@ -2,6 +2,9 @@
 #include <future>
 #include <thread>
 
+#include <fmt/format.h>
+#include <libpq-fe.h>
+
 #include "pg_writer_test.hpp"
 
 namespace drover::testing {
@@ -78,6 +81,102 @@ TEST_F(PgLeader, ALeaderWhoseEpochWasRaisedRefusesToWrite) {
   ASSERT_TRUE(
       eventually("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'drover leader'", "0"));
   EXPECT_EQ(value("SELECT count(*) FROM jobs"), "0");
+}
+
+TEST_F(PgLeader, EveryKindOfWriteOfAnOldEpochIsRefused) {
+  const WorkerId who = worker("i-1");
+  const ports::OpenAttempt open = claim(insert(), who);
+  const ports::NewJob next = new_job();
+  const JobNumber queued = insert();
+  const ports::WorkerRow starting = record(insert_launch("token", sha256("secret")), {"i-2"}).front();
+  core::LaunchRequest another;
+  another.client_token = "another";
+  const std::vector<ports::Command> every{
+      ports::InsertJobs{{next}},
+      claim_command(queued, who),
+      ports::PutArtifact{open.job, open.attempt, open.token_hash, "out", 1, sha256("x"), now_},
+      end_command(open, core::Outcome::succeeded),
+      ports::ChangeJob{queued, {}, core::JobAction::cancel, now_},
+      ports::WakeJobs{now_ + Seconds{1}, 10},
+      ports::InsertLaunch{pool_, another, sha256("another"), "demand", now_},
+      ports::RecordLaunch{starting.launch, core::LaunchState::closed, {}, "", now_},
+      registration("i-2", sha256("secret"), now_),
+      ports::ChangeWorker{who, ports::WorkerChange::terminate, "late", now_},
+      ports::TouchWorkers{{{who, now_ + Seconds{99}}}},
+      ports::PutPool{pool_spec("other"), true, {}, "", now_},
+      ports::SetPaused{true, now_},
+      ports::PutSettings{{{"lease_s", "7"}}, now_}};
+  ASSERT_EQ(every.size(), std::variant_size_v<ports::Command>);
+  std::string all_rows = "SELECT concat(''";
+  for (const char* table : {"jobs", "lease", "attempt", "worker", "launch", "pool", "scheduler", "setting",
+                            "artifact", "event"}) {
+    all_rows += fmt::format(", (SELECT string_agg(x::text, '|' ORDER BY x::text) FROM {} x)", table);
+  }
+  all_rows += ")";
+  const std::string before = value(all_rows);
+  for (const ports::Command& command : every) {
+    session_.reset();
+    auto led = store_->lead();
+    while (!led && led.error().message == "another daemon leads") led = store_->lead();
+    ASSERT_TRUE(led) << led.error().message;
+    sql("UPDATE leader SET epoch = epoch + 1");
+    const auto failed = (*led)->commit(std::vector<ports::Command>{command});
+    ASSERT_FALSE(failed) << command.index();
+    EXPECT_EQ(failed.error().code, Errc::unavailable) << command.index();
+    led->reset();
+    ASSERT_EQ(value(all_rows), before) << command.index();
+  }
+  // What was refused for its epoch alone is accepted of the one who leads.
+  become_leader();
+  for (const ports::Command& command : every) {
+    const auto done = session_->commit(std::vector<ports::Command>{command});
+    ASSERT_TRUE(done) << done.error().message;
+    EXPECT_TRUE(done->front()) << command.index() << ": " << done->front().error().message;
+  }
+  EXPECT_NE(value(all_rows), before);
+}
+
+TEST_F(PgLeader, ALeaderThatFallsSilentInTheMiddleOfABatchIsEndedByWhoeverWantsToLead) {
+  session_.reset();
+  const std::unique_ptr<PGconn, decltype(&PQfinish)> stopped(PQconnectdb(conninfo_.c_str()), &PQfinish);
+  const auto run = [&](const char* text) { PQclear(PQexec(stopped.get(), text)); };
+  run("SET idle_session_timeout = 200");
+  run("SET idle_in_transaction_session_timeout = 200");
+  ASSERT_TRUE(eventually("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'", "0"));
+  run("SELECT pg_advisory_lock(1148350307, 1)");
+  // As stopped amid a batch: a statement is there, what ends the pipeline is not, so no timeout runs.
+  ASSERT_EQ(PQenterPipelineMode(stopped.get()), 1);
+  ASSERT_EQ(PQsendQueryParams(stopped.get(), "SELECT 1", 0, nullptr, nullptr, nullptr, nullptr, 0), 1);
+  ASSERT_EQ(PQflush(stopped.get()), 0);
+  postgres::PgOptions patient = options(conninfo_);
+  patient.takeover = Seconds{300};
+  postgres::PgOptions quick = options(conninfo_);
+  quick.takeover = Seconds{1};
+  EXPECT_EQ(postgres::make_pg_store(patient)->lead().error().message, "another daemon leads");
+  const auto store = postgres::make_pg_store(quick);
+  auto next = store->lead();
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!next && std::chrono::steady_clock::now() < until) next = store->lead();
+  ASSERT_TRUE(next) << next.error().message;
+}
+
+TEST_F(PgLeader, ALeaderAtWorkIsLeftAlone) {
+  // For longer than the takeover time; but it is the server that works.
+  make_commits_wait();
+  auto done = commit_aside(new_job());
+  ASSERT_TRUE(eventually(waiting_, "1"));
+  postgres::PgOptions quick = options(conninfo_);
+  quick.takeover = Seconds{1};
+  const auto store = postgres::make_pg_store(quick);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(3);
+  for (int refusals = 0; refusals < 3 || std::chrono::steady_clock::now() < until;) {
+    const auto led = store->lead();
+    ASSERT_FALSE(led);
+    if (led.error().message == "another daemon leads") ++refusals;
+  }
+  EXPECT_EQ(value(waiting_), "1");
+  end_leader();
+  EXPECT_FALSE(done.get());
 }
 
 TEST_F(PgLeader, ASilentLeaderIsEndedByTheServer) {

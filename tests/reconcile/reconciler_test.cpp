@@ -135,6 +135,48 @@ TEST(Reconciler, AStoreThatGoesAwayMovesNothing) {
   }
 }
 
+// The daemon is stopped in the middle of carrying out its plan, for longer than the store waits for it.
+void stop_amid_the_plan(Bench& bench, bool another_leads) {
+  bench.fleet.refuse = [&bench, another_leads](const ports::Command&) -> std::optional<Error> {
+    bench.clock.pass(Seconds{6});
+    if (another_leads) ++bench.fleet.memory.epoch;
+    bench.fleet.refuse = nullptr;
+    return std::nullopt;
+  };
+}
+
+TEST(Reconciler, APlanOfAnotherTermEndsNoMachine) {
+  for (const bool another_leads : {true, false}) {
+    Bench bench;
+    settle(bench, 2);
+    const auto idle = bench.fleet.workers[0].id;
+    bench.fleet.leases[idle] = 0;
+    bench.fleet.idle_for[idle] = Seconds{301};
+    stop_amid_the_plan(bench, another_leads);
+    bench.tick();
+    EXPECT_EQ(bench.fleet.workers[0].state, WorkerState::terminating);
+    EXPECT_EQ(bench.cloud.terminations.size(), another_leads ? 0U : 1U);
+    bench.ticks(2, Seconds{1});
+    EXPECT_EQ(bench.cloud.terminations.size(), 1U) << "the store knows what is to be ended";
+    EXPECT_EQ(bench.cloud.alive(), 1);
+  }
+}
+
+TEST(Reconciler, APlanOfAnotherTermLaunchesNothing) {
+  for (const bool another_leads : {true, false}) {
+    Bench bench;
+    bench.fleet.pool("p", 5);
+    bench.fleet.ready("p", 2);
+    stop_amid_the_plan(bench, another_leads);
+    bench.tick();
+    EXPECT_EQ(bench.fleet.launches.size(), 1U);
+    EXPECT_EQ(bench.cloud.launches.size(), another_leads ? 0U : 1U);
+    bench.ticks(2, Seconds{1});
+    EXPECT_EQ(bench.cloud.launches.size(), 1U) << "the intent is taken up";
+    EXPECT_EQ(bench.cloud.alive(), 2);
+  }
+}
+
 TEST(Reconciler, WithoutTheLeadItOnlyWatches) {
   Bench bench;
   settle(bench);

@@ -132,9 +132,12 @@ struct QueueView {
   std::int64_t ready = 0;
   int leased = 0;
 };
-// Memory, for /status, /explain, /metrics and the reconciler.
+// Memory, for /status, /explain, /metrics and the reconciler. Of a daemon that stops: the reason alone.
 struct EngineView {
   bool leading = false;
+  // While leading: until then the store cannot have let another lead, unless it ended our session of its own
+  // accord (an operator, a restart). Whoever acts outside the store asks again after that.
+  SteadyTime trusted_until{};
   std::string standby_reason;  // why not leading
   bool store_reachable = false;
   bool paused = false;
