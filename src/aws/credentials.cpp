@@ -5,6 +5,8 @@
 
 #include "drover/base/log.hpp"
 
+#include "environment.hpp"
+
 namespace drover::aws {
 namespace {
 
@@ -13,10 +15,6 @@ constexpr std::chrono::minutes kRetryFresh{1};
 constexpr std::chrono::minutes kRetryExpired{15};
 constexpr Seconds kJitterFrom{120};
 constexpr Seconds kJitterTo{600};
-
-std::string value_of(const Environment& environment, const std::string& name) {
-  return environment(name).value_or(std::string{});
-}
 
 class EnvironmentSource final : public CredentialSource {
  public:

@@ -3,16 +3,13 @@
 
 #include "drover/aws/credentials.hpp"
 
+#include "environment.hpp"
 #include "profile_file.hpp"
 
 namespace drover::aws {
 namespace {
 
 constexpr std::size_t kFileBytes = 1024 * 1024;
-
-std::string value_of(const Environment& environment, const std::string& name) {
-  return environment(name).value_or(std::string{});
-}
 
 std::string path_of(const Environment& environment, const std::string& variable, const std::string& in_home) {
   if (auto path = value_of(environment, variable); !path.empty()) return path;

@@ -2,17 +2,12 @@
 
 #include "drover/base/secret.hpp"
 
+#include "hex.hpp"
+
 namespace drover {
 namespace {
 
 constexpr std::string_view kHexDigits = "0123456789abcdef";
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 constexpr bool dash_before(std::size_t byte) {
   return byte == 4 || byte == 6 || byte == 8 || byte == 10;

@@ -20,12 +20,8 @@
 namespace drover::cli {
 namespace {
 
-constexpr Millis kPollStep{20};
+constexpr Millis kWaitStep{20};
 constexpr std::size_t kOutputBytes = 64 * 1024;
-
-Error system_error(const std::string& what, int code) {
-  return Error{Errc::internal, fmt::format("{}: {}", what, std::strerror(code))};
-}
 
 // All that the child needs, made before the fork: after it only calls that are safe in a copy of a threaded
 // process.
@@ -116,6 +112,10 @@ bool set_up(const ChildSpec& spec, const Prepared& prepared, pid_t parent) {
 
 }  // namespace
 
+Error system_error(const std::string& what, int code) {
+  return Error{Errc::internal, fmt::format("{}: {}", what, std::strerror(code))};
+}
+
 std::optional<Account> find_account(const std::string& user) {
   const passwd* entry = ::getpwnam(user.c_str());
   if (entry == nullptr) return std::nullopt;
@@ -191,7 +191,7 @@ std::optional<int> Child::poll() {
 
 std::optional<int> Child::wait(Millis limit) {
   const auto until = std::chrono::steady_clock::now() + limit;
-  while (!poll() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(kPollStep);
+  while (!poll() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(kWaitStep);
   return poll();
 }
 

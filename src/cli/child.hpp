@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cerrno>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,9 @@
 #include "drover/base/result.hpp"
 
 namespace drover::cli {
+
+// "what: why", of an errno.
+Error system_error(const std::string& what, int code = errno);
 
 // Another user to run as.
 struct Account {

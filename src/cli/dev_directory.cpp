@@ -24,14 +24,12 @@
 #include "drover/base/clock.hpp"
 #include "drover/base/text.hpp"
 
+#include "child.hpp"
+
 namespace drover::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-Error system_error(const std::string& what) {
-  return Error{Errc::internal, fmt::format("{}: {}", what, std::strerror(errno))};
-}
 
 constexpr Seconds kLeftoversEnd{30};
 constexpr Millis kLockStep{100};

@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 constexpr Millis kInitLimit{60'000};
 constexpr Millis kStartLimit{60'000};
 constexpr Millis kProgramLimit{20'000};
-constexpr Millis kStep{50};
+constexpr Millis kReadyStep{50};
 constexpr std::size_t kSocketDirectoryBytes = 90;  // a socket's whole path is at most 107 bytes
 constexpr const char* kDatabase = "drover";
 
@@ -53,10 +53,6 @@ std::optional<std::string> find_programs() {
     if (fs::exists(bin / "initdb", ignored) && fs::exists(bin / "postgres", ignored)) return bin.string();
   }
   return std::nullopt;
-}
-
-Error system_error(const std::string& what) {
-  return Error{Errc::internal, fmt::format("{}: {}", what, std::strerror(errno))};
 }
 
 // A directory by a descriptor: the server's user gets there although it may not enter the directories above,
@@ -180,7 +176,7 @@ Status PrivatePostgres::start_once() {
                                                   describe_status(*ended), spec.log_file)};
     }
     if (run_program(ready, kProgramLimit).ok()) return Ok{};
-    std::this_thread::sleep_for(kStep);
+    std::this_thread::sleep_for(kReadyStep);
   }
   server_->stop(SIGQUIT, Millis{2000});
   return Error{Errc::timeout, "PostgreSQL does not become ready; see " + spec.log_file};

@@ -16,10 +16,6 @@ namespace drover::localcloud {
 
 namespace {
 
-WallTime now() {
-  return std::chrono::floor<Micros>(std::chrono::system_clock::now());
-}
-
 std::string hex16() {
   return fmt::format("{:016x}", random_u64());
 }

@@ -17,6 +17,10 @@
 
 namespace drover::localcloud {
 
+inline WallTime now() {
+  return std::chrono::floor<Micros>(std::chrono::system_clock::now());
+}
+
 // What RunInstances asks for, checked.
 struct LaunchSpec {
   int min_count = 1;

@@ -21,10 +21,6 @@ constexpr Millis kReadyRetry{10};
 // Beyond the shutdown's own grace: then the supervisor itself is ended.
 constexpr Millis kOverdue{10'000};
 
-WallTime now() {
-  return std::chrono::floor<Micros>(std::chrono::system_clock::now());
-}
-
 }  // namespace
 
 void Fleet::begin_end(Entry& entry, const std::string& code, const std::string& message, int signal) {

@@ -13,12 +13,12 @@
 namespace drover::postgres {
 namespace {
 
-constexpr std::string_view kFolder = "queries/";
+constexpr std::string_view kQueries = "queries/";
 constexpr std::string_view kSuffix = ".sql";
 
 std::string_view query_name(const EmbeddedFile& file) {
-  if (!file.path.starts_with(kFolder) || !file.path.ends_with(kSuffix)) return {};
-  return file.path.substr(kFolder.size(), file.path.size() - kFolder.size() - kSuffix.size());
+  if (!file.path.starts_with(kQueries) || !file.path.ends_with(kSuffix)) return {};
+  return file.path.substr(kQueries.size(), file.path.size() - kQueries.size() - kSuffix.size());
 }
 
 std::string field(const pg_result* result, int code) {

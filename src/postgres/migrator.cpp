@@ -19,11 +19,11 @@ struct Migration {
 };
 
 Result<std::vector<Migration>> known_migrations(std::span<const EmbeddedFile> files) {
-  constexpr std::string_view kFolder = "migrations/";
+  constexpr std::string_view kMigrations = "migrations/";
   std::vector<Migration> out;
   for (const EmbeddedFile& file : files) {
-    if (!file.path.starts_with(kFolder)) continue;
-    const std::string_view name = file.path.substr(kFolder.size());
+    if (!file.path.starts_with(kMigrations)) continue;
+    const std::string_view name = file.path.substr(kMigrations.size());
     const auto version = parse_int(name.substr(0, 4));
     if (version != static_cast<std::int64_t>(out.size()) + 1) {
       return Error{Errc::internal, fmt::format("the migrations have a gap before {}", name)};

@@ -7,18 +7,19 @@ namespace {
 
 constexpr const char* kEc2 = R"("name":"p","image":"ami-1","instance_types":["c5.large"])";
 
-Result<core::PoolSpec> parse(const std::string& text, core::PoolSpec base = {}, std::string_view name = {}) {
+Result<core::PoolSpec> parse_pool(const std::string& text, core::PoolSpec base = {},
+                                  std::string_view name = {}) {
   const Result<Json> json = parse_json(text);
   EXPECT_TRUE(json.ok()) << text;
   return parse_pool_spec(*json, std::move(base), name);
 }
 
-std::string with(const std::string& members) {
+std::string pool_with(const std::string& members) {
   return std::string("{") + kEc2 + "," + members + "}";
 }
 
 TEST(PoolSpec, TakesEveryField) {
-  const auto pool = parse(R"({"name":"p","provider":"ec2","queues":["a","b"],"min":1,"max":9,"slots":4,
+  const auto pool = parse_pool(R"({"name":"p","provider":"ec2","queues":["a","b"],"min":1,"max":9,"slots":4,
       "instances_per_job":0.5,"max_increase":3,"idle_timeout_s":60,"registration_timeout_s":120,"market":"on_demand",
       "image":"ami-1","instance_types":["c5.large","c5.xlarge"],"subnets":["subnet-1"],"security_groups":["sg-1"],
       "instance_profile":"prof","key_name":"key","max_price":"0.05","disk_gib":40})");
@@ -50,35 +51,35 @@ TEST(PoolSpec, RefusesAndNames) {
       {"[]", ""},
       {R"({"provider":"none"})", "name"},
       {R"({"provider":"none","name":"a b"})", "name"},
-      {with(R"("provider":"gce")"), "provider"},
-      {with(R"("provider":"asg")"), "provider"},
-      {with(R"("provider":1)"), "provider"},
-      {with(R"("queues":"a")"), "queues"},
-      {with(R"("queues":[1])"), "queues[0]"},
-      {with(R"("queues":["ok","a b"])"), "queues[1]"},
-      {with(R"("min":-1)"), "min"},
-      {with(R"("min":2,"max":1)"), "min"},
-      {with(R"("max":"1")"), "max"},
-      {with(R"("slots":0)"), "slots"},
-      {with(R"("slots":257)"), "slots"},
-      {with(R"("instances_per_job":0)"), "instances_per_job"},
-      {with(R"("max_increase":0)"), "max_increase"},
-      {with(R"("idle_timeout_s":-1)"), "idle_timeout_s"},
-      {with(R"("registration_timeout_s":1)"), "registration_timeout_s"},
-      {with(R"("market":"free")"), "market"},
-      {with(R"("max_price":"cheap")"), "max_price"},
-      {with(R"("max_price":"1.2.3")"), "max_price"},
-      {with(R"("max_price":"0")"), "max_price"},
-      {with(R"("max_price":0.05)"), "max_price"},
-      {with(R"("subnets":[""])"), "subnets[0]"},
-      {with(R"("key_name":"a\nb")"), "key_name"},
-      {with(R"("disk_gib":-1)"), "disk_gib"},
-      {with(R"("colour":"red")"), "colour"},
-      {with(R"("version":3)"), "version"},
+      {pool_with(R"("provider":"gce")"), "provider"},
+      {pool_with(R"("provider":"asg")"), "provider"},
+      {pool_with(R"("provider":1)"), "provider"},
+      {pool_with(R"("queues":"a")"), "queues"},
+      {pool_with(R"("queues":[1])"), "queues[0]"},
+      {pool_with(R"("queues":["ok","a b"])"), "queues[1]"},
+      {pool_with(R"("min":-1)"), "min"},
+      {pool_with(R"("min":2,"max":1)"), "min"},
+      {pool_with(R"("max":"1")"), "max"},
+      {pool_with(R"("slots":0)"), "slots"},
+      {pool_with(R"("slots":257)"), "slots"},
+      {pool_with(R"("instances_per_job":0)"), "instances_per_job"},
+      {pool_with(R"("max_increase":0)"), "max_increase"},
+      {pool_with(R"("idle_timeout_s":-1)"), "idle_timeout_s"},
+      {pool_with(R"("registration_timeout_s":1)"), "registration_timeout_s"},
+      {pool_with(R"("market":"free")"), "market"},
+      {pool_with(R"("max_price":"cheap")"), "max_price"},
+      {pool_with(R"("max_price":"1.2.3")"), "max_price"},
+      {pool_with(R"("max_price":"0")"), "max_price"},
+      {pool_with(R"("max_price":0.05)"), "max_price"},
+      {pool_with(R"("subnets":[""])"), "subnets[0]"},
+      {pool_with(R"("key_name":"a\nb")"), "key_name"},
+      {pool_with(R"("disk_gib":-1)"), "disk_gib"},
+      {pool_with(R"("colour":"red")"), "colour"},
+      {pool_with(R"("version":3)"), "version"},
       {R"({"name":"p","instance_types":["c5.large"]})", "image"},
       {R"({"name":"p","image":"ami-1"})", "instance_types"}};
   for (const auto& [text, field] : cases) {
-    const auto pool = parse(text);
+    const auto pool = parse_pool(text);
     ASSERT_FALSE(pool.ok()) << text;
     EXPECT_EQ(pool.error().field, field) << text << ": " << pool.error().message;
     EXPECT_EQ(pool.error().code, Errc::invalid);
@@ -86,21 +87,21 @@ TEST(PoolSpec, RefusesAndNames) {
 }
 
 TEST(PoolSpec, APoolWithoutACloudNeedsNoImage) {
-  EXPECT_TRUE(parse(R"({"name":"p","provider":"none"})").ok());
+  EXPECT_TRUE(parse_pool(R"({"name":"p","provider":"none"})").ok());
 }
 
 TEST(PoolSpec, PatchesOverWhatIsThere) {
-  core::PoolSpec base = *parse(with(R"("max":5,"slots":2)"));
-  const auto patched = parse(R"({"max":7})", base, "p");
+  core::PoolSpec base = *parse_pool(pool_with(R"("max":5,"slots":2)"));
+  const auto patched = parse_pool(R"({"max":7})", base, "p");
   ASSERT_TRUE(patched.ok()) << patched.error().message;
   base.max = 7;
   EXPECT_EQ(*patched, base);
 }
 
 TEST(PoolSpec, ThePathNamesThePool) {
-  EXPECT_EQ(parse(R"({"provider":"none"})", {}, "p")->name, "p");
-  EXPECT_TRUE(parse(R"({"name":"p","provider":"none"})", {}, "p").ok());
-  EXPECT_EQ(parse(R"({"name":"q","provider":"none"})", {}, "p").error().field, "name");
+  EXPECT_EQ(parse_pool(R"({"provider":"none"})", {}, "p")->name, "p");
+  EXPECT_TRUE(parse_pool(R"({"name":"p","provider":"none"})", {}, "p").ok());
+  EXPECT_EQ(parse_pool(R"({"name":"q","provider":"none"})", {}, "p").error().field, "name");
 }
 
 TEST(PoolSpec, ServesItsOwnQueueUnlessItSaysWhich) {

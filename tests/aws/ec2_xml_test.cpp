@@ -12,7 +12,7 @@ using core::InstanceState;
 using testing::HasSubstr;
 
 // Two reservations, three instances, in the words of the real service.
-const std::string kDescribe = R"(<?xml version="1.0" encoding="UTF-8"?>
+const std::string kDescribeReply = R"(<?xml version="1.0" encoding="UTF-8"?>
 <DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">
   <requestId>8f7724cf-496f-496e-8fe3-example</requestId>
   <reservationSet>
@@ -68,7 +68,7 @@ std::string one_instance(const std::string& inner) {
 }
 
 TEST(Ec2Xml, ReadsEveryFieldOfAListing) {
-  const auto page = parse_describe_instances(kDescribe);
+  const auto page = parse_describe_instances(kDescribeReply);
   ASSERT_TRUE(page.ok()) << page.error().message;
   EXPECT_EQ(page->next_token, "abc==");
   ASSERT_EQ(page->instances.size(), 3U);
@@ -137,8 +137,8 @@ TEST(Ec2Xml, EmptyListingsAreEmptyAndTheLastPageHasNoToken) {
 }
 
 TEST(Ec2Xml, EveryCutOfAListingIsAnError) {
-  for (std::size_t size = 0; size < kDescribe.size(); ++size) {
-    const auto page = parse_describe_instances(std::string_view(kDescribe).substr(0, size));
+  for (std::size_t size = 0; size < kDescribeReply.size(); ++size) {
+    const auto page = parse_describe_instances(std::string_view(kDescribeReply).substr(0, size));
     ASSERT_FALSE(page.ok()) << size;
     ASSERT_EQ(page.error().code, Errc::invalid);
   }
@@ -154,9 +154,9 @@ TEST(Ec2Xml, WhatIsNoListingIsAnError) {
         "<x><DescribeInstancesResponse><requestId>r</requestId></DescribeInstancesResponse></x>"}) {
     EXPECT_FALSE(parse_describe_instances(body).ok()) << body;
   }
-  EXPECT_FALSE(parse_describe_instances(kDescribe + "<more/>").ok());
-  EXPECT_FALSE(parse_describe_instances(kDescribe + "x").ok());
-  EXPECT_FALSE(parse_describe_instances(kDescribe + std::string(1, '\0')).ok());
+  EXPECT_FALSE(parse_describe_instances(kDescribeReply + "<more/>").ok());
+  EXPECT_FALSE(parse_describe_instances(kDescribeReply + "x").ok());
+  EXPECT_FALSE(parse_describe_instances(kDescribeReply + std::string(1, '\0')).ok());
 }
 
 TEST(Ec2Xml, AnInstanceWithoutAnIdSpoilsTheListing) {
@@ -197,10 +197,10 @@ TEST(Ec2Xml, DepthTextAndSizeAreBounded) {
   EXPECT_FALSE(parse_describe_instances(describe("<a>" + std::string(101, 'x') + "</a>"), limits).ok());
 
   limits = {};
-  limits.bytes = kDescribe.size();
-  EXPECT_TRUE(parse_describe_instances(kDescribe, limits).ok());
+  limits.bytes = kDescribeReply.size();
+  EXPECT_TRUE(parse_describe_instances(kDescribeReply, limits).ok());
   limits.bytes -= 1;
-  EXPECT_FALSE(parse_describe_instances(kDescribe, limits).ok());
+  EXPECT_FALSE(parse_describe_instances(kDescribeReply, limits).ok());
 }
 
 TEST(Ec2Xml, PrefixedNamesAndOtherNamespacesAreTheSame) {

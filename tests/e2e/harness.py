@@ -314,8 +314,20 @@ class Stack:
             self.cloud.stop()
         if self.postgres and self.postgres.process and self.postgres.process.poll() is None:
             self.postgres.stop()
+        reports = self.sanitizer_reports()
         if not os.environ.get("DROVER_KEEP"):
             shutil.rmtree(self.base, ignore_errors=True)
+        assert not reports, reports
+
+    def sanitizer_reports(self):
+        """What a sanitizer said in the logs of the daemon and the local cloud; empty with a build that has none."""
+        for name in ("daemon.log", "cloud.log"):
+            if os.path.exists(path := f"{self.base}/{name}"):
+                with open(path, encoding="utf-8", errors="replace") as log:
+                    text = log.read()
+                if found := re.search(r"(WARNING: ThreadSanitizer|ERROR: \w+Sanitizer|runtime error:).*", text):
+                    return f"{name}: {text[found.start():found.start() + 5000]}"
+        return ""
 
 
 @contextlib.contextmanager

@@ -14,6 +14,9 @@
 
 namespace drover::localcloud {
 
+// User data of a machine that does nothing.
+inline constexpr const char* kIdle = "#!/bin/sh\nexec sleep 1000\n";
+
 using Form = std::vector<std::pair<std::string, std::string>>;
 
 // Polls until `condition` holds; false after ten seconds.

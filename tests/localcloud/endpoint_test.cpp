@@ -8,7 +8,6 @@
 namespace drover::localcloud {
 namespace {
 
-constexpr const char* kIdle = "#!/bin/sh\nexec sleep 1000\n";
 constexpr const char* kDescribe = "Action=DescribeInstances&Version=2016-11-15";
 
 class EndpointTest : public CloudTest {

@@ -6,8 +6,6 @@
 namespace drover::localcloud {
 namespace {
 
-constexpr const char* kIdle = "#!/bin/sh\nexec sleep 1000\n";
-
 class FaultsTest : public CloudTest {
  protected:
   void SetUp() override {

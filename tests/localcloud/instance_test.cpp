@@ -11,8 +11,6 @@
 namespace drover::localcloud {
 namespace {
 
-constexpr const char* kIdle = "#!/bin/sh\nexec sleep 1000\n";
-
 class InstanceTest : public CloudTest {
  protected:
   void SetUp() override {
