@@ -1,5 +1,7 @@
 #include "migrator.hpp"
 
+#include <thread>
+
 #include <fmt/format.h>
 
 #include "drover/base/failpoint.hpp"
@@ -10,6 +12,9 @@
 
 namespace drover::postgres {
 namespace {
+
+constexpr Millis kLockPoll{100};
+constexpr int kLockPolls = 50;
 
 struct Migration {
   int version = 0;
@@ -33,14 +38,18 @@ Result<std::vector<Migration>> known_migrations(std::span<const EmbeddedFile> fi
   return out;
 }
 
+// Waits for a while only, so that a daemon that is told to stop meanwhile does.
 Status take_lock(Connection& connection) {
-  auto free = connection.run_once("admin_migration_try_lock");
-  if (!free) return free.error();
-  if ((*free)[0].get<bool>()) return Ok{};
-  log_info("another daemon migrates the database: waiting for it");
-  auto locked = connection.run_once("admin_migration_lock");
-  if (!locked) return locked.error();
-  return Ok{};
+  for (int poll = 0;; ++poll) {
+    auto free = connection.run_once("admin_migration_try_lock");
+    if (!free) return free.error();
+    if ((*free)[0].get<bool>()) return Ok{};
+    if (poll == 0) log_info("another daemon migrates the database: waiting for it");
+    if (poll == kLockPolls) break;
+    std::this_thread::sleep_for(kLockPoll);
+  }
+  return Error{
+      Errc::unavailable, "another daemon is still bringing the schema up to date; try again", {}, {}, 1};
 }
 
 // How many of `known` are applied.

@@ -52,13 +52,14 @@ class Pair:
         self.daemons = []
         self.leader = self.standby = None
 
-    def add(self, failpoint=None, replace=None):
-        """One more daemon, which stands by."""
+    def add(self, failpoint=None, replace=None, wait=True):
+        """One more daemon, which stands by (with `wait`, already)."""
         self.drover.env = {"DROVER_FAILPOINT": failpoint} if failpoint else {}
         port = free_port()
         self.standby = Daemon(self.drover.spawn(port, replace), port)
         self.daemons.append(self.standby)
-        wait_for(self.standby.stands_by, "the second daemon to stand by")
+        if wait:
+            wait_for(self.standby.stands_by, "the second daemon to stand by")
         return self.standby
 
     def take_over(self, since):

@@ -5,14 +5,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-
-import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
 sys.path.insert(0, os.path.dirname(__file__))
 from harness import BINARY, shell, stack, wait_for  # noqa: E402
-from ledger import Ledger, common_end  # noqa: E402
+from ledger import common_end  # noqa: E402
 from pair import Storm, held_jobs, pair  # noqa: E402
 
 TAKEOVER = 10  # seconds that a takeover may take, with takeover_s at its default of 5
@@ -28,20 +27,29 @@ def test_the_standby_takes_over_when_the_leader_is_cut_off_and_when_it_is_killed
         drover = two.drover
         first = two.leader
         # The second has its own way to the store.
-        gate = f"host=127.0.0.1 port={drover.gates['store'].port} dbname=drover user=drover"
-        two.add(replace={gate: drover.postgres.conninfo})
+        own = f"host=127.0.0.1 port={drover.gates['store'].port} dbname=drover user=drover"
+        two.add(replace={own: drover.postgres.conninfo})
         _, release, check = held_jobs(drover, 20)
         storm = Storm(two)
         storm.acknowledged(100)
 
-        # As when its machine vanishes: no connection is closed, nothing arrives.
+        # As when its machine vanishes: no connection is closed, nothing arrives; and that in the middle of a batch, where
+        # the server waits without a limit for the rest of it.
+        gate = drover.gates["store"]
+        gate.drip(1_000_000)
+        jobs = [shell("true # " + "x" * 2000, queue="storm", name=f"big-{i}") for i in range(1000)]
+        big = threading.Thread(target=storm.ledger.submit, args=(jobs, first.port), daemon=True)
+        before = gate.passed["up"]
+        big.start()
+        wait_for(lambda: gate.passed["up"] > before + 300_000, "a part of the batch to pass", every=0.001)
         since = time.monotonic()
-        drover.gates["store"].hold()
+        gate.hold()
         took = two.take_over(since)
         print(f"cut off: the standby led after {took:.1f} s")
         assert took <= TAKEOVER
         storm.acknowledged(100)
-        drover.gates["store"].heal()
+        assert "fell silent amid its work" in drover.daemon_log(), "it was not cut off in the middle of a batch"
+        gate.heal()
         wait_for(first.stands_by, "the one that was cut off to stand by", timeout=60)
 
         two.standby = first
@@ -69,6 +77,7 @@ MOMENTS = {
     "launch.intended:1": "launch",
     "launch.call:1": "launch",
     "terminate.call:1": "idle",
+    "lead.read:1": "lead",
 }
 if os.environ.get("DROVER_SOAK"):
     MOMENTS |= {
@@ -78,12 +87,16 @@ if os.environ.get("DROVER_SOAK"):
         "launch.called:1": "launch",
         "launch.recorded:1": "launch",
         "terminate.called:1": "idle",
+        "lead.locked:1": "lead",
+        "lead.epoch:1": "lead",
     }
 
 
 def provoke(two, demand, name):
     """Makes the leader do what it is to be stopped at. What is to be checked afterwards."""
     drover = two.drover
+    if demand == "lead":
+        return lambda: None
     if demand == "submit":
         storm = Storm(two)
         return lambda: storm.end().check()
@@ -131,12 +144,16 @@ def test_a_leader_stopped_anywhere_comes_back_as_a_standby_and_nothing_happens_t
         busy, release, check_busy = held_jobs(drover, 2)
         for number, (moment, demand) in enumerate(MOMENTS.items()):
             began = time.monotonic()
-            two.add(f"stop@{moment}")
-            two.hand_over()
-            stopped = two.leader
-            two.add()
+            stopped = two.add(f"stop@{moment}")
+            if demand == "lead":
+                assert two.leader.end() == 0
+            else:
+                two.hand_over()
+                two.add()
             check = provoke(two, demand, f"round-{number}")
             wait_for(stopped.is_stopped, f"the leader to stop at {moment}", timeout=30)
+            if demand == "lead":
+                two.add(wait=False)
             since = time.monotonic()
             unheard = ask_unheard(stopped.port)
             took = two.take_over(since)
@@ -189,12 +206,14 @@ def test_a_migration_killed_anywhere_is_completed_once_by_the_next():
         drover.postgres.sql("CREATE DATABASE drover", database="postgres")
         first = migrate(drover, "stop@migrate.written:1")
         try:
-            waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
             held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
             wait_for(lambda: drover.postgres.sql(held) == "1", "the first to hold the lock")
             os.system(f"rm -rf '{drover.base}/artifacts'/* '{drover.base}/artifacts'/.[!.]*")
             drover.start_daemon(wait=False)
-            wait_for(lambda: drover.postgres.sql(waiting) == "1", "the daemon to wait for it")
+            wait_for(lambda: "another daemon migrates the database" in drover.daemon_log(), "the daemon to wait for it")
+            drover.daemon.send_signal(signal.SIGTERM)
+            assert drover.daemon.wait(timeout=30) == 0, "told to stop, it waits no longer"
+            drover.start_daemon(wait=False)
         finally:
             first.kill()
             first.wait()
@@ -202,20 +221,19 @@ def test_a_migration_killed_anywhere_is_completed_once_by_the_next():
         common_end(drover)
 
 
-@pytest.mark.parametrize("change, said", [
-    ("UPDATE schema_migrations SET sha256 = repeat('0', 64)", "applied with another text"),
-    ("INSERT INTO schema_migrations(version, name, sha256, applied_at) VALUES (9999, 'later', repeat('0', 64), now())",
-     "newer version"),
-])
-def test_a_database_of_another_version_is_refused_with_the_remedy(change, said):
+def test_a_database_of_another_version_is_refused_with_the_remedy():
     with stack() as drover:
         assert drover.daemon.send_signal(signal.SIGTERM) is None and drover.daemon.wait(timeout=30) == 0
-        drover.postgres.sql(change)
-        before = drover.postgres.sql("SELECT * FROM schema_migrations")
-        for command in ("migrate", "serve"):
-            refused = subprocess.run([BINARY, command, "--config", f"{drover.base}/drover.toml"], capture_output=True,
-                                     text=True, timeout=60, check=False)
-            assert refused.returncode == 1
-            assert said in refused.stderr and "install" in refused.stderr and "restore a backup" in refused.stderr, refused.stderr
-        assert drover.postgres.sql("SELECT * FROM schema_migrations") == before
+        later = "INSERT INTO schema_migrations(version, name, sha256, applied_at) VALUES (9999, 'later', repeat('0', 64), now())"
+        edited = "UPDATE schema_migrations SET sha256 = repeat('0', 64)"
+        for change, said in ((later, "newer version"), (edited, "applied with another text")):
+            drover.postgres.sql(change)
+            before = drover.postgres.sql("SELECT * FROM schema_migrations")
+            for command in ("migrate", "serve"):
+                refused = subprocess.run([BINARY, command, "--config", f"{drover.base}/drover.toml"], capture_output=True,
+                                         text=True, timeout=60, check=False)
+                assert refused.returncode == 1
+                assert said in refused.stderr, refused.stderr
+                assert "install" in refused.stderr and "restore a backup" in refused.stderr, refused.stderr
+            assert drover.postgres.sql("SELECT * FROM schema_migrations") == before
         assert drover.postgres.sql("SELECT epoch FROM leader") == "1", "it led nevertheless"
