@@ -4,6 +4,7 @@
 
 #include "handlers.hpp"
 #include "support.hpp"
+#include "worker_auth.hpp"
 
 namespace drover::api {
 namespace {
@@ -14,6 +15,7 @@ struct Entry {
   Handler handler;
   std::int64_t max_body = static_cast<std::int64_t>(limits::kBodyBytes);
   bool spool = false;
+  bool workers_only = false;  // refused before its body is read
 };
 
 constexpr std::array kEntries{
@@ -40,9 +42,9 @@ constexpr std::array kEntries{
     Entry{"POST", "/jobs/{job}/attempts/{attempt}/finish", finish_attempt},
     Entry{"POST", "/jobs/{job}/attempts/{attempt}/release", release_attempt},
     Entry{"POST", "/jobs/{job}/attempts/{attempt}/logs/{stream}", post_log,
-          static_cast<std::int64_t>(limits::kLogChunkBytes)},
+          static_cast<std::int64_t>(limits::kLogChunkBytes), false, true},
     Entry{"PUT", "/jobs/{job}/attempts/{attempt}/artifacts/{name}", put_artifact, limits::kArtifactBytes,
-          true},
+          true, true},
     Entry{"GET", "/pools", list_pools},
     Entry{"POST", "/pools", create_pool},
     Entry{"GET", "/pools/{pool}", get_pool},
@@ -69,6 +71,10 @@ constexpr std::array kEntries{
 
 http::Route route(const ServicePtr& service, const Entry& entry) {
   const bool changes = entry.method != "GET";
+  http::RouteGuard guard;
+  if (entry.workers_only) {
+    guard = [service](const http::Request& head) { return admit_worker(*service, head); };
+  }
   return http::Route{.method = std::string(entry.method),
                      .pattern = std::string(entry.pattern),
                      .handler =
@@ -82,7 +88,8 @@ http::Route route(const ServicePtr& service, const Entry& entry) {
                            handler(service, call);
                          },
                      .max_body = entry.max_body,
-                     .spool = entry.spool};
+                     .spool = entry.spool,
+                     .guard = std::move(guard)};
 }
 
 std::string index_body(const std::string& version,

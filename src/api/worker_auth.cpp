@@ -16,8 +16,8 @@ Error no_token() {
   return Error{Errc::unauthenticated, "a bearer token is required"};
 }
 
-Result<engine::WorkerAuth> worker_auth(const Call& call, std::string_view path_worker) {
-  const std::string_view token = bearer(call.request());
+Result<engine::WorkerAuth> worker_auth(const http::Request& request, std::string_view path_worker) {
+  const std::string_view token = bearer(request);
   if (token.empty()) return no_token();
   const std::size_t dot = token.find('.');
   const std::optional<std::int64_t> worker = parse_int(token.substr(0, dot));
@@ -28,8 +28,13 @@ Result<engine::WorkerAuth> worker_auth(const Call& call, std::string_view path_w
   return engine::WorkerAuth{WorkerId{*worker}, Secret(std::string(token.substr(dot + 1)))};
 }
 
+Status admit_worker(const Service& service, const http::Request& head) {
+  const Result<engine::WorkerAuth> auth = worker_auth(head);
+  return auth.ok() ? service.deps.engine.check_worker(*auth) : Status(auth.error());
+}
+
 Result<AttemptCall> attempt_call(const Call& call) {
-  Result<engine::WorkerAuth> auth = worker_auth(call);
+  Result<engine::WorkerAuth> auth = worker_auth(call.request());
   if (!auth.ok()) return auth.error();
   const std::string_view token = call.request().header("x-drover-attempt-token");
   if (token.empty()) return Error{Errc::unauthenticated, "the header X-Drover-Attempt-Token is required"};

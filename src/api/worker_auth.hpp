@@ -11,7 +11,9 @@ namespace drover::api {
 std::string worker_bearer(WorkerId worker, const Secret& token);
 
 // Who calls; where the path names a worker it must be the same. unauthenticated otherwise.
-Result<engine::WorkerAuth> worker_auth(const Call& call, std::string_view path_worker = {});
+Result<engine::WorkerAuth> worker_auth(const http::Request& request, std::string_view path_worker = {});
+// Is the caller a worker: asked before the body of an upload is read.
+Status admit_worker(const Service& service, const http::Request& head);
 
 struct AttemptCall {
   engine::WorkerAuth auth;

@@ -167,7 +167,7 @@ void register_worker(const ServicePtr& service, const CallPtr& call) {
 }
 
 void claim(const ServicePtr& service, const CallPtr& call) {
-  Result<engine::WorkerAuth> auth = worker_auth(*call, call->path("worker"));
+  Result<engine::WorkerAuth> auth = worker_auth(call->request(), call->path("worker"));
   if (!auth.ok()) return call->fail(auth.error());
   const std::optional<Json> body = body_or_fail(call);
   if (!body) return;
@@ -198,7 +198,7 @@ void claim(const ServicePtr& service, const CallPtr& call) {
 }
 
 void heartbeat(const ServicePtr& service, const CallPtr& call) {
-  Result<engine::WorkerAuth> auth = worker_auth(*call, call->path("worker"));
+  Result<engine::WorkerAuth> auth = worker_auth(call->request(), call->path("worker"));
   if (!auth.ok()) return call->fail(auth.error());
   const std::optional<Json> body = body_or_fail(call);
   if (!body) return;

@@ -118,6 +118,7 @@ void Engine::Impl::run() {
     }
   }
   const Error stopped = not_leading("the daemon is stopping");
+  tokens_.close(stopped);
   for (auto& [worker, waiter] : waiters_) waiter.done(ClaimAnswer{});
   waiters_.clear();
   committer_.abandon_doubt(stopped);
@@ -127,6 +128,7 @@ void Engine::Impl::run() {
 
 void Engine::Impl::applied(const ports::Command& command, const ports::Applied& what) {
   memory_.apply(command, what, clock_.steady());
+  if (const auto* changed = std::get_if<ports::WorkerChanged>(&what)) tokens_.put(changed->worker);
   // The kinds after which the fleet may have to change, whatever the queues look like.
   hook_due_ = hook_due_ || std::holds_alternative<ports::PutPool>(command) ||
               std::holds_alternative<ports::SetPaused>(command) ||
@@ -216,6 +218,8 @@ bool Engine::Impl::lead_once() {
   }
   const SteadyTime now = clock_.steady();
   memory_.boot(std::move(*state), now);
+  tokens_.open();
+  for (const auto& [id, worker] : memory_.workers) tokens_.put(worker.row);
   session_ = std::move(*session);
   committer_.begin_term(session_.get());
   store_reachable_ = true;
@@ -235,6 +239,7 @@ bool Engine::Impl::lead_once() {
 
 void Engine::Impl::lose_lead(const Error& why) {
   log_warn("leadership lost: {}", why.message);
+  tokens_.close(why);
   standby_reason_ = why.message;
   store_reachable_ = false;
   session_.reset();

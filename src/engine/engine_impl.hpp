@@ -14,6 +14,7 @@
 
 #include "committer.hpp"
 #include "memory.hpp"
+#include "worker_tokens.hpp"
 
 namespace drover::engine {
 
@@ -103,6 +104,7 @@ struct Engine::Impl {
   bool stopping_ = false;
   std::function<void()> hook_;
   std::thread thread_;
+  WorkerTokens tokens_;
 
   // The engine's thread alone from here on.
   std::unique_ptr<ports::WriteSession> session_;

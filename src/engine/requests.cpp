@@ -10,11 +10,7 @@ namespace drover::engine {
 namespace {
 
 Status check_token(const Worker& worker, const Secret& token) {
-  const Sha256 given = sha256(token.reveal());
-  const auto bytes = [](const Sha256& hash) {
-    return std::string_view(reinterpret_cast<const char*>(hash.data()), hash.size());
-  };
-  if (worker.row.registered && equal_constant_time(bytes(given), bytes(worker.row.token_hash))) return Ok{};
+  if (worker.row.registered && is_token(worker.row.token_hash, token)) return Ok{};
   return Error{Errc::unauthenticated, "unknown worker or token"};
 }
 
@@ -261,6 +257,10 @@ void Engine::Impl::do_report(const Report& report, const Done<ReportAnswer>& don
                         const auto& ended = std::get<ports::Ended>(*outcome);
                         done(ReportAnswer{ended.repeated, ended.state});
                       }});
+}
+
+Status Engine::check_worker(const WorkerAuth& auth) const {
+  return impl_->tokens_.check(auth);
 }
 
 void Engine::check_attempt(WorkerAuth auth, AttemptRef attempt, Done<ports::OpenAttempt> done) {

@@ -205,7 +205,12 @@ std::vector<std::pair<std::string, std::string>> Router::routes() const {
 
 std::variant<BodyPolicy, Response> Router::on_head(const Request& head) {
   Impl::Found found = impl_->resolve(head);
-  if (found.entry != nullptr) return BodyPolicy{found.entry->route.max_body, found.entry->route.spool};
+  if (found.entry != nullptr) {
+    const Route& route = found.entry->route;
+    const Status admitted = route.guard ? route.guard(head) : Ok{};
+    if (admitted) return BodyPolicy{route.max_body, route.spool};
+    found.refusal = problem(admitted.error());
+  }
   if (impl_->on_access) impl_->on_access({head.method, found.label, found.refusal.status, 0});
   return std::move(found.refusal.with("X-Request-Id", request_id_of(head)));
 }

@@ -57,6 +57,9 @@ void Engine::report(Report report, Done<ReportAnswer> done) {
   impl_->script.reports.push_back(std::move(report));
   impl_->answer(done, impl_->script.report);
 }
+Status Engine::check_worker(const WorkerAuth&) const {
+  return impl_->script.known;
+}
 void Engine::check_attempt(WorkerAuth, AttemptRef attempt, Done<ports::OpenAttempt> done) {
   if (!impl_->script.checked.ok()) return done(impl_->script.checked);
   ports::OpenAttempt open = *impl_->script.checked;

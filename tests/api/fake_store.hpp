@@ -26,6 +26,7 @@ struct EngineScript {
   Result<engine::ClaimAnswer> claim = engine::ClaimAnswer{};
   Result<engine::HeartbeatAnswer> heartbeat = engine::HeartbeatAnswer{};
   Result<engine::ReportAnswer> report = engine::ReportAnswer{};
+  Status known = Ok{};  // is the caller a worker
   Result<ports::OpenAttempt> checked = ports::OpenAttempt{};
   std::function<Result<ports::Applied>(const ports::Command&)> apply;
   engine::JobPlace place;

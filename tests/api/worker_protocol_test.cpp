@@ -286,6 +286,7 @@ TEST_F(Upload, OfAnotherAttemptIsNotKept) {
 TEST_F(Upload, BodiesAreBoundedAndSpooled) {
   http::Request head;
   head.method = "PUT";
+  head.headers = kWorker;
   ASSERT_TRUE(http::parse_target("/jobs/17/attempts/2/artifacts/a", head).ok());
   const auto artifact = std::get<http::BodyPolicy>(router.on_head(head));
   EXPECT_TRUE(artifact.spool);
@@ -295,6 +296,28 @@ TEST_F(Upload, BodiesAreBoundedAndSpooled) {
   const auto chunk = std::get<http::BodyPolicy>(router.on_head(head));
   EXPECT_FALSE(chunk.spool);
   EXPECT_EQ(chunk.max_bytes, static_cast<std::int64_t>(limits::kLogChunkBytes));
+}
+
+TEST_F(Upload, OfNoWorkerIsRefusedBeforeItsBody) {
+  const auto refusal = [&](const std::string& method, const std::string& target, http::Headers headers) {
+    http::Request head;
+    head.method = method;
+    head.headers = std::move(headers);
+    EXPECT_TRUE(http::parse_target(target, head).ok());
+    const auto answer = router.on_head(head);
+    return answer.index() == 0 ? 0 : std::get<http::Response>(answer).status;
+  };
+  for (const auto& [method, target] : {std::pair("PUT", "/jobs/17/attempts/2/artifacts/a"),
+                                       std::pair("POST", "/jobs/17/attempts/2/logs/stdout?offset=0")}) {
+    store.engine.known = Ok{};
+    EXPECT_EQ(refusal(method, target, {}), 401);
+    EXPECT_EQ(refusal(method, target, {{"authorization", "Bearer secret"}}), 401);
+    EXPECT_EQ(refusal(method, target, kAttempt), 0);
+    store.engine.known = Error{Errc::unauthenticated, "unknown worker or token"};
+    EXPECT_EQ(refusal(method, target, kAttempt), 401);
+    store.engine.known = Error{Errc::unavailable, "another daemon leads", {}, {}, 1};
+    EXPECT_EQ(refusal(method, target, kAttempt), 503) << "which says nothing against the worker";
+  }
 }
 
 }  // namespace

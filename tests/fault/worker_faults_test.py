@@ -1,5 +1,6 @@
 """What workers may do to the daemon, and the network to both: late, lost, repeated and foreign calls change nothing twice."""
 import os
+import socket
 import sys
 import threading
 import time
@@ -234,6 +235,34 @@ def test_tokens_of_others_open_nothing(drover, hands, ledger):
         assert ended(drover, job) == ["succeeded"]
 
 
+def test_an_upload_of_no_worker_is_refused_before_its_body(drover, hands, ledger):
+    worker, job = hands[0], submit(ledger)
+    (attempt,) = worker.claim(wait_s=5)
+    spool = f"{drover.base}/artifacts/spool"
+    assert os.path.isdir(spool)
+
+    def announce(path, method, headers):
+        """Sends the head of a large upload and no byte of it; the status that comes all the same."""
+        text = f"{method} {path} HTTP/1.1\r\nHost: drover\r\nContent-Length: 1000000\r\n"
+        text += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        with socket.create_connection(("127.0.0.1", drover.port), timeout=10) as peer:
+            peer.sendall(text.encode() + b"\r\n")
+            if "Authorization" in headers and headers["Authorization"] == worker.headers()["Authorization"]:
+                wait_for(lambda: os.listdir(spool) or "logs" in path, "the known worker's body to be awaited")
+                return None
+            return peer.recv(100).split()[1].decode()
+    for method, what in (("PUT", "artifacts/a"), ("POST", "logs/stdout?offset=0")):
+        path = worker.path(attempt, what)
+        for wrong in ({}, {"Authorization": f"Bearer {worker.token[:-1]}"}, {"Authorization": f"Bearer {worker.bootstrap}"},
+                      {"Authorization": "Bearer 999999." + "0" * 64}):
+            assert announce(path, method, {**worker.headers(attempt), "Authorization": "", **wrong}) == "401"
+            assert os.listdir(spool) == []
+        assert announce(path, method, worker.headers(attempt)) is None
+        wait_for(lambda: os.listdir(spool) == [], "what a broken upload left to be removed")
+    assert worker.try_report(attempt).status == 200
+    assert ended(drover, job) == ["succeeded"]
+
+
 def test_a_terminated_workers_tokens_open_nothing(drover, hands, ledger):
     worker, other = hands[2], hands[0]
     job = submit(ledger)
@@ -288,7 +317,8 @@ def test_the_daemon_is_away_far_beyond_the_lease_and_no_job_runs_twice():
             drover.wait_state(job["id"], "running")
         wait_for(lambda: "line 5" in drover.log_of(talker["id"]), "the log of the talker")
         # One more machine boots while nobody is there to give it its program.
-        later = ledger.submit([shell(runs + "echo done", name=f"for the machine that boots meanwhile {i}") for i in range(4)]).json
+        later = ledger.submit([shell(runs + "echo done", name=f"on the machine that boots meanwhile {i}")
+                               for i in range(4)]).json
         wait_for(lambda: len(drover.cloud.instances("pending", "running")) == 3, "a machine for the jobs that wait", every=0.005)
         drover.kill_daemon()
         with open(f"{flags}/away", "w", encoding="utf-8"):
@@ -339,7 +369,8 @@ def test_a_poison_job_and_a_bad_image_spoil_nothing_beside_them():
             assert drover.call("POST", "/pools", made).status == 201
 
         def machines(pool):
-            return int(drover.postgres.sql(f"SELECT count(*) FROM worker JOIN pool ON pool.id = worker.pool WHERE name = '{pool}'"))
+            return int(drover.postgres.sql("SELECT count(*) FROM worker w JOIN pool p ON p.id = w.pool "
+                                           f"WHERE p.name = '{pool}'"))
         more("poisoned", max=2)
         more("unsteady")
         more("bad", image="ami-inert", max=3, registration_timeout_s=10)

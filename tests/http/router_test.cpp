@@ -143,6 +143,23 @@ TEST_F(RouterTest, ChoosesTheBodyPolicyBeforeTheBody) {
   EXPECT_EQ(seen_[1].status, 405);
 }
 
+TEST_F(RouterTest, AGuardRefusesBeforeTheBody) {
+  router_.add({.method = "PUT",
+               .pattern = "/kept/{name}",
+               .handler = [](const Context&) {},
+               .guard = [](const Request& head) -> Status {
+                 if (head.header("authorization") == "yes") return Ok{};
+                 return Error{Errc::unauthenticated, "who are you"};
+               }});
+  EXPECT_EQ(refusal("PUT", "/kept/a"), 401);
+  ASSERT_EQ(seen_.size(), 1U);
+  EXPECT_EQ(seen_[0].route, "/kept/{name}");
+  EXPECT_EQ(seen_[0].status, 401);
+  Request known = request_to("PUT", "/kept/a");
+  known.headers = {{"authorization", "yes"}};
+  EXPECT_EQ(router_.on_head(known).index(), 0U);
+}
+
 TEST_F(RouterTest, TakesASaneRequestIdAndMakesOneOtherwise) {
   std::string inside;
   router_.add({"GET", "/id", [&](const Context& context) {

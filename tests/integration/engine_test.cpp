@@ -246,6 +246,43 @@ TEST_F(EngineTest, ALeaveOfAWorkerQueuesItsJobsAgainAndRefusesItsLateReport) {
   EXPECT_EQ((*store_->job(submitted->front().number))->state, core::JobState::succeeded);
 }
 
+TEST_F(EngineTest, KnowsItsWorkersTokensWhileItLeads) {
+  const auto code = [](const engine::Engine& engine, const engine::WorkerAuth& auth) {
+    const Status known = engine.check_worker(auth);
+    return known ? std::nullopt : std::optional(known.error().code);
+  };
+  const auto worker = add_worker("i-0001");
+  const auto other = add_worker("i-0002");
+  EXPECT_EQ(code(engine_, worker), std::nullopt);
+  EXPECT_EQ(code(engine_, {worker.worker, other.token}), Errc::unauthenticated);
+  EXPECT_EQ(code(engine_, {WorkerId{999}, worker.token}), Errc::unauthenticated);
+  ASSERT_TRUE(wait<Ok>(
+      [&](auto done) { engine_.lose_worker(other.worker, core::Outcome::interruption, "gone", done); }));
+  EXPECT_EQ(code(engine_, other), Errc::unauthenticated);
+  // A daemon that does not lead knows nobody, which says nothing against them.
+  engine::Engine second(*store_, clock_, metrics_, often());
+  EXPECT_EQ(code(second, worker), Errc::unavailable);
+  engine_.stop();
+  EXPECT_EQ(code(engine_, worker), Errc::unavailable);
+  start(second);
+  EXPECT_EQ(code(second, worker), std::nullopt);
+  EXPECT_EQ(code(second, other), Errc::unauthenticated);
+}
+
+TEST_F(EngineTest, AnAttemptIsEndedByItsWorkerAlone) {
+  ASSERT_TRUE(submit({job_spec("mine")}));
+  const auto worker = add_worker("i-0001");
+  const auto other = add_worker("i-0002");
+  const auto claimed = claim(worker, "n1", 1);
+  ASSERT_TRUE(claimed && claimed->jobs.size() == 1U);
+  for (const auto& foreign : {other, engine::WorkerAuth{WorkerId{999}, worker.token}}) {
+    const auto refused = report(foreign, claimed->jobs[0]);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::stale);
+  }
+  EXPECT_TRUE(report(worker, claimed->jobs[0]));
+}
+
 TEST_F(EngineTest, HoldOfAQueuedJobTakesItOutAndReleasePutsItBack) {
   const auto submitted = submit({job_spec("one")});
   const auto worker = add_worker("i-0001");

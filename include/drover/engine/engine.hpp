@@ -182,6 +182,9 @@ class Engine {
   void unclaim(std::vector<ports::OpenAttempt> attempts);
   void heartbeat(Heartbeat heartbeat, Done<HeartbeatAnswer> done);
   void report(Report report, Done<ReportAnswer> done);
+  // Is this a worker's token, by what was last committed: unauthenticated otherwise. At once, from any
+  // thread: for deciding on a request before its body is read.
+  [[nodiscard]] Status check_worker(const WorkerAuth& auth) const;
   // Is this the open attempt of that worker: for logs and artifacts. stale otherwise.
   void check_attempt(WorkerAuth auth, AttemptRef attempt, Done<ports::OpenAttempt> done);
   void put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size, Sha256 sha256,

@@ -25,6 +25,9 @@ struct Context {
 };
 
 using RouteHandler = std::function<void(Context)>;
+// Asked after the header, on the transport's thread: an Error refuses the request without reading its body.
+// It must not block.
+using RouteGuard = std::function<Status(const Request& head)>;
 
 struct Route {
   std::string method;   // HEAD is answered wherever GET is, without its body
@@ -32,6 +35,7 @@ struct Route {
   RouteHandler handler;
   std::int64_t max_body = static_cast<std::int64_t>(limits::kBodyBytes);
   bool spool = false;
+  RouteGuard guard = {};
 };
 
 // Called once a request is answered, for the access log and metrics, on the answering thread; it must not

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "drover/engine/engine.hpp"
+#include "drover/ports/store.hpp"
+
+namespace drover::engine {
+
+// Is this the token of that hash? Takes as long whatever the answer.
+[[nodiscard]] bool is_token(const Sha256& hash, const Secret& token);
+
+// The workers' token hashes once more, for whoever asks off the engine's thread. Thread-safe.
+class WorkerTokens {
+ public:
+  // A term of leadership begins: nobody is known yet.
+  void open();
+  // The term is over: every check is answered with `why`.
+  void close(const Error& why);
+  // A worker as it is now.
+  void put(const ports::WorkerRow& row);
+  // unauthenticated: unknown worker or token; otherwise what close() was told.
+  [[nodiscard]] Status check(const WorkerAuth& auth) const;
+
+ private:
+  mutable std::mutex mutex_;
+  Status open_ = Error{Errc::unavailable, "starting", {}, {}, 1};
+  std::unordered_map<WorkerId, Sha256> hashes_;
+};
+
+}  // namespace drover::engine
