@@ -3,10 +3,11 @@
 #ifdef DROVER_FAILPOINTS
 
 #include <algorithm>
-#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -19,50 +20,83 @@
 namespace drover {
 namespace {
 
-// What the environment asks for.
 struct Request {
   int signal = 0;  // 0: none
   std::vector<std::string> prefixes;
-  std::atomic<std::int64_t> left{0};
-  int trace = -1;
+  std::int64_t left = 0;
+};
 
-  Request() {
+// A test that asks for what does not exist must not pass.
+[[noreturn]] void refuse(std::string_view text) {
+  fmt::print(stderr, "DROVER_FAILPOINT cannot be read: {}\n", text);
+  std::abort();
+}
+
+Request parse(std::string_view text) {
+  Request out;
+  if (text.empty()) return out;
+  const std::size_t at = text.find('@');
+  const std::size_t colon = text.rfind(':');
+  const std::string_view action = text.substr(0, at);
+  if (at == std::string_view::npos || colon == std::string_view::npos || colon < at) refuse(text);
+  out.signal = action == "kill" ? SIGKILL : action == "stop" ? SIGSTOP : 0;
+  out.left = parse_int(text.substr(colon + 1)).value_or(0);
+  if (out.signal == 0 || out.left < 1) refuse(text);
+  for (const auto part : split(text.substr(at + 1, colon - at - 1), ',')) out.prefixes.emplace_back(part);
+  return out;
+}
+
+class Failpoints {
+ public:
+  Failpoints() {
+    constexpr std::string_view kFile = "file:";
     if (const char* path = std::getenv("DROVER_FAILPOINT_TRACE")) {
-      trace = ::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+      trace_ = ::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     }
-    if (const char* text = std::getenv("DROVER_FAILPOINT"); text != nullptr && *text != '\0') read(text);
+    const char* asked = std::getenv("DROVER_FAILPOINT");
+    const std::string_view text = asked == nullptr ? "" : asked;
+    if (text.starts_with(kFile)) {
+      path_ = text.substr(kFile.size());
+    } else {
+      request_ = parse(text);
+    }
   }
 
-  void read(std::string_view text) {
-    const std::size_t at = text.find('@');
-    const std::size_t colon = text.rfind(':');
-    const std::string_view action = text.substr(0, at);
-    if (at == std::string_view::npos || colon == std::string_view::npos || colon < at) refuse(text);
-    left = parse_int(text.substr(colon + 1)).value_or(0);
-    signal = action == "kill" ? SIGKILL : action == "stop" ? SIGSTOP : 0;
-    if (signal == 0 || left < 1) refuse(text);
-    for (const auto part : split(text.substr(at + 1, colon - at - 1), ',')) prefixes.emplace_back(part);
+  void pass(std::initializer_list<std::string_view> parts) {
+    if (trace_ < 0 && path_.empty() && request_.signal == 0) return;
+    const std::lock_guard lock(mutex_);
+    if (!path_.empty()) read_file();
+    std::string line = fmt::format("{}", fmt::join(parts, "."));
+    const bool asked = std::any_of(request_.prefixes.begin(), request_.prefixes.end(),
+                                   [&](const std::string& prefix) { return line.starts_with(prefix); });
+    const bool hit = asked && --request_.left == 0;
+    line += hit ? "!\n" : "\n";
+    if (trace_ >= 0 && ::write(trace_, line.data(), line.size()) < 0) std::abort();
+    if (hit) ::kill(::getpid(), request_.signal);
   }
 
-  // A test that asks for what does not exist must not pass.
-  [[noreturn]] static void refuse(std::string_view text) {
-    fmt::print(stderr, "DROVER_FAILPOINT cannot be read: {}\n", text);
-    std::abort();
+ private:
+  void read_file() {
+    std::ifstream file(path_);
+    std::string text;
+    std::getline(file, text);
+    if (text == text_) return;
+    text_ = text;
+    request_ = parse(text);
   }
+
+  std::string path_;
+  int trace_ = -1;
+  std::mutex mutex_;
+  std::string text_;  // of the file
+  Request request_;
 };
 
 }  // namespace
 
 void pass_failpoint(std::initializer_list<std::string_view> parts) {
-  static Request request;
-  if (request.signal == 0 && request.trace < 0) return;
-  std::string line = fmt::format("{}", fmt::join(parts, "."));
-  const bool asked = std::any_of(request.prefixes.begin(), request.prefixes.end(),
-                                 [&](const std::string& prefix) { return line.starts_with(prefix); });
-  const bool hit = asked && --request.left == 0;
-  line += hit ? "!\n" : "\n";
-  if (request.trace >= 0 && ::write(request.trace, line.data(), line.size()) < 0) std::abort();
-  if (hit) ::kill(::getpid(), request.signal);
+  static Failpoints points;
+  points.pass(parts);
 }
 
 }  // namespace drover

@@ -4,13 +4,14 @@
 // DROVER_FAILPOINTS (the CMake option; off in release builds) they are nothing.
 //
 // The environment asks:
-//   DROVER_FAILPOINT=<kill|stop>@<prefix>[,<prefix>...]:<n>   SIGKILL or SIGSTOP to this process at the n-th
+//   DROVER_FAILPOINT=<kill|stop>@<prefix>[,<prefix>...]:<n>  SIGKILL or SIGSTOP to this process at the n-th
 //   passage
-//                                                             of points whose names begin with one of the
-//                                                             prefixes
-//   DROVER_FAILPOINT_TRACE=<file>                             a line for each point passed, its name; "!"
-//   behind the
-//                                                             one at which it happened
+//                                                            of points whose names begin with one of the
+//                                                            prefixes
+//   DROVER_FAILPOINT=file:<path>                             the same from a file, read anew when it has
+//   changed DROVER_FAILPOINT_TRACE=<path>                            a line for each point passed, its name;
+//   "!" behind the
+//                                                            one at which it happened
 // Thread-safe.
 #ifdef DROVER_FAILPOINTS
 
