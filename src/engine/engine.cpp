@@ -12,6 +12,7 @@ namespace drover::engine {
 namespace {
 
 constexpr Millis kLeadRetry{500};
+constexpr Millis kGateRetry{20};  // while before_lead says no, which costs nothing to ask
 constexpr Seconds kDoubtPatience{20};  // waiters of a commit in doubt are told "unknown" after this
 constexpr Seconds kFlushEvery{60};
 constexpr Seconds kPartitionsEvery{3600};
@@ -185,6 +186,7 @@ bool Engine::Impl::lead_once() {
     if (const Status may = options_.before_lead(); !may) {
       standby_reason_ = may.error().message;
       store_reachable_ = false;
+      next_lead_try_ = clock_.steady() + kGateRetry;
       return false;
     }
   }

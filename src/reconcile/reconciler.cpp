@@ -76,6 +76,7 @@ struct Reconciler::Impl {
   SteadyTime list_next;
   Millis next_wake{0};
   bool again = false;
+  bool looked = false;  // in the present tick
   int again_in_a_row = 0;
 
   std::atomic<SteadyTime::rep> last_progress{0};
@@ -131,6 +132,7 @@ void Reconciler::Impl::list(Sight& sight) {
 }
 
 bool Reconciler::Impl::look(Sight& sight) {
+  looked = true;
   auto before = fleet.fleet();
   if (!before) return false;
   sight.before = std::move(*before);
@@ -224,6 +226,7 @@ Millis Reconciler::Impl::tick() {
   const SteadyTime started = clock.steady();
   progress();
   again = false;
+  looked = false;
   const char* outcome = look_and_act();
   metrics.add("drover_reconcile_ticks_total", 1, {{"outcome", outcome}});
   const std::chrono::duration<double> took = clock.steady() - started;
@@ -243,10 +246,12 @@ Millis Reconciler::Impl::tick() {
 void Reconciler::Impl::wait(SteadyTime started, Millis delay) {
   std::unique_lock lock(mutex);
   const SteadyTime due = started + delay;
+  // A tick that could not look for want of leadership does not hold back the first of the term.
+  const SteadyTime soonest = looked ? started + options.min_gap : started;
   while (!stopping) {
     const SteadyTime now = clock.steady();
     SteadyTime until = due;
-    if (woken) until = std::min(until, std::max(*woken + options.debounce, started + options.min_gap));
+    if (woken) until = std::min(until, std::max(*woken + options.debounce, soonest));
     if (now >= until) return;
     progress();
     changed.wait_for(lock, std::min<SteadyTime::duration>(until - now, kSlice));

@@ -19,7 +19,7 @@ struct ReconcileOptions {
   // the intent. Called on the reconciler's thread.
   std::function<std::string(const core::PoolSpec&)> render_user_data;
   Millis debounce{20};   // from wake() to the tick, so that a burst of wishes is one tick
-  Millis min_gap{1000};  // between the starts of two ticks: wishes cannot turn into a storm of listings
+  Millis min_gap{1000};  // between the starts of two ticks that look: wishes make no storm of listings
   double jitter = 0.1;   // share of the interval, either way
 };
 
