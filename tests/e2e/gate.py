@@ -66,11 +66,12 @@ class Gate:
             for link in self.links:
                 link.counted[direction] = 0
 
-    def cut_when(self, pattern, direction=UP, answered=False, times=1):
+    def cut_when(self, pattern, direction=UP, answered=False, arrives=True, skip=0, times=1):
         """Cuts a connection when these bytes pass: they still arrive, what comes back does not. With `answered` it waits
-        until the other side has begun to answer, so that the request is known to have been carried out."""
+        until the other side has begun to answer, so that the request is known to have been carried out; without `arrives`
+        the piece that holds (the end of) them is lost with the connection. The first `skip` times they just pass."""
         with self.lock:
-            self.trigger = [pattern, direction, answered, times]
+            self.trigger = [pattern, direction, answered, times, arrives, skip]
 
     def cut(self):
         """Cuts the connections there are, once."""
@@ -170,6 +171,7 @@ class _Link:
         keep, cut = self._limit(direction, data)
         if self._seen(direction, data):
             cut = cut or self.doomed is None
+            keep = keep if gate.trigger is None or gate.trigger[4] else b""
         if rate:
             step = max(1, rate // 20)
             for start in range(0, len(keep), step):
@@ -198,10 +200,13 @@ class _Link:
             trigger = self.gate.trigger
             if trigger is None or trigger[1] != direction or trigger[3] == 0:
                 return False
-            pattern, _, answered, _ = trigger
+            pattern, answered = trigger[0], trigger[2]
             text = self.tail[direction] + data
             self.tail[direction] = text[-(len(pattern) - 1):] if len(pattern) > 1 else b""
             if pattern not in text:
+                return False
+            trigger[5] -= text.count(pattern)
+            if trigger[5] >= 0:
                 return False
             trigger[3] -= 1
             if answered:

@@ -109,6 +109,15 @@ def test_cut_when_delivers_the_words_and_drops_the_answer(relay):
         assert b"".join(relay.server.got) == b"COMMIT"
 
 
+def test_cut_when_can_lose_the_words_themselves(relay):
+    with connect(relay) as client:
+        relay.cut_when(b"COMMIT", arrives=False)
+        assert echoed(client, b"BEGIN") == b"BEGIN"
+        client.sendall(b"COMMIT")
+        assert ended(client)
+        assert b"".join(relay.server.got) == b"BEGIN"
+
+
 def test_drip_takes_its_time(relay):
     with connect(relay) as client:
         relay.drip(1000)

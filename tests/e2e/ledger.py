@@ -37,9 +37,10 @@ class Ledger:
             stored[int(number)] = (uuid, name)
         for number, uuid, name in self.jobs:
             assert stored.get(number) == (uuid, name), f"job {number} was acknowledged; stored: {stored.get(number)}"
-        for what, query in CONTRADICTIONS.items():
-            found = self.stack.postgres.sql(query)
-            assert not found, f"{what}: {found}"
+        found = self.stack.postgres.sql(" UNION ALL ".join(
+            f"SELECT '{what.replace(chr(39), chr(39) * 2)}: ' || broken::text FROM ({query}) AS broken"
+            for what, query in CONTRADICTIONS.items()))
+        assert not found, found
 
 
 # Each must find nothing, at any instant.
