@@ -1,0 +1,299 @@
+"""Kills the daemon at every named point (drover/base/failpoint.hpp) of what must survive a crash: at the first that a scenario
+passes, at the second, and so on until the scenario runs through untouched. Its client tries again, as a real one does, and
+after each death the daemon is started anew and what was acknowledged is looked for in the store."""
+import datetime
+import glob
+import hashlib
+import itertools
+import os
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
+from clients import QUEUE, Clients  # noqa: E402
+from harness import BINARY, shell, stack, wait_for  # noqa: E402
+from ledger import check_fleet, common_end  # noqa: E402
+
+SOURCE = os.environ.get("DROVER_SOURCE", os.path.join(os.path.dirname(__file__), "..", ".."))
+SETTINGS = {"heartbeat_interval_s": 1, "reconcile_interval_s": 1, "max_launches_per_minute": 10_000}
+
+# Which points each scenario dies at, by the beginnings of their names.
+POINTS = {
+    "submit": ("api.submit", "commit.insert_jobs."),
+    "launch": ("launch.", "commit.insert_launch.", "commit.record_launch.", "api.register", "commit.register_worker."),
+    "claim": ("api.claim", "commit.claim_job."),
+    "finish": ("api.report", "commit.end_attempt."),
+    "files": ("api.log", "log.", "api.artifact", "artifact.", "commit.put_artifact."),
+    "lose": ("lose.", "commit.end_attempt.", "commit.change_worker."),
+    "terminate": ("terminate.", "commit.change_worker."),
+    "operate": ("commit.change_job.", "commit.put_pool.", "commit.set_paused.", "commit.put_settings."),
+    "wake": ("commit.wake_jobs.",),
+    "lead": ("lead.",),
+    "migrate": ("migrate.",),
+}
+# Written once a minute and of no weight: when a worker was last heard of.
+LEFT_OUT = ("commit.touch_workers.",)
+
+
+def points_in_source():
+    """The names of all points that the source has."""
+    with open(f"{SOURCE}/src/ports/commands.cpp", encoding="utf-8") as text:
+        commands = re.findall(r'"(\w+)"', re.search(r"kNames\{([^}]*)\}", text.read()).group(1))
+    names = set()
+    for path in glob.glob(f"{SOURCE}/src/**/*.cpp", recursive=True):
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        names.update(re.findall(r'DROVER_FAILPOINT\("([^"]+)"\)', text))
+        for area, step in re.findall(r'DROVER_FAILPOINT_EACH\("([^"]+)", [^,]+, "([^"]+)"\)', text):
+            names.update(f"{area}.{command}.{step}" for command in commands)
+    return names
+
+
+def test_every_point_in_the_source_belongs_to_a_scenario():
+    covered = tuple(itertools.chain(LEFT_OUT, *POINTS.values()))
+    names = points_in_source()
+    assert len(names) > 60
+    assert not [name for name in names if not name.startswith(covered)]
+
+
+class Crash(Clients):
+    """A daemon that can be told where to die, and its clients."""
+
+    def __init__(self, drover):
+        self.request, self.trace = f"{drover.base}/failpoint", f"{drover.base}/passed"
+        super().__init__(drover)
+        drover.kill_daemon()
+        drover.env = {"DROVER_FAILPOINT": f"file:{self.request}", "DROVER_FAILPOINT_TRACE": self.trace}
+        drover.start_daemon()
+
+    def arm(self, request):
+        """What the daemon is to die at from now on; nothing, when it is empty."""
+        with open(f"{self.request}.new", "w", encoding="utf-8") as file:
+            file.write(request)
+        os.replace(f"{self.request}.new", self.request)
+
+    def revive(self):
+        """Starts the daemon if it has died, with no point to die at."""
+        if self.drover.daemon.poll() is not None:
+            assert self.drover.daemon.returncode == -9, self.drover.daemon_log()[-3000:]
+            self.arm("")
+            self.drover.start_daemon()
+
+    def disarm(self):
+        """Once the engine has gone on from what it answered last: until then it may die yet."""
+        self.call("GET", "/scheduler")
+        self.arm("")
+
+    def point(self):
+        """Where the daemon died; None: nowhere."""
+        with open(self.trace, encoding="utf-8") as trace:
+            hit = [name for name in trace.read().split() if name.endswith("!")]
+        return hit[0][:-1] if hit else None
+
+    def at_point(self, prefixes, n, run):
+        """Where the daemon died when told to at the n-th passage of these; None: nowhere."""
+        self.revive()
+        open(self.trace, "w", encoding="utf-8").close()
+        self.arm(f"kill@{','.join(prefixes)}:{n}")
+        run(n)
+        self.disarm()
+        self.ledger.check()
+        return self.point()
+
+    def at_every_point(self, scenario, run):
+        """run(n) for n = 1, 2, … until it is not killed any more."""
+        prefixes, hit, start = POINTS[scenario], [], time.monotonic()
+        for n in itertools.count(1):
+            point = self.at_point(prefixes, n, run)
+            if point is None:
+                break
+            hit.append(point)
+        wanted = {name for name in points_in_source() if name.startswith(prefixes)}
+        # Two threads may have passed their points in another order each time.
+        for name in wanted - set(hit):
+            hit.append(self.at_point((name,), 1, run))
+        print(f"{scenario}: {len(hit)} deaths in {time.monotonic() - start:.1f} s:", *hit)
+        assert set(hit) == wanted, f"never died at {wanted - set(hit)}"
+
+
+@pytest.fixture(name="crash", scope="module")
+def make_crash():
+    with stack(pool={"max": 1, "slots": 1}, settings=SETTINGS) as drover:
+        yield Crash(drover)
+
+
+def test_submit(crash):
+    def run(n):
+        name = f"submit-{n}"
+        specs = [shell("true", name=name, queue="nobody") for _ in range(3)]
+        crash.reached("three jobs to be taken", lambda: crash.answer(crash.ledger.submit(specs)))
+        crash.disarm()
+        stored = int(crash.drover.postgres.sql(f"SELECT count(*) FROM jobs WHERE name = '{name}'"))
+        # Of the one that nobody acknowledged all is there or nothing, by whether COMMIT had been sent.
+        step = (crash.point() or "").rsplit(".", 1)[-1]
+        expected = {"sent": [3, 6], "replied": [6], "applied": [6], "answered": [3, 6]}.get(step, [3])
+        assert stored in expected, (step, stored)
+    crash.at_every_point("submit", run)
+
+
+def test_launch_and_register(crash):
+    def run(_):
+        crash.register_all(crash.resize(crash.size + 1))
+    crash.at_every_point("launch", run)
+    check_fleet(crash.drover)
+
+
+def test_claim(crash):
+    def run(_):
+        worker = crash.worker()
+        attempt = crash.open_attempt(worker)
+        assert attempt["attempt"] == 1
+        assert crash.report(worker, attempt)["state"] == "succeeded"
+        assert crash.attempts(attempt) == ["succeeded"]
+    crash.at_every_point("claim", run)
+
+
+def test_finish(crash):
+    def run(_):
+        worker = crash.worker()
+        good = crash.open_attempt(worker)
+        assert crash.report(worker, good)["state"] == "succeeded"
+        bad = crash.open_attempt(worker, retry={"max_attempts": 5, "backoff_s": 3600})
+        failure = {"outcome": "failure", "exit_code": 3}
+        assert crash.report(worker, bad, failure)["state"] == "queued"
+        # Once more, as a worker does that lost the answer: nothing is counted twice.
+        crash.disarm()
+        assert crash.report(worker, bad, failure)["repeated"] and crash.report(worker, good)["repeated"]
+        assert crash.attempts(good) == ["succeeded"] and crash.attempts(bad) == ["failure"]
+        assert crash.call("GET", f"/jobs/{bad['number']}").json["counters"]["failures"] == 1
+    crash.at_every_point("finish", run)
+
+
+def test_logs_and_artifacts(crash):
+    worker = crash.worker()
+    attempt = crash.open_attempt(worker)
+    written, kept = b"", {}
+
+    def run(n):
+        nonlocal written
+        chunk = f"line {n}\n".encode() * 1000
+        crash.call("POST", worker.path(attempt, f"logs/stdout?offset={len(written)}"), chunk, worker.headers(attempt))
+        written += chunk
+        kept[f"file-{n}"] = content = os.urandom(50_000)
+        crash.call("PUT", worker.path(attempt, f"artifacts/file-{n}"), content, worker.headers(attempt), status=201)
+        job = f"/jobs/{attempt['number']}"
+        assert crash.call("GET", f"{job}/logs/stdout").body == written
+        listed = {one["name"]: one["sha256"] for one in crash.call("GET", f"{job}/artifacts").json}
+        assert listed == {name: hashlib.sha256(one).hexdigest() for name, one in kept.items()}
+        assert crash.call("GET", f"{job}/artifacts/file-{n}").body == content
+    crash.at_every_point("files", run)
+    assert crash.report(worker, attempt)["state"] == "succeeded"
+
+
+def test_a_lost_machine(crash):
+    def run(_):
+        worker = crash.worker()
+        attempt = crash.open_attempt(worker)
+        crash.drover.cloud.control("POST", f"/instances/{worker.instance}/kill", {})
+        crash.reached("its attempt to end", lambda: crash.attempts(attempt) == ["interruption"])
+        crash.register_all(crash.resize(crash.size))
+        job = crash.call("GET", f"/jobs/{attempt['number']}").json
+        assert job["state"] == "queued" and job["counters"]["interruptions"] == 1, job
+        crash.call("POST", f"/jobs/{attempt['number']}/cancel")
+    crash.at_every_point("lose", run)
+
+
+def test_terminate(crash):
+    crash.register_all(crash.resize(max(crash.size, 24)))
+
+    def run(_):
+        crash.register_all(crash.resize(crash.size - 1))
+    crash.at_every_point("terminate", run)
+    check_fleet(crash.drover)
+
+
+def test_operators(crash):
+    def run(n):
+        job = crash.submit(hold=True)
+        crash.call("PATCH", "/config", {"notice_poll_s": 1 + n % 60})
+        crash.call("PATCH", "/scheduler", {"is_paused": n % 2 == 0}, status=201)
+        crash.call("PATCH", f"/pools/{QUEUE}", {"idle_timeout_s": 1000 + n})
+        crash.call("POST", f"/jobs/{job['id']}/cancel")
+        assert crash.call("GET", f"/jobs/{job['id']}").json["state"] == "cancelled"
+        assert crash.call("GET", "/config").json["notice_poll_s"] == 1 + n % 60
+        assert crash.call("GET", "/scheduler").json["is_paused"] == (n % 2 == 0)
+        assert crash.call("GET", f"/pools/{QUEUE}").json["idle_timeout_s"] == 1000 + n
+    crash.at_every_point("operate", run)
+    crash.call("PATCH", "/scheduler", {"is_paused": False}, status=201)
+
+
+def test_a_job_whose_time_comes(crash):
+    def run(_):
+        soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=0.3)
+        job = crash.submit(run_at=soon.isoformat())
+        wait = f"SELECT wake_at IS NULL FROM jobs WHERE number = {job['number']}"
+        crash.reached("the job to be due", lambda: crash.drover.postgres.sql(wait) == "t")
+        crash.call("POST", f"/jobs/{job['id']}/cancel")
+    crash.at_every_point("wake", run)
+
+
+def test_taking_the_lead(crash):
+    worker = crash.worker()
+    attempt = crash.open_attempt(worker)
+
+    def run(_):
+        crash.drover.kill_daemon()
+        crash.drover.start_daemon(wait=False)
+        crash.reached("the daemon to lead", lambda: crash.asked("GET", "/readyz"))
+    crash.at_every_point("lead", run)
+    assert crash.report(worker, attempt)["state"] == "succeeded"
+    assert crash.attempts(attempt) == ["succeeded"]
+
+
+def test_migrating(crash):
+    postgres = crash.drover.postgres
+    with open(f"{crash.drover.base}/drover.toml", encoding="utf-8") as text:
+        config = text.read().replace("dbname=drover", "dbname=fresh")
+    path = f"{crash.drover.base}/fresh.toml"
+    with open(path, "w", encoding="utf-8") as text:
+        text.write(config)
+
+    def migrate(**env):
+        return subprocess.run([BINARY, "migrate", "--config", path], env={**os.environ, **env}, capture_output=True,
+                              text=True, timeout=60, check=False)
+    hit = []
+    for n in itertools.count(1):
+        postgres.sql("DROP DATABASE IF EXISTS fresh", database="postgres")
+        postgres.sql("CREATE DATABASE fresh", database="postgres")
+        open(crash.trace, "w", encoding="utf-8").close()
+        died = migrate(DROVER_FAILPOINT=f"kill@migrate.:{n}", DROVER_FAILPOINT_TRACE=crash.trace)
+        again = migrate()
+        assert again.returncode == 0, again.stderr
+        assert postgres.sql("SELECT count(*), count(DISTINCT version) FROM schema_migrations", "fresh") == "1|1"
+        assert postgres.sql("SELECT count(*) FROM scheduler", "fresh") == "1"
+        if died.returncode == 0:
+            break
+        hit.append(crash.point())
+    assert set(hit) == {name for name in points_in_source() if name.startswith("migrate.")}
+
+
+def test_killed_with_a_launch_on_its_way_to_the_cloud(crash):
+    cloud = crash.drover.cloud
+    before = crash.resize(crash.size)
+    calls = cloud.control("GET", "/calls").json.get("RunInstances", 0)
+    cloud.control("POST", "/delay", {"action": "RunInstances", "ms": 1500})
+    crash.call("PATCH", f"/pools/{QUEUE}", {"min": crash.size + 1, "max": crash.size + 1})
+    wait_for(lambda: cloud.control("GET", "/calls").json.get("RunInstances", 0) > calls, "the call to arrive")
+    crash.drover.kill_daemon()
+    cloud.control("POST", "/delay", {"action": "RunInstances", "ms": 0})
+    crash.drover.start_daemon()
+    assert len(crash.resize(crash.size + 1) - before) == 1
+    check_fleet(crash.drover)
+
+
+def test_all_is_well_at_the_end(crash):
+    common_end(crash.drover, crash.ledger)
