@@ -3,6 +3,7 @@ follows it; clients ask both and take the one that does not answer 503."""
 import contextlib
 import os
 import signal
+import subprocess
 import threading
 import time
 
@@ -85,7 +86,7 @@ class Pair:
         for daemon in self.daemons:
             try:
                 daemon.process.wait(timeout=20)
-            except Exception:  # pylint: disable=broad-except
+            except subprocess.TimeoutExpired:
                 daemon.process.kill()
                 daemon.process.wait()
 

@@ -103,8 +103,9 @@ def test_sigterm_under_load_answers_what_was_asked_and_hands_over_at_once():
 
         since = time.monotonic()
         old.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: "info stopping\n" in drover.daemon_log(), "it to take the signal", every=0.001)
+        old.process.send_signal(signal.SIGTERM)  # a second one does no harm
         took = two.take_over(since)
-        old.process.send_signal(signal.SIGTERM)
         upload.sendall(b"x" * HALF)
         uploaded = upload.recv(100)
         assert re.match(rb"HTTP/1.1 (201|503) ", uploaded), uploaded
@@ -122,6 +123,8 @@ def test_sigterm_under_load_answers_what_was_asked_and_hands_over_at_once():
             assert status < 300 or status == 503 or (kind, status) == ("log", 404), (kind, status, body)
             if kind == "submit" and status == 201:
                 ledger.jobs += [(made["number"], made["id"], None) for made in json.loads(body)]
+        cut = sum(1 for _, _, status, _ in traffic.seen if status is None)
+        print(f"of {len(traffic.seen)} requests {cut} were sent to a daemon that had closed")
         polls = [one for one in traffic.seen if one[0] == "poll" and one[1] < since]
         assert polls and json.loads(polls[-1][3])["jobs"] == [], "the long poll that waited ends empty-handed"
         names = dict(line.split("|") for line in drover.postgres.sql("SELECT id, name FROM jobs").splitlines())
