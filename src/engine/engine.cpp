@@ -12,7 +12,7 @@ namespace drover::engine {
 namespace {
 
 constexpr Millis kLeadRetry{500};
-constexpr Millis kGateRetry{20};  // while before_lead says no, which costs nothing to ask
+constexpr Millis kGateRetry{20};       // while before_lead says no, which costs nothing to ask
 constexpr Seconds kDoubtPatience{20};  // waiters of a commit in doubt are told "unknown" after this
 constexpr Seconds kFlushEvery{60};
 constexpr Seconds kPartitionsEvery{3600};
