@@ -84,6 +84,7 @@ Status apply(Connection& connection, const Migration& migration) {
   log_info("applying migration {}", migration.name);
   if (auto begun = connection.script("BEGIN"); !begun) return begun.error();
   auto done = connection.script(migration.sql);
+  DROVER_FAILPOINT("migrate.run");
   if (done) {
     done = connection.run_once("admin_migration_record",
                                Params::of(migration.version, migration.name, migration.sha256));

@@ -16,6 +16,8 @@ class Clients:
         self.ledger = Ledger(drover)
         self.size = 0  # of the pool
         self.workers = {}  # registered there, by instance
+        # The pool of the configuration file is made a moment after the start; no commit is to come in between later.
+        self.reached("the first pool", lambda: [one for one in self.call("GET", "/pools").json if one["name"] == "default"])
         self.call("POST", "/pools", {**INERT, "name": QUEUE, "min": 0, "max": 0, "slots": 4}, status=201)
 
     def revive(self):

@@ -265,6 +265,7 @@ def test_migrating(crash):
     def migrate(**env):
         return subprocess.run([BINARY, "migrate", "--config", path], env={**os.environ, **env}, capture_output=True,
                               text=True, timeout=60, check=False)
+    migrations = glob.glob(f"{SOURCE}/src/postgres/migrations/*.sql")
     hit = []
     for n in itertools.count(1):
         postgres.sql("DROP DATABASE IF EXISTS fresh", database="postgres")
@@ -273,7 +274,7 @@ def test_migrating(crash):
         died = migrate(DROVER_FAILPOINT=f"kill@migrate.:{n}", DROVER_FAILPOINT_TRACE=crash.trace)
         again = migrate()
         assert again.returncode == 0, again.stderr
-        assert postgres.sql("SELECT count(*), count(DISTINCT version) FROM schema_migrations", "fresh") == "1|1"
+        assert postgres.sql("SELECT count(*) FROM schema_migrations", "fresh") == str(len(migrations))
         assert postgres.sql("SELECT count(*) FROM scheduler", "fresh") == "1"
         if died.returncode == 0:
             break
