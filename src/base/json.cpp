@@ -280,7 +280,9 @@ Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
   if (ok) return std::move(builder.result);
   std::string message = "not valid JSON";
   if (builder.failed_at > 0) message += fmt::format(" at byte {}", builder.failed_at);
-  return invalid("", message + ": " + (builder.failure.empty() ? "syntax error" : builder.failure));
+  // The library quotes what it read last, which may be anything.
+  return invalid("",
+                 message + ": " + (builder.failure.empty() ? "syntax error" : printable(builder.failure)));
 }
 
 }  // namespace drover

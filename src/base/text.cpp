@@ -71,6 +71,14 @@ bool storable_text(std::string_view text) {
   return true;
 }
 
+std::string printable(std::string_view text) {
+  if (storable_text(text)) return std::string(text);
+  std::string out;
+  for (const char c : text)
+    out += (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e) ? '?' : c;
+  return out;
+}
+
 std::string shell_quote(std::string_view text) {
   std::string out = "'";
   for (const char c : text) {

@@ -10,17 +10,8 @@ namespace drover::http {
 
 namespace {
 
-// A message may quote what a client sent; JSON takes UTF-8 only.
-std::string printable(std::string_view text) {
-  if (storable_text(text)) return std::string(text);
-  std::string out;
-  for (const char c : text)
-    out += (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7e) ? '?' : c;
-  return out;
-}
-
 Response render(int status, std::string_view code, std::string_view detail, std::string_view field) {
-  const std::string sentence = printable(detail);
+  const std::string sentence = printable(detail);  // a message may quote what a client sent
   Json body = Json::object();
   body.set("type", "about:blank")
       .set("title", reason_phrase(status))

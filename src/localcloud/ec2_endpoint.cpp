@@ -115,9 +115,9 @@ Result<Params> Ec2Endpoint::read(const http::Request& request) const {
     return ec2_error("InvalidRequest", "Send POST / with the parameters as a form in the body.");
   }
   if (auto known = authenticate(request); !known) return known.error();
-  const auto form = parse_form(request.body);
-  if (!form) return ec2_error("MalformedQueryString", "The form in the body is malformed.");
-  Params params(*form);
+  const auto parsed = parse_params(request.body);
+  if (!parsed) return parsed.error();
+  const Params& params = *parsed;
   if (params.text("Action").empty())
     return ec2_error("MissingAction", "The request must contain the parameter Action");
   if (params.text("Version").empty()) {

@@ -1,5 +1,6 @@
 #include "ec2_protocol.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -35,9 +36,14 @@ constexpr std::array kStatuses = {
 std::string escape(std::string_view value) {
   std::string out;
   out.reserve(value.size());
-  for (const char c : value) {
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const char c = value[i];
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '&') {
+    const std::string_view three = value.substr(i, 3);
+    if (three == "\xEF\xBF\xBE" || three == "\xEF\xBF\xBF") {  // U+FFFE and U+FFFF are not XML's either
+      out += "\xEF\xBF\xBD";
+      i += 2;
+    } else if (c == '&') {
       out += "&amp;";
     } else if (c == '<') {
       out += "&lt;";
@@ -114,6 +120,15 @@ std::vector<Params> Params::structs(std::string_view name) const {
   std::vector<Params> out;
   for (auto& [index, params] : found) out.push_back(std::move(params));
   return out;
+}
+
+Result<Params> parse_params(std::string_view body) {
+  const auto form = parse_form(body);
+  const auto text = [](const auto& pair) { return storable_text(pair.first) && storable_text(pair.second); };
+  if (!form || !std::all_of(form->begin(), form->end(), text)) {
+    return ec2_error("MalformedQueryString", "The form in the body is malformed.");
+  }
+  return Params(*form);
 }
 
 Xml& Xml::open(std::string_view name) {

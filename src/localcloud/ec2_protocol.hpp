@@ -37,6 +37,10 @@ class Params {
   std::map<std::string, std::string, std::less<>> values_;
 };
 
+// The parameters of a call's body; an EC2 error for a broken form, and for what is not UTF-8 or holds a NUL:
+// it could be given back neither as XML nor from the disk.
+Result<Params> parse_params(std::string_view body);
+
 // Writes XML text; names are ours, values are escaped.
 class Xml {
  public:

@@ -65,14 +65,20 @@ class RequestParser::Impl final : public beast::http::basic_parser<true> {
     // The limits of the header are the scanner's, that of the body follows when the route is known. Not none:
     // this release then takes every Content-Length for too large.
     header_limit(UINT32_MAX);
-    body_limit(UINT64_MAX);
+    lift_body_limit();
   }
+
+  // This release takes a chunk's size off its limit each time it looks at the chunk's header, so that how
+  // often a header came in pieces would decide: the limit is kept here, and theirs is lifted before every
+  // step.
+  void lift_body_limit() { body_limit(UINT64_MAX); }
 
   std::string target;
   int version = 11;
   Request* request =
       nullptr;  // while the header is parsed: later fields are trailers, which nobody asked for
   Body* into = nullptr;
+  std::uint64_t chunks_left = UINT64_MAX;  // bytes that chunks may still announce
   std::optional<Response> body_error;
 
  private:
@@ -89,7 +95,13 @@ class RequestParser::Impl final : public beast::http::basic_parser<true> {
   void on_header_impl(error_code&) override { request = nullptr; }
   void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
   std::size_t on_body_impl(string_view data, error_code& ec) override { return take(data, ec); }
-  void on_chunk_header_impl(std::uint64_t, string_view, error_code&) override {}
+  void on_chunk_header_impl(std::uint64_t size, string_view, error_code& ec) override {
+    if (size > chunks_left) {
+      ec = beast::http::error::body_limit;
+    } else {
+      chunks_left -= size;
+    }
+  }
   std::size_t on_chunk_body_impl(std::uint64_t, string_view data, error_code& ec) override {
     return take(data, ec);
   }
@@ -170,6 +182,7 @@ std::size_t RequestParser::body(std::string_view data, Body& into, std::optional
     const std::string_view rest = data.substr(taken);
     if (rest.empty() || (impl_->chunked() && maybe_last_chunk(rest))) break;
     error_code ec;
+    impl_->lift_body_limit();
     const std::size_t step = impl_->put(boost::asio::const_buffer(rest.data(), rest.size()), ec);
     taken += step;
     if (ec == beast::http::error::need_more) break;
@@ -187,7 +200,7 @@ std::size_t RequestParser::body(std::string_view data, Body& into, std::optional
 }
 
 void RequestParser::limit_body(std::int64_t bytes) {
-  impl_->body_limit(static_cast<std::uint64_t>(bytes));
+  impl_->chunks_left = static_cast<std::uint64_t>(bytes);
 }
 bool RequestParser::complete() const {
   return impl_->is_done();

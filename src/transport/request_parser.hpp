@@ -25,6 +25,7 @@ class RequestParser {
   std::optional<http::Response> head(std::string_view block, http::Request& request);
   // Feeds body bytes, and returns how many were taken; the rest must be passed again, with more behind it.
   std::size_t body(std::string_view data, Body& into, std::optional<http::Response>& refusal);
+  // Of a body in chunks, before its first byte; a Content-Length is the caller's to judge.
   void limit_body(std::int64_t bytes);
 
   [[nodiscard]] bool complete() const;  // the body is whole, or there is none

@@ -73,6 +73,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     const drover::Error& error = value.error();
     hold(error.code == drover::Errc::invalid && !error.message.empty(), "refused without a reason");
+    hold(drover::storable_text(error.message), "a reason that is no text:", error.message);
     const bool ours = std::any_of(kRefusals.begin(), kRefusals.end(), [&](std::string_view reason) {
       return error.message.find(reason) != std::string::npos;
     });

@@ -14,122 +14,19 @@
 
 #include "api/fake_store.hpp"
 #include "fuzz/property.hpp"
-#include "transport/body.hpp"
+#include "fuzz/request_stream.hpp"
+#include "http/fake_reply.hpp"
 #include "transport/head_scanner.hpp"
 #include "transport/render.hpp"
-#include "transport/request_parser.hpp"
 
 using drover::fuzz::hold;
+using drover::fuzz::Outcome;
+using drover::fuzz::Parsed;
+using drover::fuzz::Stream;
 namespace http = drover::http;
 namespace transport = drover::transport;
 
 namespace {
-
-constexpr std::size_t kHeaderBytes = 1024;
-constexpr std::int64_t kBodyBytes = 1024;
-constexpr std::size_t kRequests = 8;  // of one connection
-
-struct Parsed {
-  http::Request request;
-  bool keep_alive = false;
-  bool http10 = false;
-  std::size_t end = 0;  // where the next request begins
-};
-struct Outcome {
-  std::vector<Parsed> requests;
-  int refused = 0;  // the status of a refusal; 0: the bytes ended first
-};
-
-// ---- from bytes to requests, in the same steps as a connection takes them
-
-class Stream {
- public:
-  // `cut(i)` is the length of segment i, at least 1.
-  template <class Cut>
-  static Outcome read(std::string_view wire, Cut cut) {
-    Stream stream;
-    for (std::size_t at = 0, i = 0; at < wire.size() && stream.open(); ++i) {
-      const std::size_t size = std::min(cut(i), wire.size() - at);
-      stream.take(wire.substr(at, size));
-      at += size;
-    }
-    return std::move(stream.outcome_);
-  }
-
- private:
-  Stream() { body_.to_memory(budget_); }
-  [[nodiscard]] bool open() const { return outcome_.refused == 0 && outcome_.requests.size() < kRequests; }
-
-  void take(std::string_view segment) {
-    if (parser_ && held_.empty()) {
-      const std::size_t fed = feed(segment);
-      taken_ += fed;
-      segment.remove_prefix(fed);
-    }
-    held_ += segment;
-    while (open() && advance()) {
-    }
-  }
-
-  // True when another request may stand in what is held.
-  bool advance() {
-    if (!parser_ && !read_head()) return false;
-    if (!parser_->complete() && !held_.empty()) drop(feed(held_));
-    if (outcome_.refused != 0 || !parser_->complete()) return false;
-    parsed_.end = taken_;
-    body_.finish(parsed_.request);
-    outcome_.requests.push_back(std::move(parsed_));
-    parsed_ = {};
-    parser_.reset();
-    scanner_ = transport::HeadScanner(kHeaderBytes);
-    body_.to_memory(budget_);
-    return true;
-  }
-
-  bool read_head() {
-    using State = transport::HeadScanner::State;
-    const State state = scanner_.scan(held_);
-    if (state == State::more) return false;
-    if (state != State::complete) return refuse(state == State::bad ? 400 : 431);
-    parser_ = std::make_unique<transport::RequestParser>();
-    const auto refusal = parser_->head(
-        std::string_view(held_).substr(scanner_.begin(), scanner_.end() - scanner_.begin()), parsed_.request);
-    if (refusal) return refuse(refusal->status);
-    drop(scanner_.end());
-    const auto length = parser_->content_length();
-    if (length && *length > static_cast<std::uint64_t>(kBodyBytes)) return refuse(413);
-    parser_->limit_body(kBodyBytes);
-    parsed_.keep_alive = parser_->keep_alive();
-    parsed_.http10 = parser_->http10();
-    return true;
-  }
-
-  std::size_t feed(std::string_view bytes) {
-    std::optional<http::Response> refusal;
-    const std::size_t taken = parser_->body(bytes, body_, refusal);
-    hold(taken <= bytes.size(), "more bytes were taken than given");
-    if (refusal) refuse(refusal->status);
-    return taken;
-  }
-
-  void drop(std::size_t count) {
-    held_.erase(0, count);
-    taken_ += count;
-  }
-  bool refuse(int status) {
-    outcome_.refused = status;
-    return false;
-  }
-
-  transport::BodyBudget budget_{1 << 20};
-  transport::Body body_;
-  transport::HeadScanner scanner_{kHeaderBytes};
-  std::unique_ptr<transport::RequestParser> parser_;
-  Parsed parsed_;
-  std::string held_;
-  std::size_t taken_ = 0;
-  Outcome outcome_;
-};
 
 void check_same(const Outcome& a, const Outcome& b) {
   hold(a.refused == b.refused, "the verdict depends on the cuts");
@@ -259,8 +156,16 @@ class Server {
     transport::HeadScanner scanner(1 << 20);
     hold(scanner.scan(head) == transport::HeadScanner::State::complete && scanner.end() == head.size(),
          "an answer's header is more or less than one");
-    const auto* body = std::get_if<std::string>(&response.body);
-    hold(status < 400 || (body != nullptr && drover::parse_json(*body).ok()), "a problem that is no JSON");
+    if (const auto* body = std::get_if<std::string>(&response.body)) check_body(response, *body);
+  }
+  // What says that it is JSON is; all else is text. A refusal is a problem, but for the path that has rules
+  // of its own.
+  static void check_body(const http::Response& response, const std::string& body) {
+    const std::string type = http::header_of(response, "Content-Type");
+    const bool json = type.starts_with("application/json") || type == "application/problem+json";
+    hold(!json || drover::parse_json(body).ok(), "an answer that is no JSON:", body);
+    hold(body.empty() || drover::storable_text(body), "an answer that is no text:", body);
+    hold(response.status < 400 || json || type.starts_with("text/plain"), "a refusal of another type:", type);
   }
   // What the engine answers, and nothing heard yet: inputs must not depend on those before.
   [[nodiscard]] static drover::api::EngineScript script() {
@@ -294,7 +199,7 @@ class Server {
                                              .worker_program = [] { return std::string("#!/bin/bash\n"); },
                                              .fleet_notes = {},
                                              .hostname = "head",
-                                             .port = 8080,
+                                             .port = [] { return std::uint16_t{8080}; },
                                              .version = "1.2.3",
                                              .read_threads = 1}};
   http::Router router_;

@@ -20,6 +20,8 @@ bool iequals(std::string_view a, std::string_view b);
 
 // Strict UTF-8 (no surrogates, no overlong forms), and no NUL: what PostgreSQL text takes.
 bool storable_text(std::string_view text);
+// The same text where it is storable, else with '?' for all but printable ASCII: what quotes foreign bytes.
+std::string printable(std::string_view text);
 
 // RFC 3339 in UTC: "2026-01-02T03:04:05.678901Z", the fraction left out when zero.
 std::string to_rfc3339(WallTime time);
