@@ -161,11 +161,12 @@ class Stack:
 
     `pool` overrides members of the one pool, "default"; `settings` are patched into /config once it leads; `config`
     overrides the configuration file, by section. `gates` names what goes through a gate ("store", "cloud", "worker":
-    what the workers call), found as .gates[name]. `prefix` comes before the daemon's command (prlimit, faketime) and
-    `env` into its environment; both may be changed before a restart.
+    what the workers call), found as .gates[name]. `prefix` comes before the daemon's command (prlimit, faketime),
+    `arguments` after it, and `env` into its environment; all may be changed before a restart.
     """
 
-    def __init__(self, pool=None, settings=None, config=None, gates=(), prefix=(), env=None, cloud_options=()):
+    def __init__(self, pool=None, settings=None, config=None, gates=(), prefix=(), arguments=(), env=None,
+                 cloud_options=()):
         assert BINARY, "DROVER_BINARY names no binary: run through ctest or tests/run.sh"
         self.base = tempfile.mkdtemp(prefix="drover-e2e-")
         os.chmod(self.base, 0o755)
@@ -174,6 +175,7 @@ class Stack:
         self.postgres = None
         self.gates = {}
         self.prefix = list(prefix)
+        self.arguments = list(arguments)
         self.env = dict(env or {})
         self.log_path = f"{self.base}/daemon.log"
         try:
@@ -232,8 +234,8 @@ class Stack:
             with open(config, "w", encoding="utf-8") as other:
                 other.write(text)
         with open(self.log_path, "ab") as log:
-            return subprocess.Popen([*self.prefix, BINARY, "serve", "--config", config], stdout=subprocess.DEVNULL,
-                                    stderr=log, env={**os.environ, **self.env})
+            return subprocess.Popen([*self.prefix, BINARY, "serve", "--config", config, *self.arguments],
+                                    stdout=subprocess.DEVNULL, stderr=log, env={**os.environ, **self.env})
 
     def start_daemon(self, wait=True):
         self.daemon = self.spawn()
