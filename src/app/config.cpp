@@ -144,6 +144,8 @@ const std::vector<Section>& sections() {
   static const std::vector<Section> table = {
       {"server",
        {{"listen", take_listen},
+        word("transport", "\"beast\" or \"cpprest\"", transport::parse_transport,
+             DROVER_FIELD(server.transport)),
         integer("threads", 1, 64, DROVER_FIELD(server.threads)),
         integer("max_header_bytes", 1024, 1 << 20, DROVER_FIELD(server.max_header_bytes)),
         integer("max_connections", 1, 1'000'000, DROVER_FIELD(server.max_connections)),

@@ -120,8 +120,8 @@ class Daemon {
         fleet_(engine_, *store_),
         reconciler_(fleet_, *cloud_.cloud, clock, metrics_, reconcile_options()),
         router_([this](const http::Access& access) { count_request(metrics_, access); }),
-        server_(
-            transport::make_beast_server(server_options(settings, artifacts_->spool_directory()), router_)) {
+        server_(transport::make_server(settings.server.transport,
+                                       server_options(settings, artifacts_->spool_directory()), router_)) {
     metrics_.describe("drover_http_requests_total", "Requests answered, by method, route and status.");
     metrics_.describe("drover_http_request_seconds", "Time from a request's end to its answer.");
     engine_.on_demand([this] { reconciler_.wake(); });

@@ -41,6 +41,9 @@ struct Parser {
   void add_programs() {
     CLI::App* sub = program("serve", "Run the daemon");
     sub->add_option("--config", serve.config, "Configuration file")->capture_default_str();
+    sub->add_option("--http-transport", serve.http_transport,
+                    "What carries HTTP, instead of server.transport")
+        ->check(CLI::IsMember({"beast", "cpprest"}));
     sub->callback([this] { command = serve; });
 
     sub = program("dev", "Run everything on this machine: PostgreSQL, a local cloud, the daemon");

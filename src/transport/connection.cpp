@@ -9,6 +9,7 @@
 #include "drover/http/problem.hpp"
 
 #include "exchange.hpp"
+#include "request_rules.hpp"
 
 namespace drover::transport {
 
@@ -127,21 +128,17 @@ void Connection::next() {
     case HeadScanner::State::complete:
       return on_head();
     case HeadScanner::State::bad:
-      return refuse(
-          http::problem(400, "bad_request", "The header holds a bare CR or LF, a NUL or a folded line."));
+      return refuse(bad_request("The header holds a bare CR or LF, a NUL or a folded line."));
     case HeadScanner::State::header_too_large:
-      return refuse(http::problem(
-          431, "header_too_large",
-          fmt::format("The header is larger than {} bytes.", shared_->options.max_header_bytes)));
+      return refuse(header_too_large(shared_->options.max_header_bytes));
     case HeadScanner::State::target_too_long:
-      return refuse(http::problem(414, "uri_too_long",
-                                  fmt::format("The target is longer than {} bytes.", limits::kTargetBytes)));
+      return refuse(target_too_long());
   }
 }
 
 void Connection::on_need_more_head() {
   if (in_.empty() && (end_seen_ || shared_->stopping())) return close();
-  if (end_seen_) return refuse(http::problem(400, "bad_request", "The request ends within its header."));
+  if (end_seen_) return refuse(bad_request("The request ends within its header."));
   if (!head_timed_) {
     // Once a byte is there the request has begun, and its header has to be whole in time however slowly it
     // drips.
@@ -221,7 +218,7 @@ void Connection::read_body() {
   }
   if (parser_->complete()) return deliver();
   if (in_.size() > kChunkHeaderBytes) {
-    return refuse(http::problem(400, "bad_request", "A chunk's header or the trailers are too large."));
+    return refuse(bad_request("A chunk's header or the trailers are too large."));
   }
   if (end_seen_) return close();
   wait_readable();

@@ -19,6 +19,7 @@
 #include "drover/http/message.hpp"
 
 #include "body.hpp"
+#include "exchange.hpp"
 #include "head_scanner.hpp"
 #include "request_parser.hpp"
 #include "shared.hpp"
@@ -31,21 +32,21 @@ namespace drover::transport {
 // It waits for the socket to become readable instead of leaving a read outstanding. An idle connection so
 // holds no buffer, and while a reply is pending the same wait notices the peer closing without disturbing
 // bytes of a next request.
-class Connection final : public std::enable_shared_from_this<Connection> {
+class Connection final : public Answerer, public std::enable_shared_from_this<Connection> {
  public:
   using Socket = boost::asio::ip::tcp::socket;  // with a strand as its executor
 
   Connection(std::shared_ptr<Shared> shared, Socket socket, std::string peer);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
-  ~Connection();
+  ~Connection() override;
 
   void start();
   void wind_down();  // finish what is in flight, then close
   void abort();      // close now
   // The answer to the request that is pending; once per request.
-  void answer(http::Response response, std::function<void(bool)> done);
-  [[nodiscard]] bool peer_open() const { return peer_open_.load(); }
+  void answer(http::Response response, std::function<void(bool)> done) override;
+  [[nodiscard]] bool peer_open() const override { return peer_open_.load(); }
 
  private:
   enum class Stage { head, body, pending, writing, lingering, closed };

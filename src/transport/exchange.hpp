@@ -3,22 +3,29 @@
 #include <atomic>
 #include <memory>
 
+#include "drover/base/log.hpp"
 #include "drover/http/problem.hpp"
-
-#include "connection.hpp"
 
 namespace drover::transport {
 
-// One request's way back to its connection.
+// What can answer a request. Thread-safe.
+class Answerer {
+ public:
+  virtual ~Answerer() = default;
+  virtual void answer(http::Response response, std::function<void(bool)> done) = 0;  // once per request
+  [[nodiscard]] virtual bool peer_open() const = 0;
+};
+
+// One request's way back: sees to it that there is one answer, whatever the handler does with its Reply.
 class Exchange final : public http::Reply::Sink {
  public:
-  explicit Exchange(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  explicit Exchange(std::shared_ptr<Answerer> answerer) : answerer_(std::move(answerer)) {}
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
   ~Exchange() override {
     if (answered_.load()) return;
     log_error("a request was dropped without an answer");
-    connection_->answer(http::problem(500, "internal", "The request was dropped inside the server."), {});
+    answerer_->answer(http::problem(500, "internal", "The request was dropped inside the server."), {});
   }
 
   void send(http::Response response, std::function<void(bool)> done) override {
@@ -27,12 +34,12 @@ class Exchange final : public http::Reply::Sink {
       if (done) done(false);
       return;
     }
-    connection_->answer(std::move(response), std::move(done));
+    answerer_->answer(std::move(response), std::move(done));
   }
-  [[nodiscard]] bool open() const override { return !answered_.load() && connection_->peer_open(); }
+  [[nodiscard]] bool open() const override { return !answered_.load() && answerer_->peer_open(); }
 
  private:
-  std::shared_ptr<Connection> connection_;
+  std::shared_ptr<Answerer> answerer_;
   std::atomic<bool> answered_{false};
 };
 

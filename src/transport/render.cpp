@@ -34,17 +34,17 @@ bool is_ours(std::string_view name) {
 }
 
 // RFC 9110 §5.6.7; strftime would follow the locale.
-void append_date(std::string& out, WallTime now) {
+std::string date(WallTime now) {
   constexpr std::array<std::string_view, 7> kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
   constexpr std::array<std::string_view, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const std::time_t seconds = std::chrono::floor<Seconds>(now).time_since_epoch().count();
   std::tm parts{};
   ::gmtime_r(&seconds, &parts);
-  fmt::format_to(std::back_inserter(out), "Date: {}, {:02} {} {:04} {:02}:{:02}:{:02} GMT\r\n",
-                 kDays.at(static_cast<std::size_t>(parts.tm_wday)), parts.tm_mday,
-                 kMonths.at(static_cast<std::size_t>(parts.tm_mon)), parts.tm_year + 1900, parts.tm_hour,
-                 parts.tm_min, parts.tm_sec);
+  return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT",
+                     kDays.at(static_cast<std::size_t>(parts.tm_wday)), parts.tm_mday,
+                     kMonths.at(static_cast<std::size_t>(parts.tm_mon)), parts.tm_year + 1900, parts.tm_hour,
+                     parts.tm_min, parts.tm_sec);
 }
 
 }  // namespace
@@ -53,25 +53,33 @@ bool has_body(int status) {
   return status != 204 && status != 304;
 }
 
+bool is_sound_field(std::string_view name, std::string_view value) {
+  return is_token(name) && is_field_value(value);
+}
+
+http::Headers fields_to_send(const http::Response& response, const std::string& server_name, WallTime now) {
+  http::Headers fields;
+  const auto own = std::find_if(response.headers.begin(), response.headers.end(),
+                                [](const auto& header) { return iequals(header.first, "date"); });
+  const bool usable = own != response.headers.end() && is_field_value(own->second);
+  fields.emplace_back("Date", usable ? own->second : date(now));
+  if (!server_name.empty()) fields.emplace_back("Server", server_name);
+  for (const auto& [name, value] : response.headers) {
+    if (is_ours(name)) continue;
+    if (is_sound_field(name, value)) {
+      fields.emplace_back(name, value);
+    } else {
+      log_error("a response field was dropped: its name or value ({} and {} bytes) would break the header",
+                name.size(), value.size());
+    }
+  }
+  return fields;
+}
+
 std::string render_head(const http::Response& response, const Framing& framing,
                         const std::string& server_name, WallTime now) {
   std::string out = fmt::format("HTTP/1.1 {} {}\r\n", response.status, http::reason_phrase(response.status));
-  // A handler that runs on another clock than this machine's brings its own Date.
-  const auto own = std::find_if(response.headers.begin(), response.headers.end(),
-                                [](const auto& header) { return iequals(header.first, "date"); });
-  if (own != response.headers.end() && is_field_value(own->second)) {
-    out.append("Date: ").append(own->second).append("\r\n");
-  } else {
-    append_date(out, now);
-  }
-  if (!server_name.empty()) out += "Server: " + server_name + "\r\n";
-  for (const auto& [name, value] : response.headers) {
-    if (is_ours(name)) continue;
-    if (!is_token(name) || !is_field_value(value)) {
-      log_error("a response field was dropped: its name or value ({} and {} bytes) would break the header",
-                name.size(), value.size());
-      continue;
-    }
+  for (const auto& [name, value] : fields_to_send(response, server_name, now)) {
     out.append(name).append(": ").append(value).append("\r\n");
   }
   if (has_body(response.status)) {

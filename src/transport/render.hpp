@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "drover/base/clock.hpp"
 #include "drover/http/message.hpp"
@@ -16,8 +17,13 @@ struct Framing {
 
 // Whether the status can have a body at all.
 bool has_body(int status);
-// Status line and fields through the blank line. Fields that are the transport's own are left out; one with a
-// control character or a malformed name is dropped and logged, so that no value can start a field of its own.
+// The fields that a handler may set and a client may see, in order: without those that are the transport's
+// own, without any whose name or value would break the header (logged), and with a Date in front. A handler
+// that runs on another clock than this machine's brings its own Date.
+http::Headers fields_to_send(const http::Response& response, const std::string& server_name, WallTime now);
+// Whether a name is a token and a value free of control characters.
+bool is_sound_field(std::string_view name, std::string_view value);
+// Status line and fields through the blank line.
 std::string render_head(const http::Response& response, const Framing& framing,
                         const std::string& server_name, WallTime now);
 

@@ -11,6 +11,7 @@
 #include "drover/http/problem.hpp"
 
 #include "body.hpp"
+#include "request_rules.hpp"
 
 namespace drover::transport {
 
@@ -24,10 +25,6 @@ namespace {
 
 std::string_view view(string_view text) {
   return {text.data(), text.size()};
-}
-
-Response bad_request(std::string_view detail) {
-  return http::problem(400, "bad_request", detail);
 }
 
 // Beast calls any version but 1.0 and 1.1 bad; a well-formed other one is 505.
@@ -48,16 +45,7 @@ bool maybe_last_chunk(std::string_view rest) {
   return rest.size() < 5 && rest.front() == '0';
 }
 
-bool plausible_host(std::string_view host) {
-  return host.find_first_of(" \t/\\?#@,\"<>") == std::string_view::npos;
-}
-
 }  // namespace
-
-http::Response body_too_large(std::int64_t limit) {
-  return http::problem(413, "too_large",
-                       fmt::format("The body is larger than the {} bytes this path takes.", limit));
-}
 
 class RequestParser::Impl final : public beast::http::basic_parser<true> {
  public:
@@ -117,40 +105,6 @@ class RequestParser::Impl final : public beast::http::basic_parser<true> {
   }
 };
 
-namespace {
-
-// What the framing of the body rests on must be said once and clearly: two readings are how requests are
-// smuggled.
-std::optional<Response> check_fields(const Request& request, int version, bool chunked) {
-  int hosts = 0;
-  int encodings = 0;
-  bool length = false;
-  for (const auto& [name, value] : request.headers) {
-    if (name == "host") {
-      ++hosts;
-      if (!plausible_host(value)) return bad_request("The Host field is malformed.");
-    }
-    if (name == "transfer-encoding") ++encodings;
-    if (name == "content-length") length = true;
-  }
-  if (hosts > 1 || (hosts == 0 && version == 11))
-    return bad_request("A request needs exactly one Host field.");
-  if (encodings > 0 && length) return bad_request("Content-Length and Transfer-Encoding exclude each other.");
-  if (encodings > 1 || (encodings == 1 && version == 10))
-    return bad_request("Transfer-Encoding does not fit here.");
-  if (encodings == 1 && (!chunked || !iequals(request.header("transfer-encoding"), "chunked"))) {
-    return http::problem(501, "not_implemented", "The only transfer coding that is taken is 'chunked'.");
-  }
-  const std::string_view expect = request.header("expect");
-  if (!expect.empty() && !iequals(expect, "100-continue")) {
-    return http::problem(417, "expectation_failed",
-                         "The only expectation that can be met is '100-continue'.");
-  }
-  return std::nullopt;
-}
-
-}  // namespace
-
 RequestParser::RequestParser() : impl_(std::make_unique<Impl>()) {}
 RequestParser::~RequestParser() = default;
 
@@ -160,14 +114,13 @@ std::optional<Response> RequestParser::head(std::string_view block, Request& req
   impl_->put(boost::asio::const_buffer(block.data(), block.size()), ec);
   impl_->request = nullptr;
   if (ec == beast::http::error::bad_version && other_version(block)) {
-    return http::problem(505, "version_not_supported", "This server speaks HTTP/1.1 and HTTP/1.0.");
+    return version_not_supported();
   }
   if (ec || !impl_->is_header_done()) {
     return bad_request(fmt::format("The request is malformed: {}.", ec ? ec.message() : "incomplete header"));
   }
-  if (impl_->target.size() > limits::kTargetBytes)
-    return http::problem(414, "uri_too_long", "The target is too long.");
-  if (auto refusal = check_fields(request, impl_->version, impl_->chunked())) return refusal;
+  if (impl_->target.size() > limits::kTargetBytes) return target_too_long();
+  if (auto refusal = check_fields(request, impl_->version - 10, impl_->chunked())) return refusal;
   if (const Status status = http::parse_target(impl_->target, request); !status.ok()) {
     return http::problem(status.error());
   }

@@ -38,6 +38,4 @@ class RequestParser {
   std::unique_ptr<Impl> impl_;
 };
 
-http::Response body_too_large(std::int64_t limit);
-
 }  // namespace drover::transport

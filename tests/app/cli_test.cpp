@@ -35,6 +35,14 @@ TEST(CommandLine, WhatIsNotSaidHasADefault) {
       std::get<DevCommand>(std::get<Command>(parse({"dev", "--listen", "127.0.0.1:1"}))).listen_given);
 }
 
+TEST(CommandLine, ServeMayNameItsTransport) {
+  const auto plain = parse({"serve"});
+  EXPECT_EQ(std::get<ServeCommand>(std::get<Command>(plain)).http_transport, "");
+  const auto given = parse({"serve", "--http-transport=cpprest"});
+  EXPECT_EQ(std::get<ServeCommand>(std::get<Command>(given)).http_transport, "cpprest");
+  EXPECT_NE(std::get<int>(parse({"serve", "--http-transport=smoke-signals"})), 0);
+}
+
 TEST(CommandLine, SubmitKeepsTheArgumentsOfTheJob) {
   const auto job = expect_client<SubmitCommand>({"submit", "-q", "gpu", "-e", "A=1", "-e", "B=x y",
                                                  "--priority", "-3", "--", "sh", "-c", "echo --name $A"});

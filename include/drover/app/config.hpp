@@ -10,6 +10,7 @@
 #include "drover/base/result.hpp"
 #include "drover/base/secret.hpp"
 #include "drover/core/fleet.hpp"
+#include "drover/transport/server.hpp"
 
 namespace drover::app {
 
@@ -19,6 +20,7 @@ struct Settings {
   struct Server {
     std::string address = "127.0.0.1";  // a loopback address
     std::uint16_t port = 8080;          // 0: any free one
+    transport::TransportKind transport = transport::TransportKind::beast;
     int threads = 2;
     std::int64_t max_header_bytes = static_cast<std::int64_t>(limits::kHeaderBytes);
     std::int64_t max_connections = static_cast<std::int64_t>(limits::kConnections);

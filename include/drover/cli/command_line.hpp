@@ -13,6 +13,7 @@ inline constexpr const char* kDefaultUrl = "http://127.0.0.1:8080";
 // ---- programs
 struct ServeCommand {
   std::string config = kDefaultConfig;
+  std::string http_transport;  // "beast" or "cpprest"; empty: what the configuration says
 };
 struct DevCommand {
   std::string data;  // empty: the default, or with `demo` a temporary directory

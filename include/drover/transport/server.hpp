@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "drover/base/limits.hpp"
 #include "drover/base/result.hpp"
@@ -32,7 +34,8 @@ struct ServerOptions {
 // a Reply still held answers nobody. The destructor stops without grace. Thread-safe, but stop() and the
 // destructor must not run on a thread of the server (in a handler or a done callback). A reply has no time
 // limit of its own. A body or a response that moves less than 1 KiB a second is cut off after body_time or
-// write_time. Two transports implement it; this one is Boost.Beast.
+// write_time. The address is IPv4 or IPv6. Two transports implement it, and tests/conformance runs over both;
+// Boost.Beast keeps all of this, cpprestsdk what is not listed in tests/conformance/known_failures.cpp.
 class Server {
  public:
   virtual ~Server() = default;
@@ -41,6 +44,15 @@ class Server {
   [[nodiscard]] virtual std::uint16_t port() const = 0;  // after start
 };
 
+enum class TransportKind { beast, cpprest };
+std::optional<TransportKind> parse_transport(std::string_view name);  // "beast", "cpprest"
+
 std::unique_ptr<Server> make_beast_server(ServerOptions options, http::Handler& handler);
+// cpprestsdk's http_listener. All such servers of a process share one pool of as many threads as there are
+// cores, or `threads` of the first if that is more. It knows no limit of time or of connections, whatever the
+// options say.
+std::unique_ptr<Server> make_cpprest_server(ServerOptions options, http::Handler& handler);
+// One of the two; cpprestsdk with a warning in the log.
+std::unique_ptr<Server> make_server(TransportKind kind, ServerOptions options, http::Handler& handler);
 
 }  // namespace drover::transport

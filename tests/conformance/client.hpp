@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,12 +9,17 @@
 
 namespace drover::transport {
 
-// One answer as it came over the wire.
+// How long a test waits for what must come; only a broken server makes it wait so long. DROVER_PATIENCE_MS
+// shortens it where the server is known to be broken.
+std::chrono::milliseconds patience();
+
+// One answer as it came over the wire; of status 0 when none did.
 struct Answer {
   int status = 0;
   std::string head;  // status line and fields
   std::string body;
   [[nodiscard]] std::string field(std::string_view lower_name) const;  // trimmed; empty when absent
+  [[nodiscard]] bool came() const { return status != 0; }
   [[nodiscard]] bool has(std::string_view lower_name) const;
 };
 
@@ -34,13 +40,14 @@ class RawClient {
   void close();
   void reset();  // RST instead of FIN
 
-  // The next answer; nullopt when the connection ended without one. `head`: no body follows whatever its
-  // length says.
-  std::optional<Answer> read_answer(bool head = false);
+  // The next answer; none when the connection ends without one or patience is over. `head`: no body follows
+  // whatever its length says.
+  Answer read_answer(bool head = false);
   // Everything until the server closes; nullopt if it does not.
   std::optional<std::string> read_to_end();
-  [[nodiscard]] bool
-  at_end();  // waits for the server to close; false if something else comes or nothing does
+  // Waits for the server to close; false if something else comes or nothing does.
+  [[nodiscard]] bool at_end();
+  [[nodiscard]] bool timed_out() const { return timed_out_; }
 
  private:
   bool fill();  // one more piece; false at the end

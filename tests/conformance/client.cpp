@@ -1,4 +1,4 @@
-#include "transport/client.hpp"
+#include "conformance/client.hpp"
 
 #include <cstdlib>
 
@@ -12,8 +12,9 @@
 
 namespace drover::transport {
 
-namespace {
-constexpr int kPatienceMs = 30'000;  // only a broken server makes a test wait so long
+std::chrono::milliseconds patience() {
+  static const char* given = std::getenv("DROVER_PATIENCE_MS");
+  return std::chrono::milliseconds(given != nullptr ? parse_int(given).value_or(0) : 30'000);
 }
 
 std::string Answer::field(std::string_view lower_name) const {
@@ -78,7 +79,7 @@ void RawClient::reset() {
 
 bool RawClient::fill() {
   pollfd wait{fd_, POLLIN, 0};
-  if (::poll(&wait, 1, kPatienceMs) <= 0) {
+  if (::poll(&wait, 1, static_cast<int>(patience().count())) <= 0) {
     timed_out_ = true;
     return false;
   }
@@ -89,10 +90,10 @@ bool RawClient::fill() {
   return true;
 }
 
-std::optional<Answer> RawClient::read_answer(bool head) {
+Answer RawClient::read_answer(bool head) {
   std::size_t end = 0;
   while ((end = in_.find("\r\n\r\n")) == std::string::npos) {
-    if (!fill()) return std::nullopt;
+    if (!fill()) return {};
   }
   Answer answer;
   answer.head = in_.substr(0, end + 2);
@@ -101,7 +102,7 @@ std::optional<Answer> RawClient::read_answer(bool head) {
   const auto length = static_cast<std::size_t>(parse_int(answer.field("content-length")).value_or(0));
   if (head) return answer;
   while (in_.size() < length) {
-    if (!fill()) return std::nullopt;
+    if (!fill()) return {};
   }
   answer.body = in_.substr(0, length);
   in_.erase(0, length);

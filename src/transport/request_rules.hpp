@@ -1,0 +1,20 @@
+#pragma once
+
+#include <optional>
+
+#include "drover/http/message.hpp"
+
+namespace drover::transport {
+
+// What the framing of a body rests on must be said once and clearly: two readings are how requests are
+// smuggled. `minor` is that of HTTP/1.x; `chunked`: the transport reads the body in chunks. A Response
+// refuses the request.
+std::optional<http::Response> check_fields(const http::Request& request, int minor, bool chunked);
+
+http::Response bad_request(std::string_view detail);
+http::Response version_not_supported();
+http::Response body_too_large(std::int64_t limit);
+http::Response header_too_large(std::size_t limit);
+http::Response target_too_long();
+
+}  // namespace drover::transport
