@@ -18,8 +18,12 @@ void Engine::Impl::do_claim(ClaimRequest request, Done<ClaimAnswer> done) {
   answer.drain = worker.row.state != core::WorkerState::active;
   // The reply to an earlier try was lost: the same attempts again.
   for (const JobNumber job : worker.jobs) {
-    const Lease& lease = *memory_.lease(job);
+    Lease& lease = *memory_.lease(job);
     if (lease.attempt.nonce != request.nonce) continue;
+    // Its worker knows of it only now, and cannot have listed it in a heartbeat before.
+    lease.claimed = clock_.steady();
+    lease.deadline = lease.claimed + memory_.lease_term();
+    lease.missed_lists = 0;
     answer.jobs.push_back(ClaimedJob{
         lease.attempt,
         Secret(ports::attempt_token(request.auth.token, request.nonce, job, lease.attempt.attempt))});
@@ -111,8 +115,7 @@ void Engine::Impl::stage_claims(Waiter waiter, int room) {
     const ClaimRequest& request = group->waiter.request;
     ports::ClaimJob claim{job, id, request.nonce, request.auth.token, clock_.wall()};
     committer_.add(Work{
-        job, 1,
-        [claim]() -> Result<std::optional<ports::Command>> { return std::optional<ports::Command>(claim); },
+        job, 1, [this, claim, best = *best] { return make_claim(claim, best.first, best.second); },
         [this, group, queue = best->first](ports::Outcome outcome) {
           QueueCount& count = memory_.queues[queue];
           count.in_flight = std::max<std::int64_t>(0, count.in_flight - 1);
@@ -128,6 +131,19 @@ void Engine::Impl::stage_claims(Waiter waiter, int room) {
         }});
   }
   if (group->outstanding == 0) answer_group(group);
+}
+
+// Asked when the batch is formed, which may be later than the match: a claim waits for another command of its
+// job, and meanwhile the scheduler may have been paused, or the worker cordoned. Then the job stays with the
+// ready ones.
+Result<std::optional<ports::Command>> Engine::Impl::make_claim(const ports::ClaimJob& claim,
+                                                               const std::string& queue, core::ReadyKey key) {
+  const Worker* worker = memory_.worker(claim.worker);
+  if (!memory_.paused && worker != nullptr && worker->row.state == core::WorkerState::active) {
+    return std::optional<ports::Command>(claim);
+  }
+  memory_.ready.add(queue, key);
+  return Error{Errc::conflict, memory_.paused ? "the scheduler is paused" : "the worker is not active"};
 }
 
 void Engine::Impl::answer_group(const std::shared_ptr<ClaimGroup>& group) {

@@ -80,6 +80,8 @@ struct Engine::Impl {
   void do_unclaim(const std::vector<ports::OpenAttempt>& attempts);
   bool match();  // false: the session is lost
   void stage_claims(Waiter waiter, int room);
+  Result<std::optional<ports::Command>> make_claim(const ports::ClaimJob& claim, const std::string& queue,
+                                                   core::ReadyKey key);
   void answer_group(const std::shared_ptr<ClaimGroup>& group);
   bool refill(const std::vector<std::string>& queues);
   void end_waiter(WorkerId worker, ClaimAnswer answer);

@@ -323,7 +323,16 @@ void Engine::apply(ports::Command command, Done<ports::Applied> done) {
 }
 
 void Engine::Impl::do_apply(ports::Command command, Done<ports::Applied> done) {
-  committer_.add(plain_work(std::nullopt, std::move(command), std::move(done)));
+  Work work = plain_work(std::nullopt, std::move(command), std::move(done));
+  // Planned before a pause, it may come after it.
+  work.make = [this, make = std::move(work.make)]() {
+    auto made = make();
+    if (memory_.paused && made && *made && std::holds_alternative<ports::InsertLaunch>(**made)) {
+      return decltype(made)(Error{Errc::conflict, "the scheduler is paused"});
+    }
+    return made;
+  };
+  committer_.add(std::move(work));
 }
 
 void Engine::lose_worker(WorkerId worker, core::Outcome outcome, std::string reason, Done<Ok> done) {

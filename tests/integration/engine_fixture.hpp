@@ -1,0 +1,151 @@
+#pragma once
+
+#include <atomic>
+#include <future>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "drover/engine/engine.hpp"
+
+#include "engine/no_metrics.hpp"
+#include "pg_fixture.hpp"
+
+namespace drover::testing {
+
+// Calls something asynchronous and waits for its answer; half a minute without one is a failure.
+template <class T, class Call>
+Result<T> wait(Call call) {
+  auto promise = std::make_shared<std::promise<Result<T>>>();
+  auto future = promise->get_future();
+  call([promise](Result<T> answer) { promise->set_value(std::move(answer)); });
+  if (future.wait_for(Seconds{30}) != std::future_status::ready) {
+    ADD_FAILURE() << "no answer within 30 s";
+    return Error{Errc::timeout, "no answer"};
+  }
+  return future.get();
+}
+
+// Polls until `condition` holds; fails after half a minute.
+template <class Condition>
+bool eventually(Condition condition) {
+  const auto deadline = std::chrono::steady_clock::now() + Seconds{30};
+  while (std::chrono::steady_clock::now() < deadline) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(Millis{5});
+  }
+  return false;
+}
+
+inline core::JobSpec job_spec(const std::string& name, const std::string& queue = "default") {
+  core::JobSpec spec;
+  spec.queue = queue;
+  spec.name = name;
+  spec.task = R"({"command":"true"})";
+  return spec;
+}
+
+// The real time, and what was missed of it: to the process it looks as if it had been stopped for so long.
+class JumpingClock final : public Clock {
+ public:
+  [[nodiscard]] WallTime wall() const override { return real_.wall() + Seconds{missed_}; }
+  [[nodiscard]] SteadyTime steady() const override { return real_.steady() + Seconds{missed_}; }
+  void jump(int seconds) { missed_ += seconds; }
+
+ private:
+  SystemClock real_;
+  std::atomic<int> missed_{0};
+};
+
+class EngineTest : public PgTest {
+ protected:
+  static engine::EngineOptions often() {
+    engine::EngineOptions out;
+    out.rescan = Millis{200};
+    return out;
+  }
+  explicit EngineTest(const engine::EngineOptions& options = often())
+      : engine_(*store_, clock_, metrics_, options) {}
+
+  void SetUp() override { start(engine_); }
+
+  void start(engine::Engine& engine) {
+    engine.start();
+    ASSERT_TRUE(eventually([&] { return view(engine).leading; })) << view(engine).standby_reason;
+  }
+  static engine::EngineView view(engine::Engine& engine) {
+    auto seen = wait<engine::EngineView>([&](auto done) { engine.view(done); });
+    return seen ? *seen : engine::EngineView{};
+  }
+  Result<std::vector<engine::Submitted>> submit(std::vector<core::JobSpec> specs) {
+    return wait<std::vector<engine::Submitted>>([&](auto done) { engine_.submit(specs, done); });
+  }
+  Result<ports::Applied> apply(ports::Command command) {
+    return wait<ports::Applied>([&](auto done) { engine_.apply(command, done); });
+  }
+  Result<engine::ClaimAnswer> claim(const engine::WorkerAuth& auth, const std::string& nonce, int slots,
+                                    int wait_s = 0) {
+    engine::ClaimRequest request{auth, nonce, slots, Seconds{wait_s}, [] { return true; }};
+    return wait<engine::ClaimAnswer>([&](auto done) { engine_.claim(request, done); });
+  }
+  Result<engine::ReportAnswer> report(const engine::WorkerAuth& auth, const engine::ClaimedJob& job,
+                                      core::Outcome outcome = core::Outcome::succeeded) {
+    engine::Report one{auth, {job.attempt.job, job.attempt.attempt, job.token}, outcome, 0, std::nullopt, ""};
+    return wait<engine::ReportAnswer>([&](auto done) { engine_.report(one, done); });
+  }
+
+  // A pool of no provider, made when first asked for, that serves the queue of its own name. As long as new
+  // ones are made, for one thread.
+  PoolId pool(const std::string& name) {
+    const auto known = pools_.find(name);
+    if (known != pools_.end()) return known->second;
+    ports::PutPool put;
+    put.spec.name = name;
+    put.spec.provider = core::Provider::none;
+    put.create = true;
+    put.now = clock_.wall();
+    const auto made = apply(put);
+    EXPECT_TRUE(made) << made.error().message;
+    return pools_[name] = std::get<ports::PoolPut>(*made).pool.id;
+  }
+
+  // A registered worker of that pool.
+  engine::WorkerAuth add_worker(const std::string& instance, int slots = 4,
+                                const std::string& pool_name = "default") {
+    const WallTime now = clock_.wall();
+    core::LaunchRequest request;
+    request.client_token = "launch-" + instance;
+    if (!secret_) secret_ = view(engine_).deployment_secret;
+    const Secret bootstrap = ports::bootstrap_token(*secret_, request.client_token);
+    const auto launch =
+        apply(ports::InsertLaunch{pool(pool_name), request, sha256(bootstrap.reveal()), "test", now});
+    EXPECT_TRUE(launch) << launch.error().message;
+    core::Instance machine;
+    machine.id = instance;
+    machine.state = core::InstanceState::running;
+    const auto recorded = apply(ports::RecordLaunch{
+        std::get<ports::LaunchInserted>(*launch).launch, core::LaunchState::fulfilled, {machine}, "", now});
+    EXPECT_TRUE(recorded) << recorded.error().message;
+    engine::Registration registration{instance, bootstrap, "nonce", slots, {}, "host", "test"};
+    const auto registered =
+        wait<engine::Registered>([&](auto done) { engine_.register_worker(registration, done); });
+    EXPECT_TRUE(registered) << registered.error().message;
+    return {registered->worker, registered->token};
+  }
+
+  std::string leader_pid() {
+    return value(
+        "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = "
+        "(SELECT oid FROM pg_database WHERE datname = current_database())");
+  }
+
+  JumpingClock clock_;
+  NoMetrics metrics_;
+  engine::Engine engine_;
+  std::map<std::string, PoolId> pools_;
+  std::optional<Secret> secret_;  // of the deployment
+};
+
+}  // namespace drover::testing
