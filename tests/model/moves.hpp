@@ -1,0 +1,59 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "planner.hpp"
+#include "store.hpp"
+#include "world.hpp"
+
+namespace drover::model {
+
+// fair: what happens by itself, sooner or later, when nothing fails and nobody interferes. fault: what fails,
+// what a user does, a long time without work; a history has so many of these.
+enum class Kind : Byte { fair, fault };
+
+struct Move {
+  Kind kind = Kind::fair;
+  const char* text = "";  // % stands for the machine, # for the job
+  int machine = 0;
+  int job = 0;
+};
+[[nodiscard]] std::string describe(const Move& move);
+
+// Takes a move, the world after it, and what it broke by itself (nullptr: nothing).
+using Sink = std::function<void(const Move&, const World&, const char* broken)>;
+
+// All that can happen next in a world.
+class Moves {
+ public:
+  explicit Moves(Bug bug) : bug_(bug) {}
+  void each(const World& world, const Sink& sink);
+  [[nodiscard]] const Planner& planner() const { return planner_; }
+
+ private:
+  struct At;  // one world, and what is done to copies of it
+  void worker_moves(At& at, int machine);
+  void report_moves(At& at, int machine);
+  void machine_moves(At& at, int machine);
+  void daemon_moves(At& at);
+  void commit_moves(At& at, int machine);
+  void launch_moves(At& at);
+  void time_moves(At& at);
+  void expiry_moves(At& at);
+  void planner_moves(At& at);
+  void decide_launch(At& at, Kind kind, bool after_a_loss);
+  void user_moves(At& at);
+
+  Bug bug_;
+  Planner planner_;
+};
+
+// A claim's answer reaches its worker.
+void receive(World& world, int machine, int job);
+// What a live worker says again and again: its claim, until that is answered, and its heartbeat.
+void speak(World& world, int machine);
+
+[[nodiscard]] World first_world(int faults);
+
+}  // namespace drover::model

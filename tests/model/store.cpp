@@ -1,0 +1,180 @@
+#include "store.hpp"
+
+#include <bit>
+
+namespace drover::model {
+
+using core::JobState;
+using core::Outcome;
+using core::WorkerState;
+
+std::optional<int> lease_of(const World& world, int machine) {
+  for (int j = 0; j < kJobs; ++j) {
+    const Lease& lease = world.jobs[static_cast<std::size_t>(j)].lease;
+    if (lease.open && lease.machine == machine) return j;
+  }
+  return std::nullopt;
+}
+
+void Store::claim(int index, int by) {
+  Job& wanted = job(index);
+  const bool active = machine(by).worker == WorkerState::active;
+  const bool heeds_pause = bug_ != Bug::pause_misses_what_was_decided;
+  const bool asks_again = bug_ != Bug::refused_claim_loses_job;
+  if ((world_.paused && heeds_pause) || (!active && asks_again)) {
+    wanted.ready = true;
+    return;
+  }
+  if (wanted.stored != JobState::queued || wanted.lease.open || !active) return;
+  if (world_.paused) broke(kPausedIsPaused);
+  ++wanted.tokens;
+  wanted.lease = Lease{.open = true,
+                       .attempt = static_cast<Byte>(wanted.attempts + 1),
+                       .token = wanted.tokens,
+                       .machine = static_cast<Byte>(by)};
+}
+
+bool Store::end(const Report& report) {
+  Job& of = job(report.job);
+  const bool own = of.lease.open && of.lease.attempt == report.attempt && of.lease.token == report.token;
+  const Bug blind =
+      report.outcome == Outcome::interruption ? Bug::release_without_token : Bug::finish_without_token;
+  if (of.lease.open && (own || bug_ == blind)) {
+    if (!own) broke(kOnlyItsOwn);
+    close(of, report.outcome);
+    return true;
+  }
+  const Row& row = of.rows.at(report.attempt);
+  if (!row.there || row.token != report.token || row.outcome != report.outcome) return false;
+  if (bug_ == Bug::repeat_counts_again) count(of, report.outcome, JobState::running, 0);
+  return true;
+}
+
+void Store::end_ours(int index, Outcome outcome) {
+  close(job(index), outcome);
+}
+
+void Store::expire(int index) {
+  Job& of = job(index);
+  const Byte before = of.attempts;
+  if (machine(of.lease.machine).quiet < kTermOver) broke(kSilenceAlone);
+  close(of, Outcome::infra);
+  if (bug_ == Bug::expiry_keeps_number) of.attempts = before;
+}
+
+// The statement of an end: the lease goes, the attempt is written, the job becomes what the core decides.
+void Store::close(Job& of, Outcome outcome) {
+  const Lease lease = of.lease;
+  of.lease = {};
+  of.rows.at(lease.attempt) = Row{true, lease.token, outcome};
+  ++of.ended;
+  of.attempts = lease.attempt;
+  if (lease.wanted == JobState::running) {
+    if (outcome == Outcome::failure) ++of.true_failures;
+    if (outcome == Outcome::infra) ++of.true_infra;
+    if (outcome == Outcome::interruption) ++of.true_interruptions;
+  }
+  count(of, outcome, lease.wanted, lease.machine);
+}
+
+void Store::count(Job& of, Outcome outcome, JobState wanted, int by) {
+  if (bug_ == Bug::interruption_is_failure && outcome == Outcome::interruption) outcome = Outcome::failure;
+  if (bug_ == Bug::end_forgets_cancel && wanted == JobState::cancelled) wanted = JobState::running;
+  if (outcome == Outcome::infra) of.infra_here = static_cast<Byte>(of.infra_here | (1 << by));
+  core::RetryRules retry;
+  retry.max_attempts = kMaxAttempts;
+  retry.backoff = Seconds{0};
+  const core::Disposition after = core::decide_end({outcome,
+                                                    wanted,
+                                                    {of.failures, of.infra, of.interruptions},
+                                                    retry,
+                                                    of.infra_gone + std::popcount(of.infra_here),
+                                                    {}});
+  of.stored = after.state;
+  of.failures = static_cast<Byte>(after.counters.failures);
+  of.infra = static_cast<Byte>(after.counters.infra);
+  of.interruptions = static_cast<Byte>(after.counters.interruptions);
+  of.ready = of.stored == JobState::queued;
+}
+
+bool Store::change(int index, core::JobAction action) {
+  Job& of = job(index);
+  const core::ActionDecision decision =
+      core::decide_action({of.stored, of.lease.open, of.lease.wanted, of.attempts}, action);
+  using Kind = core::ActionDecision::Kind;
+  if (decision.kind == Kind::refuse || decision.kind == Kind::nothing) return false;
+  if (action == core::JobAction::cancel) of.cancelled = true;
+  if (action == core::JobAction::requeue) of.cancelled = false;
+  if (decision.kind == Kind::want) {
+    of.lease.wanted = decision.state;
+    return true;
+  }
+  if (core::is_final(of.stored)) {  // counted anew
+    of.failures = of.infra = of.interruptions = of.infra_gone = of.infra_here = 0;
+    of.true_failures = of.true_infra = of.true_interruptions = 0;
+  }
+  of.stored = decision.state;
+  of.ready = of.stored == JobState::queued;
+  return true;
+}
+
+void Store::cordon(int index) {
+  Machine& of = machine(index);
+  const bool leased = lease_of(world_, index).has_value();
+  if (of.worker != WorkerState::active && of.worker != WorkerState::draining) return;
+  if (leased && bug_ != Bug::cordon_ignores_lease) return;
+  of.worker = WorkerState::terminating;
+}
+
+void Store::launch(int index) {
+  if (world_.paused && bug_ != Bug::pause_misses_what_was_decided) return;
+  if (world_.paused) broke(kPausedIsPaused);
+  Machine& of = machine(index);
+  of.instance = Instance::running;
+  of.worker = WorkerState::starting;
+  of.process = Process::up;
+}
+
+void Store::lose(int index, Outcome outcome) {
+  if (const auto held = lease_of(world_, index)) end_ours(*held, outcome);
+  Machine& of = machine(index);
+  if (of.staged != kNobody && bug_ != Bug::refused_claim_loses_job) job(of.staged).ready = true;
+  of = {};
+  for (Job& each : world_.jobs) {
+    if ((each.infra_here & (1 << index)) == 0) continue;
+    each.infra_here = static_cast<Byte>(each.infra_here & ~(1 << index));
+    ++each.infra_gone;
+  }
+}
+
+namespace {
+
+const char* contradiction_of(const World& world, const Job& job) {
+  const bool known =
+      job.stored == JobState::queued || job.stored == JobState::held || core::is_final(job.stored);
+  if (!known || (job.lease.open && job.stored != JobState::queued)) return kStatesAgree;
+  if (job.lease.open && world.machines[job.lease.machine].worker == WorkerState::gone) return kStatesAgree;
+  const bool stopping = job.lease.open && job.lease.wanted == JobState::cancelled;
+  if (job.cancelled && !stopping && !core::is_final(job.stored)) return kCancelKept;
+  if (job.failures != job.true_failures || job.infra != job.true_infra ||
+      job.interruptions != job.true_interruptions || job.attempts != job.ended ||
+      job.tokens != job.ended + (job.lease.open ? 1 : 0)) {
+    return kCountersTrue;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+const char* contradiction(const World& world) {
+  for (const Job& job : world.jobs) {
+    if (const char* broken = contradiction_of(world, job)) return broken;
+  }
+  for (int m = 0; m < kMachines; ++m) {
+    const bool cordoned = world.machines[static_cast<std::size_t>(m)].worker == WorkerState::terminating;
+    if (cordoned && lease_of(world, m)) return kNoLeaseAfterCordon;
+  }
+  return nullptr;
+}
+
+}  // namespace drover::model
