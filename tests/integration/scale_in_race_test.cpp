@@ -14,7 +14,11 @@ namespace drover::testing {
 namespace {
 
 constexpr int kLanes = 48;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int kRounds = 21;  // several times slower
+#else
 constexpr int kRounds = 209;  // of each lane
+#endif
 constexpr int kInterleavings = kLanes * kRounds;
 
 struct Tally {
@@ -206,8 +210,8 @@ TEST_F(ScaleInRace, ACordonedWorkerNeverHasAJob) {
   // Worth something only if each side won often.
   EXPECT_GT(sum.claimed, kInterleavings / 10);
   EXPECT_GT(sum.cordoned, kInterleavings / 10);
-  EXPECT_GT(sum.ended_first, 20);
-  EXPECT_GT(sum.cordon_refused, 5);
+  EXPECT_GT(sum.ended_first, kInterleavings / 500);
+  EXPECT_GT(sum.cordon_refused, 0);
   // The trail says the same, in the order of commits.
   const std::string cordons =
       "(SELECT worker, min(id) AS id FROM event WHERE kind = 'worker_terminating' GROUP BY worker) k";
