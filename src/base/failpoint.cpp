@@ -72,7 +72,9 @@ class Failpoints {
     const bool hit = asked && --request_.left == 0;
     line += hit ? "!\n" : "\n";
     if (trace_ >= 0 && ::write(trace_, line.data(), line.size()) < 0) std::abort();
-    if (hit) ::kill(::getpid(), request_.signal);
+    if (!hit) return;
+    ::kill(::getpid(), request_.signal);
+    ::usleep(100'000);  // another thread may be the first that the signal stops: this one goes no further
   }
 
  private:

@@ -88,7 +88,7 @@ class Clients:
             del self.workers[gone]
         running = {one["id"]: one for one in self.drover.cloud.instances()}
         for instance in instances - set(self.workers):
-            worker = ProtocolWorker(self.drover, running[instance])
+            worker = ProtocolWorker(self.drover, running[instance], slots=4)
             answer = self.reached("a worker to register", lambda w=worker: self.answer(w.try_register())).json
             worker.id, worker.token = answer["worker_id"], answer["token"]
             self.workers[instance] = worker

@@ -6,10 +6,13 @@ import glob
 import hashlib
 import itertools
 import os
+import random
 import re
 import subprocess
 import sys
+import threading
 import time
+import uuid
 
 import pytest
 
@@ -19,7 +22,8 @@ from harness import BINARY, shell, stack, wait_for  # noqa: E402
 from ledger import check_fleet, common_end  # noqa: E402
 
 SOURCE = os.environ.get("DROVER_SOURCE", os.path.join(os.path.dirname(__file__), "..", ".."))
-SETTINGS = {"heartbeat_interval_s": 1, "reconcile_interval_s": 1, "max_launches_per_minute": 10_000}
+SOAK = bool(os.environ.get("DROVER_SOAK"))
+SETTINGS = {"heartbeat_interval_s": 1, "reconcile_interval_s": 1, "max_launches_per_minute": 10_000, "lease_s": 600}
 
 # Which points each scenario dies at, by the beginnings of their names.
 POINTS = {
@@ -78,7 +82,8 @@ class Crash(Clients):
 
     def revive(self):
         """Starts the daemon if it has died, with no point to die at."""
-        if self.drover.daemon.poll() is not None:
+        # Of several clients that try again, one looks after the daemon.
+        if threading.current_thread() is threading.main_thread() and self.drover.daemon.poll() is not None:
             assert self.drover.daemon.returncode == -9, self.drover.daemon_log()[-3000:]
             self.arm("")
             self.drover.start_daemon()
@@ -293,6 +298,85 @@ def test_killed_with_a_launch_on_its_way_to_the_cloud(crash):
     cloud.control("POST", "/delay", {"action": "RunInstances", "ms": 0})
     crash.drover.start_daemon()
     assert len(crash.resize(crash.size + 1) - before) == 1
+    check_fleet(crash.drover)
+
+
+class Hand(threading.Thread):
+    """Submits jobs and runs them, or the others', to some end, again and again; what is left when it is over, to a good one."""
+
+    def __init__(self, crash, worker, over, seed):
+        super().__init__(daemon=True)
+        self.crash, self.worker, self.over, self.random = crash, worker, over, random.Random(seed)
+        self.told = []  # (job, attempt, outcome): each acknowledged with 200
+        self.failed = None
+
+    def run(self):
+        try:
+            while not self.over.is_set():
+                if self.random.random() < 0.6:
+                    self.crash.submit(retry={"max_attempts": 100, "backoff_s": 0})
+                self.work(self.random.choice(("succeeded", "succeeded", "succeeded", "failure", "release")))
+            while self.work("succeeded"):
+                pass
+        except BaseException as error:
+            self.failed = error
+            raise
+
+    def work(self, outcome):
+        """False: there was nothing to do."""
+        crash, worker = self.crash, self.worker
+        attempts = crash.claimed(worker, uuid.uuid4().hex)
+        for attempt in attempts:
+            own = worker.headers(attempt)
+            crash.call("POST", worker.path(attempt, "logs/stdout?offset=0"), f"by attempt {attempt['attempt']}\n", own)
+            crash.call("PUT", worker.path(attempt, "artifacts/mark"), f"{attempt['attempt']}", own, status=201)
+            if outcome == "release":
+                crash.call("POST", worker.path(attempt, "release"), {"reason": "let go"}, own)
+            else:
+                crash.report(worker, attempt, {"outcome": outcome})
+            self.told.append((attempt["number"], attempt["attempt"], "interruption" if outcome == "release" else outcome))
+        return bool(attempts)
+
+
+def test_deaths_at_random_points_amid_everything_at_once(crash):
+    seed = int(os.environ.get("DROVER_SEED", time.time()))
+    print(f"DROVER_SEED={seed}")
+    chance, over, hands = random.Random(seed), threading.Event(), []
+    crash.register_all(crash.resize(6))
+    for i, worker in enumerate(list(crash.workers.values())[:4]):
+        # A job that lasts throughout keeps the machine from being taken for an idle one.
+        crash.open_attempt(worker, name="throughout")
+        hands.append(Hand(crash, worker, over, seed + i))
+    for hand in hands:
+        hand.start()
+    deaths, end = [], time.monotonic() + (600 if SOAK else 15)
+    while time.monotonic() < end:
+        open(crash.trace, "w", encoding="utf-8").close()
+        crash.arm(f"kill@:{chance.randrange(1, 150)}")
+        crash.size = chance.choice((5, 6, 7))
+        crash.asked("PATCH", f"/pools/{QUEUE}", {"min": crash.size, "max": crash.size})
+        wait_for(lambda: crash.drover.daemon.poll() is not None or time.monotonic() > end, "its death")
+        crash.revive()
+        deaths.append(crash.point())
+    over.set()
+    crash.arm("")
+    crash.revive()
+    for hand in hands:
+        hand.join(timeout=60)
+        assert not hand.is_alive() and hand.failed is None, hand.failed
+    told = [one for hand in hands for one in hand.told]
+    print(f"{len(deaths)} deaths at {len(set(deaths))} points, {len(told)} attempts ended")
+    stored = {tuple(line.split("|")) for line in crash.drover.postgres.sql(
+        "SELECT number, attempt, outcome FROM attempt").splitlines()}
+    assert len(told) == len(set(told)) and not {tuple(map(str, one)) for one in told} - stored
+    for number, attempt, outcome in told:
+        if outcome == "succeeded":
+            assert crash.drover.log_of(number) == f"by attempt {attempt}\n"
+            assert crash.call("GET", f"/jobs/{number}/artifacts/mark").text == str(attempt)
+    crash.ledger.check()
+    # Machines that came meanwhile are not registered, and could not be taken for idle.
+    crash.register_all(crash.resize(8))
+    crash.register_all(crash.resize(5))
     check_fleet(crash.drover)
 
 

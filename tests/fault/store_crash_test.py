@@ -117,6 +117,32 @@ def test_postgresql_killed_under_load(drover):
     common_end(drover, ledger)
 
 
+@pytest.mark.parametrize("step", ["written", "sent"])
+def test_postgresql_killed_with_a_commit_on_its_way(drover, step):
+    """The daemon stands still just before or just after COMMIT leaves it, while PostgreSQL dies and recovers: what it
+    remembers of the transaction, if anything, is all that can be known."""
+    ledger, name, logged = Ledger(drover), f"on-its-way-{step}", len(drover.daemon_log())
+    drover.kill_daemon()
+    drover.env = {"DROVER_FAILPOINT": f"stop@commit.insert_jobs.{step}:1"}
+    drover.start_daemon()
+    drover.env = {}
+    client = threading.Thread(target=ledger.submit, args=([shell("true", name=name, queue="nobody")] * 3,))
+    client.start()
+
+    def stopped():
+        with open(f"/proc/{drover.daemon.pid}/stat", encoding="utf-8") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] == "T"
+    wait_for(stopped, "the daemon to stand still")
+    kill_all(drover.postgres)
+    drover.postgres.start()
+    drover.daemon.send_signal(signal.SIGCONT)
+    client.join(timeout=60)
+    if step == "written":  # otherwise the reply may have come before the death
+        assert "was not committed: running its 1 commands again" in drover.daemon_log()[logged:]
+    assert len(ledger.jobs) == 3 and drover.postgres.sql(f"SELECT count(*) FROM jobs WHERE name = '{name}'") == "3"
+    common_end(drover, ledger)
+
+
 @pytest.mark.parametrize("how", [signal.SIGQUIT, signal.SIGINT], ids=["immediate", "fast"])
 def test_postgresql_restarted_amid_open_transactions(drover, how):
     ledger = Ledger(drover)
