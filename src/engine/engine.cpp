@@ -112,7 +112,10 @@ void Engine::Impl::run() {
       take_lead();
       continue;
     }
-    if (!serve_once()) {
+    const SteadyTime began = clock_.steady();
+    const bool served = serve_once();
+    forgive(clock_.steady() - began);
+    if (!served) {
       lose_lead(not_leading("the connection to the store was lost"));
     } else if (stopping && committer_.idle() && requests.empty()) {
       break;
@@ -157,7 +160,17 @@ bool Engine::Impl::confirm_lead() {
   if (now < trusted_until()) return true;
   if (!session_->ping()) return false;
   last_contact_ = now;
+  forgive(clock_.steady() - now);
   return true;
+}
+
+// While the store kept this thread waiting no worker could be heard: that time is not silence of theirs.
+void Engine::Impl::forgive(SteadyTime::duration waited) {
+  if (waited < kSweepEvery) return;
+  for (auto& [job, lease] : memory_.leases) lease.deadline += waited;
+  for (auto& [id, worker] : memory_.workers) {
+    if (worker.heard) *worker.heard += waited;
+  }
 }
 
 void Engine::Impl::take_lead() {
@@ -228,6 +241,7 @@ bool Engine::Impl::lead_once() {
   standby_reason_.clear();
   numbers_left_ = 0;
   last_contact_ = asked;
+  led_since_ = now;
   next_flush_ = now + kFlushEvery;
   next_partitions_ = now + kPartitionsEvery;
   next_rescan_ = now + options_.rescan;
@@ -250,8 +264,9 @@ void Engine::Impl::lose_lead(const Error& why) {
   std::map<WorkerId, Waiter> waiters;
   waiters.swap(waiters_);
   for (auto& [worker, waiter] : waiters) waiter.done(why);
-  next_lead_try_ = clock_.steady();
-  doubt_until_ = next_lead_try_ + kDoubtPatience;
+  // A store that gives way again and again is not asked without a pause: each term reads it anew.
+  next_lead_try_ = std::max(clock_.steady(), led_since_ + kLeadRetry);
+  doubt_until_ = clock_.steady() + kDoubtPatience;
 }
 
 SteadyTime Engine::Impl::next_deadline() const {

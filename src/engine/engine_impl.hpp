@@ -55,6 +55,7 @@ struct Engine::Impl {
   void lose_lead(const Error& why);
   bool lead_once();
   [[nodiscard]] SteadyTime next_deadline() const;
+  void forgive(SteadyTime::duration waited);
   bool timers();      // false: the session is lost
   bool serve_once();  // likewise
   void applied(const ports::Command& command, const ports::Applied& what);
@@ -121,6 +122,7 @@ struct Engine::Impl {
   bool again_ = false;  // look for work once more before sleeping
   SteadyTime next_lead_try_{};
   SteadyTime doubt_until_{};
+  SteadyTime led_since_{};
   SteadyTime last_contact_{};  // when the store was last asked something that it answered, as leader
   SteadyTime next_flush_{};
   SteadyTime next_partitions_{};

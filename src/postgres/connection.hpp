@@ -58,6 +58,9 @@ class Connection {
   // All statements in one round trip. The first error is the answer; what follows it was not run.
   Result<std::vector<Rows>> pipeline(std::span<const Statement> statements);
 
+  // From now on: no whole reply for this long, and the connection counts as lost.
+  void wait_at_most(Millis reply_timeout) { reply_timeout_ = reply_timeout; }
+
   [[nodiscard]] bool broken() const { return broken_; }
   void shut();  // as if the network were lost
 

@@ -1,6 +1,11 @@
 #include "read_pool.hpp"
 
 namespace drover::postgres {
+namespace {
+
+constexpr std::chrono::milliseconds kPatience{500};
+
+}  // namespace
 
 Result<Rows> ReadPool::run(std::string_view query, const Params& params) {
   const Statement one{query, params};
@@ -26,6 +31,7 @@ Result<std::vector<Rows>> ReadPool::snapshot(std::span<const Statement> statemen
 Result<std::vector<Rows>> ReadPool::run_all(std::span<const Statement> statements) {
   for (;;) {
     bool fresh = false;
+    const auto start = std::chrono::steady_clock::now();
     auto connection = take(fresh);
     if (!connection) {
       give_back(nullptr);
@@ -35,7 +41,9 @@ Result<std::vector<Rows>> ReadPool::run_all(std::span<const Statement> statement
     const bool died = (*connection)->broken();
     if (!rows && !died && statements.size() > 1) (void)(*connection)->script("ROLLBACK");
     give_back(std::move(*connection));
-    if (rows || !died || fresh) return rows;
+    // A server that let this one wait in vain would do so again.
+    const bool hung = std::chrono::steady_clock::now() - start >= kPatience;
+    if (rows || !died || fresh || hung) return rows;
   }
 }
 
@@ -48,10 +56,25 @@ Result<std::unique_ptr<Connection>> ReadPool::take(bool& fresh) {
     idle_.pop_back();
     return out;
   }
+  if (refused_ && std::chrono::steady_clock::now() < refused_until_) return *refused_;
   lock.unlock();
   fresh = true;
+  const auto start = std::chrono::steady_clock::now();
+  auto opened = open();
+  const auto end = std::chrono::steady_clock::now();
+  lock.lock();
+  refused_.reset();
+  // Only what cost time is spared to others: a refusal at once may be over at once.
+  if (!opened && end - start >= kPatience) {
+    refused_ = opened.error();
+    refused_until_ = end + kPatience;
+  }
+  return opened;
+}
+
+Result<std::unique_ptr<Connection>> ReadPool::open() {
   auto opened = Connection::open(options_);
-  if (!opened) return opened.error();
+  if (!opened) return opened;
   if (auto prepared = (*opened)->prepare("read_"); !prepared) return prepared.error();
   return opened;
 }

@@ -18,8 +18,13 @@ constexpr int kLastDay = 7;
 
 class PgWriter final : public ports::WriteSession {
  public:
-  PgWriter(std::unique_ptr<Connection> connection, std::int64_t epoch, std::int64_t last_event)
-      : connection_(std::move(connection)), epoch_(epoch), last_event_(last_event) {}
+  PgWriter(std::unique_ptr<Connection> connection, const LeaderOptions& options, std::int64_t epoch,
+           std::int64_t last_event)
+      : connection_(std::move(connection)),
+        boot_patience_(options.session.reply_timeout),
+        commit_patience_(options.commit_patience),
+        epoch_(epoch),
+        last_event_(last_event) {}
 
   Result<ports::BootState> boot() override;
   Result<std::vector<ports::Outcome>> commit(std::span<const ports::Command> batch) override;
@@ -35,6 +40,10 @@ class PgWriter final : public ports::WriteSession {
   Status commit_transaction(const Batch& batch);
 
   std::unique_ptr<Connection> connection_;
+  // Reading a large store anew may take its time. A commit may not: while one is under way nobody is served,
+  // and a store that hangs can be told from a slow one by nothing else.
+  Millis boot_patience_;
+  Millis commit_patience_;
   std::int64_t epoch_;
   std::int64_t last_event_;
   std::vector<ports::Outcome> partial_;
@@ -50,7 +59,9 @@ Result<ports::BootState> PgWriter::boot() {
       {"write_boot_depths"},
       {"write_next_wake"},
       {"write_boot_settings"}};
+  connection_->wait_at_most(boot_patience_);
   auto rows = connection_->pipeline(reads);
+  connection_->wait_at_most(commit_patience_);
   if (!rows) return rows.error();
   ports::BootState out;
   std::string secret;
@@ -139,11 +150,14 @@ Status PgWriter::ping() {
 
 // A day at a time, so that readers are held up for one day's tables only.
 Status PgWriter::make_partitions(WallTime now) {
-  for (int day = kFirstDay; day <= kLastDay; ++day) {
+  connection_->wait_at_most(boot_patience_);
+  Status made = Ok{};
+  for (int day = kFirstDay; made && day <= kLastDay; ++day) {
     auto rows = connection_->run("write_make_partitions", Params::of(now, day));
-    if (!rows) return rows.error();
+    if (!rows) made = rows.error();
   }
-  return Ok{};
+  connection_->wait_at_most(commit_patience_);
+  return made;
 }
 
 Status check_durability(Connection& connection) {
@@ -200,7 +214,7 @@ Result<std::unique_ptr<ports::WriteSession>> lead(const LeaderOptions& options) 
   if (!last) return last.error();
   const std::int64_t last_event = last->empty() ? 0 : (*last)[0].get<std::int64_t>();
   return std::unique_ptr<ports::WriteSession>(
-      std::make_unique<PgWriter>(std::move(*opened), (*epoch)[0].get<std::int64_t>(), last_event));
+      std::make_unique<PgWriter>(std::move(*opened), options, (*epoch)[0].get<std::int64_t>(), last_event));
 }
 
 std::string to_string(const TransactionId& id) {

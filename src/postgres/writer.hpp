@@ -11,6 +11,7 @@ namespace drover::postgres {
 
 struct LeaderOptions {
   SessionOptions session;
+  Millis commit_patience{10'000};  // no reply to a step of a commit for this long: the session is lost
   bool allow_unsafe = false;
 };
 

@@ -325,6 +325,24 @@ TEST_F(EngineTest, AnOutageOfTheStoreRequeuesNothing) {
   EXPECT_EQ(ended->state, core::JobState::succeeded);
 }
 
+TEST_F(EngineTest, TimeSpentWaitingForTheStoreIsNoSilenceOfAWorker) {
+  ASSERT_TRUE(apply(ports::PutSettings{{{"lease_s", "5"}}, clock_.wall()}));
+  ASSERT_TRUE(submit({job_spec("one")}));
+  const auto worker = add_worker("i-0001");
+  const auto claimed = claim(worker, "n1", 1);
+  ASSERT_EQ(claimed->jobs.size(), 1U);
+  std::thread locks([&] { sql("BEGIN; LOCK TABLE jobs IN SHARE MODE; SELECT pg_sleep(5.5); COMMIT"); });
+  ASSERT_TRUE(
+      eventually([&] { return value("SELECT count(*) FROM pg_locks WHERE mode = 'ShareLock'") != "0"; }));
+  EXPECT_TRUE(submit({job_spec("two")}));  // commits when the lock goes, after more than a lease
+  locks.join();
+  EXPECT_TRUE(submit({job_spec("three")}));  // after the first sweep since
+  const auto job = store_->job(claimed->jobs[0].attempt.job);
+  ASSERT_TRUE(job && *job);
+  EXPECT_EQ((*job)->state, core::JobState::running);
+  EXPECT_EQ((*job)->attempts, 1);
+}
+
 TEST_F(EngineTest, AFullQueueRefusesWithAHintInsteadOfGrowing) {
   engine_.stop();
   engine::EngineOptions narrow;
