@@ -25,6 +25,7 @@
 #include "drover/worker/worker.hpp"
 
 #include "address.hpp"
+#include "descriptors.hpp"
 #include "parts.hpp"
 #include "systemd.hpp"
 
@@ -65,7 +66,8 @@ transport::ServerOptions server_options(const Settings& settings, const std::str
   options.threads = settings.server.threads;
   options.spool_directory = spool;
   options.max_header_bytes = static_cast<std::size_t>(settings.server.max_header_bytes);
-  options.max_connections = static_cast<std::size_t>(settings.server.max_connections);
+  options.max_connections = static_cast<std::size_t>(
+      allowed_connections(settings.server.max_connections, settings.store.read_connections));
   options.header_time = Seconds{settings.server.header_time_s};
   options.body_time = Seconds{settings.server.body_time_s};
   options.idle_time = Seconds{settings.server.idle_time_s};

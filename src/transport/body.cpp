@@ -18,6 +18,7 @@ Error file_error(const char* what, const std::string& path) {
   log_error("cannot {} {}: {}", what, path, std::strerror(cause));
   if (cause == ENOSPC || cause == EDQUOT)
     return {Errc::storage_full, "There is no space left for this body."};
+  if (cause == EROFS) return {Errc::storage_full, "The disk for this body is read-only."};
   if (cause == EMFILE || cause == ENFILE) return {Errc::unavailable, "Too many files are open.", {}, {}, 1};
   return {Errc::internal, "The body could not be spooled."};
 }

@@ -26,6 +26,8 @@ constexpr std::uint64_t kReadAwayBytes =
 constexpr std::size_t kLingerBytes =
     64 * 1024 * 1024;                      // thrown away at most before a refused peer is cut off
 constexpr std::int64_t kLeastRate = 1024;  // bytes a second
+constexpr SteadyTime::rep kBusy = SteadyTime::max().time_since_epoch().count();
+constexpr Seconds kIdleAWhile{5};
 
 SteadyTime now() {
   return SystemClock{}.steady();
@@ -38,7 +40,8 @@ Connection::Connection(std::shared_ptr<Shared> shared, Socket socket, std::strin
       socket_(std::move(socket)),
       timer_(socket_.get_executor()),
       peer_(std::move(peer)),
-      scanner_(shared_->options.max_header_bytes) {}
+      scanner_(shared_->options.max_header_bytes),
+      quiet_since_(now().time_since_epoch().count()) {}
 
 Connection::~Connection() {
   close();
@@ -57,6 +60,19 @@ void Connection::wind_down() {
   asio::post(socket_.get_executor(), guarded([](Connection& self) {
                if (self.stage_ == Stage::head && self.in_.empty()) self.close();
              }));
+}
+
+std::optional<SteadyTime> Connection::idle_since(SteadyTime at) const {
+  const SteadyTime::rep since = quiet_since_.load();
+  if (since == kBusy) return std::nullopt;
+  const SteadyTime quiet{SteadyTime::duration{since}};
+  if (spoke_.load() && at - quiet < kIdleAWhile) return std::nullopt;
+  return quiet;
+}
+
+void Connection::give_way() {
+  quiet_since_ = kBusy;  // chosen once
+  wind_down();
 }
 
 void Connection::abort() {
@@ -84,6 +100,8 @@ void Connection::on_readable() {
 }
 
 void Connection::take(std::string_view data) {
+  spoke_ = true;
+  quiet_since_ = kBusy;
   switch (stage_) {
     case Stage::head:
       in_ += data;
@@ -145,6 +163,7 @@ void Connection::on_need_more_head() {
     head_timed_ = !in_.empty();
     set_deadline(now() + (head_timed_ ? shared_->options.header_time : shared_->options.idle_time));
   }
+  if (in_.empty()) quiet_since_ = now().time_since_epoch().count();
   if (in_.empty() && in_.capacity() > kAheadBytes) std::string().swap(in_);
   wait_readable();
 }

@@ -47,6 +47,10 @@ class Connection final : public Answerer, public std::enable_shared_from_this<Co
   // The answer to the request that is pending; once per request.
   void answer(http::Response response, std::function<void(bool)> done) override;
   [[nodiscard]] bool peer_open() const override { return peer_open_.load(); }
+  // Since when its peer has had nothing to say, if a newcomer may have its place: it never spoke, or not for
+  // a while.
+  [[nodiscard]] std::optional<SteadyTime> idle_since(SteadyTime now) const;
+  void give_way();  // closes, unless the peer has begun to speak
 
  private:
   enum class Stage { head, body, pending, writing, lingering, closed };
@@ -134,8 +138,10 @@ class Connection final : public Answerer, public std::enable_shared_from_this<Co
   std::int64_t moved_ = 0;  // bytes of this body or answer so far
 
   std::atomic<bool> peer_open_{true};
-  std::mutex mutex_;   // guards gone_ against answers from other threads
-  bool gone_ = false;  // nothing may be posted any more
+  std::atomic<bool> spoke_{false};
+  std::atomic<SteadyTime::rep> quiet_since_;  // kBusy while a request is read or answered
+  std::mutex mutex_;                          // guards gone_ against answers from other threads
+  bool gone_ = false;                         // nothing may be posted any more
 };
 
 }  // namespace drover::transport

@@ -136,7 +136,7 @@ void BeastServer::admit(tcp::socket socket) {
   if (ec) return;  // gone already
   tune(socket);
   socket.native_non_blocking(true, ec);
-  if (!shared_->has_room()) return turn_away(socket);
+  if (!shared_->has_room() && !shared_->make_room()) return turn_away(socket);
   const auto connection =
       std::make_shared<Connection>(shared_, std::move(socket), peer.address().to_string());
   if (shared_->add(connection)) connection->start();

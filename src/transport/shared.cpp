@@ -1,5 +1,7 @@
 #include "shared.hpp"
 
+#include "drover/base/clock.hpp"
+
 #include "connection.hpp"
 
 namespace drover::transport {
@@ -7,6 +9,20 @@ namespace drover::transport {
 bool Shared::has_room() const {
   const std::lock_guard lock(mutex_);
   return connections_.size() < options.max_connections;
+}
+
+bool Shared::make_room() {
+  const SteadyTime now = SystemClock{}.steady();
+  std::shared_ptr<Connection> idlest;
+  std::optional<SteadyTime> since;
+  for (auto& connection : connections()) {
+    const std::optional<SteadyTime> idle = connection->idle_since(now);
+    if (!idle || (since && *since <= *idle)) continue;
+    since = idle;
+    idlest = connection;
+  }
+  if (idlest != nullptr) idlest->give_way();
+  return idlest != nullptr;
 }
 
 bool Shared::add(const std::shared_ptr<Connection>& connection) {

@@ -30,6 +30,9 @@ class Shared {
   BodyBudget budget;
 
   [[nodiscard]] bool has_room() const;
+  // Full, a newcomer takes the place of whoever has had nothing to say for longest: connections that only
+  // wait cannot keep out those that ask. False: all are at work, or spoke a moment ago.
+  bool make_room();
   // False once stopping: the connection must go.
   bool add(const std::shared_ptr<Connection>& connection);
   void remove(const Connection* connection);

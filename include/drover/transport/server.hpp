@@ -19,7 +19,8 @@ struct ServerOptions {
   std::string spool_directory;         // for routes that spool; must exist and be writable
   std::string server_name = "drover";  // the Server header
   std::size_t max_header_bytes = limits::kHeaderBytes;
-  std::size_t max_connections = limits::kConnections;  // beyond it a connection gets 503 and is closed
+  std::size_t max_connections =
+      limits::kConnections;  // beyond it the idlest is closed, or the new one with 503
   std::int64_t max_buffered_bytes =
       256 * 1024 * 1024;  // of bodies arriving into memory, all connections; beyond: 503
   Seconds header_time = limits::kHeaderTime;
