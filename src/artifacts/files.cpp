@@ -25,6 +25,8 @@ Error errno_error(int error, std::string_view what) {
     case EDQUOT:
     case EFBIG:
       return Error{Errc::storage_full, fmt::format("{}: {}; make room in the artifact store", what, text)};
+    case EROFS:
+      return Error{Errc::storage_full, fmt::format("{}: {}; make the artifact store writable", what, text)};
     default:
       return Error{Errc::unavailable, fmt::format("{}: {}", what, text), {}, {}, 5};
   }
