@@ -80,7 +80,8 @@ def check_fleet(stack):
         wait_for(settled, "instances = workers, no open intent", timeout=60, every=0.1)
     except AssertionError as error:
         raise AssertionError(f"{error}: {seen}\n{stack.daemon_log()[-3000:]}") from None
-    tokens = [one["client_token"] for one in stack.cloud.instances() if one.get("client_token")]
+    ours = [one for one in stack.cloud.instances() if "drover:pool" in one["tags"]]
+    tokens = [one["client_token"] for one in ours]
     intents = dict(line.split("|") for line in stack.postgres.sql(
         "SELECT client_token, (request::jsonb ->> 'count') FROM launch").splitlines())
     for token in set(tokens):
