@@ -197,9 +197,10 @@ def killed_at_each_step(drover, steps):
 
 
 def refusals(drover):
-    """How many calls on attempts were answered with 409."""
+    """How many calls on attempts were refused: as stale, or as a worker's that was given up."""
     return sum(float(line.rsplit(" ", 1)[1]) for line in drover.call("GET", "/metrics").text.splitlines()
-               if line.startswith("drover_http_requests_total") and "/attempts/{attempt}/" in line and '"409"' in line)
+               if line.startswith("drover_http_requests_total") and "/attempts/{attempt}/" in line
+               and ('"409"' in line or '"401"' in line))
 
 
 def check_jobs(drover, steps):
