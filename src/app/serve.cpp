@@ -197,7 +197,8 @@ class Daemon {
         refused_ = true;
         return;
       }
-      if (std::exchange(said, describe(error)) != describe(error)) log_warn("the database is not ready: {}", said);
+      if (std::exchange(said, describe(error)) != describe(error))
+        log_warn("the database is not ready: {}", said);
       for (Millis waited{0}; waited < kMigrateRetry && !stopping_; waited += kStep)
         std::this_thread::sleep_for(kStep);
     }

@@ -27,7 +27,7 @@ class PgWriter final : public ports::WriteSession {
         last_event_(last_event) {}
 
   Result<ports::BootState> boot() override;
-  Result<std::vector<ports::Outcome>> commit(std::span<const ports::Command> batch) override;
+  Result<std::vector<ports::Outcome>> commit(std::span<const ports::Command> commands) override;
   std::vector<ports::Outcome> take_partial() override { return std::exchange(partial_, {}); }
   Result<JobNumber> reserve_numbers(int count) override;
   Result<std::vector<core::ReadyKey>> ready_after(const std::string& queue,

@@ -49,7 +49,7 @@ class Connection final : public Answerer, public std::enable_shared_from_this<Co
   [[nodiscard]] bool peer_open() const override { return peer_open_.load(); }
   // Since when its peer has had nothing to say, if a newcomer may have its place: it never spoke, or not for
   // a while.
-  [[nodiscard]] std::optional<SteadyTime> idle_since(SteadyTime now) const;
+  [[nodiscard]] std::optional<SteadyTime> idle_since(SteadyTime at) const;
   void give_way();  // closes, unless the peer has begun to speak
 
  private:
