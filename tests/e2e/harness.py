@@ -119,6 +119,16 @@ class Postgres:
         self.process.send_signal(how)
         self.process.wait()
 
+    def kill(self):
+        """kill -9 of all its processes. The first is stopped before: it is to make no more of them."""
+        self.process.send_signal(signal.SIGSTOP)
+        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True,
+                                  check=False).stdout
+        for pid in [self.process.pid, *map(int, children.split())]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
     def sql(self, text, database="drover"):
         done = subprocess.run([f"{PG_BIN}/psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", self.directory,
                                "-U", "drover", "-d", database, "-c", text],

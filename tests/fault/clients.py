@@ -8,6 +8,12 @@ from protocol import INERT, ProtocolWorker
 QUEUE = "crash"  # of a pool of inert machines: the workers are the test's own
 
 
+def is_stopped(process):
+    """By SIGSTOP."""
+    with open(f"/proc/{process.pid}/stat", encoding="utf-8") as stat:
+        return stat.read().rsplit(")", 1)[1].split()[0] == "T"
+
+
 class Clients:
     """On a stack, to which it adds the pool. Override revive() to mend what the test has broken before each new try."""
 
@@ -57,7 +63,8 @@ class Clients:
     def open_attempt(self, worker, **members):
         """A job that this worker runs."""
         job = self.submit(**members)
-        (attempt,) = self.claimed(worker, uuid.uuid4().hex)
+        # An answer without a job is one: the next question has a nonce of its own, as a worker's would.
+        (attempt,) = self.reached("its claim", lambda: self.claimed(worker, uuid.uuid4().hex))
         assert attempt["number"] == job["number"]
         return attempt
 

@@ -8,6 +8,7 @@ import itertools
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ import uuid
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
-from clients import QUEUE, Clients  # noqa: E402
+from clients import QUEUE, Clients, is_stopped  # noqa: E402
 from harness import BINARY, shell, stack, wait_for  # noqa: E402
 from ledger import check_fleet, common_end  # noqa: E402
 
@@ -68,6 +69,7 @@ class Crash(Clients):
     """A daemon that can be told where to die, and its clients."""
 
     def __init__(self, drover):
+        self.of_the_store = False
         self.request, self.trace = f"{drover.base}/failpoint", f"{drover.base}/passed"
         super().__init__(drover)
         drover.kill_daemon()
@@ -99,18 +101,35 @@ class Crash(Clients):
             hit = [name for name in trace.read().split() if name.endswith("!")]
         return hit[0][:-1] if hit else None
 
+    def kill_the_store(self, over):
+        """Once the daemon stands still, which then goes on with its store as after a crash."""
+        while not over.wait(0.01):
+            if is_stopped(self.drover.daemon):
+                self.drover.postgres.kill()
+                self.drover.postgres.start()
+                self.drover.daemon.send_signal(signal.SIGCONT)
+                return
+
     def at_point(self, prefixes, n, run):
-        """Where the daemon died when told to at the n-th passage of these; None: nowhere."""
+        """Where it died when told to at the n-th passage of these; None: nowhere."""
         self.revive()
         open(self.trace, "w", encoding="utf-8").close()
-        self.arm(f"kill@{','.join(prefixes)}:{n}")
+        over = threading.Event()
+        helper = threading.Thread(target=self.kill_the_store, args=(over,))
+        if self.of_the_store:
+            helper.start()
+        self.arm(f"{'stop' if self.of_the_store else 'kill'}@{','.join(prefixes)}:{n}")
         run(n)
         self.disarm()
+        over.set()
+        if self.of_the_store:
+            helper.join()
         self.ledger.check()
         return self.point()
 
-    def at_every_point(self, scenario, run):
-        """run(n) for n = 1, 2, … until it is not killed any more."""
+    def at_every_point(self, scenario, run, of_the_store=False):
+        """run(n) for n = 1, 2, … until it is not killed any more: the daemon, or its store."""
+        self.of_the_store = of_the_store
         prefixes, hit, start = POINTS[scenario], [], time.monotonic()
         for n in itertools.count(1):
             point = self.at_point(prefixes, n, run)
@@ -121,6 +140,7 @@ class Crash(Clients):
         # Two threads may have passed their points in another order each time.
         for name in wanted - set(hit):
             hit.append(self.at_point((name,), 1, run))
+        self.of_the_store = False
         print(f"{scenario}: {len(hit)} deaths in {time.monotonic() - start:.1f} s:", *hit)
         assert set(hit) == wanted, f"never died at {wanted - set(hit)}"
 
@@ -131,18 +151,52 @@ def make_crash():
         yield Crash(drover)
 
 
-def test_submit(crash):
-    def run(n):
-        name = f"submit-{n}"
-        specs = [shell("true", name=name, queue="nobody") for _ in range(3)]
-        crash.reached("three jobs to be taken", lambda: crash.answer(crash.ledger.submit(specs)))
-        crash.disarm()
-        stored = int(crash.drover.postgres.sql(f"SELECT count(*) FROM jobs WHERE name = '{name}'"))
-        # Of the one that nobody acknowledged all is there or nothing, by whether COMMIT had been sent.
-        step = (crash.point() or "").rsplit(".", 1)[-1]
-        expected = {"sent": [3, 6], "replied": [6], "applied": [6], "answered": [3, 6]}.get(step, [3])
-        assert stored in expected, (step, stored)
-    crash.at_every_point("submit", run)
+def run_submit(crash):
+    name = uuid.uuid4().hex
+    specs = [shell("true", name=name, queue="nobody") for _ in range(3)]
+    crash.reached("three jobs to be taken", lambda: crash.answer(crash.ledger.submit(specs)))
+    crash.disarm()
+    stored = int(crash.drover.postgres.sql(f"SELECT count(*) FROM jobs WHERE name = '{name}'"))
+    # Of the one that nobody acknowledged all is there or nothing, by whether COMMIT had been sent. A daemon that lives
+    # answers it in the end: then there is no other.
+    step = (crash.point() or "").rsplit(".", 1)[-1]
+    expected = {"sent": [3, 6], "replied": [6], "applied": [6], "answered": [3, 6]}.get(step, [3])
+    assert stored in ([3] if crash.of_the_store else expected), (step, stored)
+
+
+def run_claim(crash):
+    worker = crash.worker()
+    attempt = crash.open_attempt(worker)
+    assert attempt["attempt"] == 1
+    assert crash.report(worker, attempt)["state"] == "succeeded"
+    assert crash.attempts(attempt) == ["succeeded"]
+
+
+def run_finish(crash):
+    worker = crash.worker()
+    good = crash.open_attempt(worker)
+    assert crash.report(worker, good)["state"] == "succeeded"
+    bad = crash.open_attempt(worker, retry={"max_attempts": 5, "backoff_s": 3600})
+    failure = {"outcome": "failure", "exit_code": 3}
+    assert crash.report(worker, bad, failure)["state"] == "queued"
+    # Once more, as a worker does that lost the answer: nothing is counted twice.
+    crash.disarm()
+    assert crash.report(worker, bad, failure)["repeated"] and crash.report(worker, good)["repeated"]
+    assert crash.attempts(good) == ["succeeded"] and crash.attempts(bad) == ["failure"]
+    assert crash.call("GET", f"/jobs/{bad['number']}").json["counters"]["failures"] == 1
+
+
+RUNS = {"submit": run_submit, "claim": run_claim, "finish": run_finish}
+
+
+@pytest.mark.parametrize("scenario", RUNS)
+def test_the_daemon_dies(crash, scenario):
+    crash.at_every_point(scenario, lambda _: RUNS[scenario](crash))
+
+
+@pytest.mark.parametrize("scenario", RUNS if SOAK else ["submit"])
+def test_the_store_dies(crash, scenario):
+    crash.at_every_point(scenario, lambda _: RUNS[scenario](crash), of_the_store=True)
 
 
 def test_launch_and_register(crash):
@@ -150,32 +204,6 @@ def test_launch_and_register(crash):
         crash.register_all(crash.resize(crash.size + 1))
     crash.at_every_point("launch", run)
     check_fleet(crash.drover)
-
-
-def test_claim(crash):
-    def run(_):
-        worker = crash.worker()
-        attempt = crash.open_attempt(worker)
-        assert attempt["attempt"] == 1
-        assert crash.report(worker, attempt)["state"] == "succeeded"
-        assert crash.attempts(attempt) == ["succeeded"]
-    crash.at_every_point("claim", run)
-
-
-def test_finish(crash):
-    def run(_):
-        worker = crash.worker()
-        good = crash.open_attempt(worker)
-        assert crash.report(worker, good)["state"] == "succeeded"
-        bad = crash.open_attempt(worker, retry={"max_attempts": 5, "backoff_s": 3600})
-        failure = {"outcome": "failure", "exit_code": 3}
-        assert crash.report(worker, bad, failure)["state"] == "queued"
-        # Once more, as a worker does that lost the answer: nothing is counted twice.
-        crash.disarm()
-        assert crash.report(worker, bad, failure)["repeated"] and crash.report(worker, good)["repeated"]
-        assert crash.attempts(good) == ["succeeded"] and crash.attempts(bad) == ["failure"]
-        assert crash.call("GET", f"/jobs/{bad['number']}").json["counters"]["failures"] == 1
-    crash.at_every_point("finish", run)
 
 
 def test_logs_and_artifacts(crash):

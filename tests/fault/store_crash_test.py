@@ -12,7 +12,7 @@ import uuid
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
-from clients import QUEUE, Clients  # noqa: E402
+from clients import Clients, is_stopped  # noqa: E402
 from harness import PG_BIN, shell, stack, try_call, wait_for  # noqa: E402
 from ledger import Ledger, check_fleet, common_end  # noqa: E402
 
@@ -85,28 +85,12 @@ def test_the_daemon_killed_again_and_again_amid_a_storm_of_submissions(drover):
     common_end(drover, ledger)
 
 
-def postgres_processes(postgres):
-    """The postmaster's and its children's ids."""
-    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(postgres.process.pid)], capture_output=True, text=True,
-                            check=False).stdout
-    return [postgres.process.pid, *map(int, listed.split())]
-
-
-def kill_all(postgres):
-    for pid in postgres_processes(postgres):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-    postgres.process.wait()
-
-
 def test_postgresql_killed_under_load(drover):
     ledger = Ledger(drover)
     with Storm(ledger) as storm:
         for _ in range(10 if SOAK else 3):
             storm.acknowledged(200)
-            kill_all(drover.postgres)
+            drover.postgres.kill()
             later = storm.later
             wait_for(lambda at=later: storm.later >= at + 20, "503 with Retry-After while the store is away")
             assert drover.call("GET", "/healthz").status == 200 and drover.call("GET", "/readyz").status == 503
@@ -128,12 +112,8 @@ def test_postgresql_killed_with_a_commit_on_its_way(drover, step):
     drover.env = {}
     client = threading.Thread(target=ledger.submit, args=([shell("true", name=name, queue="nobody")] * 3,))
     client.start()
-
-    def stopped():
-        with open(f"/proc/{drover.daemon.pid}/stat", encoding="utf-8") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] == "T"
-    wait_for(stopped, "the daemon to stand still")
-    kill_all(drover.postgres)
+    wait_for(lambda: is_stopped(drover.daemon), "the daemon to stand still")
+    drover.postgres.kill()
     drover.postgres.start()
     drover.daemon.send_signal(signal.SIGCONT)
     client.join(timeout=60)
