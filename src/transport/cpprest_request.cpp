@@ -50,9 +50,9 @@ http::Response could_not_be_sent() {
 
 }  // namespace
 
-CpprestRequest::CpprestRequest(std::shared_ptr<CpprestState> state, web::http::http_request message,
+CpprestRequest::CpprestRequest(std::shared_ptr<CpprestState> state, const web::http::http_request& message,
                                bool counted)
-    : state_(std::move(state)), message_(std::move(message)), inside_(counted) {}
+    : state_(std::move(state)), message_(message), inside_(counted) {}
 
 CpprestRequest::~CpprestRequest() {
   if (inside_.exchange(false)) state_->leave();
@@ -221,7 +221,7 @@ void CpprestRequest::answer(http::Response response, std::function<void(bool)> d
   // Only a body that ends too early makes the library announce a length and send nothing; it then closes.
   const bool head_only = message_.method() == "HEAD" && !empty;
   web::http::http_response out = to_library(response, response.close || !keep_alive_ || head_only);
-  if (empty) return send(std::move(out), std::move(done), true);
+  if (empty) return send(out, std::move(done), true);
   if (head_only)
     return send(with_body(out, streams::bytestream::open_istream(std::string()), length), std::move(done),
                 false);
@@ -244,7 +244,8 @@ void CpprestRequest::answer(http::Response response, std::function<void(bool)> d
 }
 
 // `whole`: unless the library reports success, something is missing.
-void CpprestRequest::send(web::http::http_response response, std::function<void(bool)> done, bool whole) {
+void CpprestRequest::send(const web::http::http_response& response, std::function<void(bool)> done,
+                          bool whole) {
   const streams::istream body = response.body();
   // A file that is still open when its last holder goes makes the thread wait for the pool that it is one of:
   // closed first, the pool cannot wait for itself.

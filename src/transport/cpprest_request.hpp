@@ -22,7 +22,7 @@ namespace drover::transport {
 class CpprestRequest final : public Answerer, public std::enable_shared_from_this<CpprestRequest> {
  public:
   // `counted`: it has entered the state, and leaves it when it is answered.
-  CpprestRequest(std::shared_ptr<CpprestState> state, web::http::http_request message, bool counted);
+  CpprestRequest(std::shared_ptr<CpprestState> state, const web::http::http_request& message, bool counted);
   CpprestRequest(const CpprestRequest&) = delete;
   CpprestRequest& operator=(const CpprestRequest&) = delete;
   ~CpprestRequest() override;
@@ -42,7 +42,7 @@ class CpprestRequest final : public Answerer, public std::enable_shared_from_thi
   void read_body();
   void on_piece(std::size_t bytes);
   void deliver();
-  void send(web::http::http_response response, std::function<void(bool)> done, bool whole);
+  void send(const web::http::http_response& response, std::function<void(bool)> done, bool whole);
   void finish(const std::function<void(bool)>& done, bool delivered);
   web::http::http_response to_library(const http::Response& response, bool close) const;
 
