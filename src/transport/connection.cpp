@@ -21,8 +21,6 @@ namespace {
 constexpr std::size_t kReadBytes = 64 * 1024;
 constexpr std::size_t kAheadBytes = 64 * 1024;        // of later requests, while an answer is pending
 constexpr std::size_t kChunkHeaderBytes = 16 * 1024;  // a chunk's size line, or all trailers
-constexpr std::uint64_t kReadAwayBytes =
-    64 * 1024;  // a refused body that is read so that the connection can stay
 constexpr std::size_t kLingerBytes =
     64 * 1024 * 1024;                      // thrown away at most before a refused peer is cut off
 constexpr std::int64_t kLeastRate = 1024;  // bytes a second
@@ -216,10 +214,10 @@ void Connection::on_policy(const http::BodyPolicy& policy) {
 void Connection::refuse_unread(http::Response response) {
   const std::optional<std::uint64_t> length = parser_->content_length();
   const bool waits = !request_.header("expect").empty();
-  if (parser_->complete() || (length && *length <= kReadAwayBytes && !waits)) {
+  if (parser_->complete() || (length && *length <= static_cast<std::uint64_t>(kReadAwayBytes) && !waits)) {
     held_answer_ = std::move(response);
     body_.to_nowhere();
-    parser_->limit_body(static_cast<std::int64_t>(kReadAwayBytes));
+    parser_->limit_body(kReadAwayBytes);
     stage_ = Stage::body;
     moving_since_ = now();
     moved_ = 0;

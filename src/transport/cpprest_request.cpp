@@ -20,9 +20,6 @@ namespace {
 
 namespace streams = concurrency::streams;
 
-constexpr std::int64_t kReadAwayBytes =
-    64 * 1024;  // a refused body that is read so that the connection can stay
-
 std::int64_t body_length(const http::Response& response) {
   if (const auto* text = std::get_if<std::string>(&response.body))
     return static_cast<std::int64_t>(text->size());

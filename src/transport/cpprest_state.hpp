@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <shared_mutex>
@@ -51,10 +52,8 @@ class CpprestState {
     const std::unique_lock lock(handler_mutex_);
     over_ = true;
   }
-  [[nodiscard]] bool over() const {
-    const std::shared_lock lock(handler_mutex_);
-    return over_;
-  }
+  // Takes no lock: answers come from handlers too, with locks of their own.
+  [[nodiscard]] bool over() const { return over_.load(); }
 
  private:
   std::mutex mutex_;
@@ -62,8 +61,8 @@ class CpprestState {
   int inside_ = 0;
   bool stopping_ = false;
 
-  mutable std::shared_mutex handler_mutex_;
-  bool over_ = false;
+  std::shared_mutex handler_mutex_;
+  std::atomic<bool> over_{false};
   http::Handler& handler_;
 };
 

@@ -1,10 +1,15 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "drover/http/message.hpp"
 
 namespace drover::transport {
+
+// The largest refused body that is read away, so that its connection can go on.
+inline constexpr std::int64_t kReadAwayBytes = 64 * 1024;
 
 // What the framing of a body rests on must be said once and clearly: two readings are how requests are
 // smuggled. `minor` is that of HTTP/1.x; `chunked`: the transport reads the body in chunks. A Response

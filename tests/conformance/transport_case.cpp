@@ -32,6 +32,10 @@ const KnownFailure* known_failure(std::string_view name) {
   ::setenv(kChild, "1", 1);
   if (known) ::setenv("DROVER_PATIENCE_MS", kShortPatienceMs, 1);
   ::unsetenv("GTEST_OUTPUT");
+  const char* options = std::getenv("TSAN_OPTIONS");
+  const std::string mild =
+      "suppressions=" DROVER_SOURCE_DIR "/tests/conformance/tsan.supp " + std::string(options ? options : "");
+  ::setenv("TSAN_OPTIONS", mild.c_str(), 1);
   ::alarm(known ? kKnownSeconds : kChildSeconds);  // outlives exec
   const std::string filter = "--gtest_filter=cpprest." + name;
   ::execl("/proc/self/exe", "test_conformance", filter.c_str(), nullptr);
