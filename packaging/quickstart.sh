@@ -13,7 +13,7 @@ packaging/install-packages.sh build
 
 mkdir -p build
 step "2/3 Build into build/release (several minutes the first time, seconds afterwards)"
-export CCACHE_NOHASHDIR=1
+export CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$root
 cmake --preset release -DDROVER_BENCH=OFF >build/.quickstart-configure.log 2>&1 || {
   cat build/.quickstart-configure.log >&2
   exit 1

@@ -15,7 +15,7 @@ case ${1:-} in
 esac
 
 packaging/install-packages.sh test
-export CCACHE_NOHASHDIR=1
+export CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$root # so that other clones of it share what is compiled
 mkdir -p build
 echo "==> Build (preset $preset)"
 cmake --preset "$preset" >"build/.$preset-configure.log" 2>&1 || {
