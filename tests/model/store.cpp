@@ -101,11 +101,11 @@ bool Store::change(int index, core::JobAction action) {
   Job& of = job(index);
   const core::ActionDecision decision =
       core::decide_action({of.stored, of.lease.open, of.lease.wanted, of.attempts}, action);
-  using Kind = core::ActionDecision::Kind;
-  if (decision.kind == Kind::refuse || decision.kind == Kind::nothing) return false;
+  using Decided = core::ActionDecision::Kind;
+  if (decision.kind == Decided::refuse || decision.kind == Decided::nothing) return false;
   if (action == core::JobAction::cancel) of.cancelled = true;
   if (action == core::JobAction::requeue) of.cancelled = false;
-  if (decision.kind == Kind::want) {
+  if (decision.kind == Decided::want) {
     of.lease.wanted = decision.state;
     return true;
   }
