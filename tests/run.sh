@@ -26,4 +26,5 @@ cmake --preset "$preset" >"build/.$preset-configure.log" 2>&1 || {
 cmake --build --preset "$preset" -- -j "$(nproc)" </dev/null
 
 echo "==> Tests (preset $preset)"
-exec ctest --preset "$preset" -j "$(nproc)" --no-tests=error "$@" </dev/null
+# Twice as many at a time as there are cores: the long ones wait more than they compute.
+exec ctest --preset "$preset" -j "$(($(nproc) * 2))" --no-tests=error "$@" </dev/null

@@ -83,6 +83,8 @@ def test_a_full_database_refuses_writes_serves_reads_and_recovers():
         os.symlink(f"{disk}/data", data)
         postgres.start()
         drover.wait_ready()
+        # A server writes a file at its first connection to a database, and refuses connections while it cannot.
+        postgres.sql("SELECT number FROM jobs LIMIT 1")
         ballast = fill(disk)
         bulk = [shell("true", name=f"bulk-{i}", hold=True) for i in range(200)]
         for one in bulk:
