@@ -14,7 +14,7 @@ namespace drover::transport {
 
 namespace {
 
-constexpr const char* kChild = "DROVER_CONFORMANCE_CHILD";
+constexpr const char* kChild = "DROVER_CONFORMANCE_CHILD";  // its directory, which its parent removes
 constexpr unsigned kChildSeconds = 120;
 constexpr unsigned kKnownSeconds = 30;
 constexpr const char* kShortPatienceMs = "1000";  // for what is known to fail, mostly by silence
@@ -26,10 +26,10 @@ const KnownFailure* known_failure(std::string_view name) {
   return found == all.end() ? nullptr : &*found;
 }
 
-[[noreturn]] void become_case(const std::string& name, bool known, int output) {
+[[noreturn]] void become_case(const std::string& name, bool known, const std::string& directory, int output) {
   ::dup2(output, STDOUT_FILENO);
   ::dup2(output, STDERR_FILENO);
-  ::setenv(kChild, "1", 1);
+  ::setenv(kChild, directory.c_str(), 1);
   if (known) ::setenv("DROVER_PATIENCE_MS", kShortPatienceMs, 1);
   ::unsetenv("GTEST_OUTPUT");
   const char* options = std::getenv("TSAN_OPTIONS");
@@ -47,11 +47,11 @@ struct Outcome {
   std::string output;  // ends with how the process ended, unless it exited by itself
 };
 
-Outcome run_alone(const std::string& name, bool known) {
+Outcome run_alone(const std::string& name, bool known, const std::string& directory) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) std::abort();
   const pid_t child = ::fork();
-  if (child == 0) become_case(name, known, ends[1]);
+  if (child == 0) become_case(name, known, directory, ends[1]);
   ::close(ends[1]);
   Outcome outcome;
   char buffer[4096];
@@ -65,9 +65,9 @@ Outcome run_alone(const std::string& name, bool known) {
   return outcome;
 }
 
-void judge(const std::string& name) {
+void judge(const std::string& name, const std::string& directory) {
   const KnownFailure* known = known_failure(name);
-  const Outcome outcome = run_alone(name, known != nullptr);
+  const Outcome outcome = run_alone(name, known != nullptr, directory);
   if (known == nullptr) {
     EXPECT_TRUE(outcome.passed) << outcome.output;
   } else if (outcome.passed) {
@@ -82,22 +82,26 @@ void judge(const std::string& name) {
 }  // namespace
 
 void TransportCase::SetUp() {
-  std::string path = (std::filesystem::temp_directory_path() / "drover-transport-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(path.data()), nullptr);
-  directory_ = path;
-  options_.spool_directory = path;
+  if (const char* given = std::getenv(kChild)) {
+    directory_ = given;
+  } else {
+    std::string path = (std::filesystem::temp_directory_path() / "drover-transport-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(path.data()), nullptr);
+    directory_ = path;
+  }
+  options_.spool_directory = directory_;
 }
 
 void TransportCase::TearDown() {
   server_.reset();
   handler_.forget_waiting();
   std::error_code ignored;
-  std::filesystem::remove_all(directory_, ignored);
+  if (std::getenv(kChild) == nullptr) std::filesystem::remove_all(directory_, ignored);
 }
 
 void TransportCase::TestBody() {
   if (kind() == TransportKind::beast || std::getenv(kChild) != nullptr) return check();
-  judge(::testing::UnitTest::GetInstance()->current_test_info()->name());
+  judge(::testing::UnitTest::GetInstance()->current_test_info()->name(), directory_);
 }
 
 void TransportCase::serve() {

@@ -4,14 +4,12 @@
 // DROVER_FAILPOINTS (the CMake option; off in release builds) they are nothing.
 //
 // The environment asks:
-//   DROVER_FAILPOINT=<kill|stop>@<prefix>[,<prefix>...]:<n>  SIGKILL or SIGSTOP to this process at the n-th
-//   passage
-//                                                            of points whose names begin with one of the
-//                                                            prefixes
-//   DROVER_FAILPOINT=file:<path>                             the same from a file, read anew when it has
-//   changed DROVER_FAILPOINT_TRACE=<path>                            a line for each point passed, its name;
-//   "!" behind the
-//                                                            one at which it happened
+//   DROVER_FAILPOINT=<kill|stop>@<prefix>[,<prefix>...]:<n>
+//       SIGKILL or SIGSTOP to this process at the n-th passage of points whose names begin with a prefix
+//   DROVER_FAILPOINT=file:<path>
+//       the same from a file, read anew when it has changed
+//   DROVER_FAILPOINT_TRACE=<path>
+//       a line for each point passed, its name, with "!" behind the one at which it happened
 // Thread-safe.
 #ifdef DROVER_FAILPOINTS
 
