@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include <fmt/format.h>
+
 #include "handlers.hpp"
 #include "support.hpp"
 #include "worker_auth.hpp"
@@ -95,7 +97,7 @@ http::Route route(const ServicePtr& service, const Entry& entry) {
 std::string index_body(const std::string& version,
                        const std::vector<std::pair<std::string, std::string>>& routes) {
   Json list = Json::array();
-  for (const auto& [method, pattern] : routes) list.push(method + " " + pattern);
+  for (const auto& [method, pattern] : routes) list.push(fmt::format("{} {}", method, pattern));
   Json body = Json::object();
   body.set("name", "drover").set("version", version).set("routes", std::move(list));
   return body.dump() + "\n";
@@ -114,10 +116,12 @@ Api::~Api() {
 void Api::add_routes(http::Router& router) {
   for (const Entry& entry : kEntries) router.add(route(service_, entry));
   // Routes of other layers may follow, so the list is made when it is asked for.
-  router.add(http::Route{
-      .method = "GET", .pattern = "/", .handler = [service = service_, &router](http::Context context) {
-        context.reply.send(http::Response::json(200, index_body(service->deps.version, router.routes())));
-      }});
+  router.add(http::Route{.method = "GET",
+                         .pattern = "/",
+                         .handler = [service = service_, &router](const http::Context& context) {
+                           context.reply.send(
+                               http::Response::json(200, index_body(service->deps.version, router.routes())));
+                         }});
 }
 
 void Api::stop() {

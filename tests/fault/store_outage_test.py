@@ -105,6 +105,7 @@ def seconds_pass(seconds):
 
 
 STORE_FAULTS = {
+    "slow": lambda gate: gate.delay(0.3),
     "dripping": lambda gate: gate.drip(3000),
     "deaf-for-a-moment": lambda gate: gate.hold(UP),
     "mute-for-a-moment": lambda gate: gate.hold(DOWN),
