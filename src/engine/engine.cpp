@@ -18,6 +18,15 @@ constexpr Seconds kFlushEvery{60};
 constexpr Seconds kPartitionsEvery{3600};
 constexpr Millis kSweepEvery{500};  // how late an expired lease may be noticed
 
+// How long this thread stood waiting, whatever clock the leases run on.
+class Stopwatch {
+ public:
+  [[nodiscard]] SteadyTime::duration elapsed() const { return std::chrono::steady_clock::now() - start_; }
+
+ private:
+  SteadyTime start_ = std::chrono::steady_clock::now();
+};
+
 Error not_leading(const std::string& why) {
   return Error{Errc::unavailable, why, {}, {}, 1};
 }
@@ -112,9 +121,9 @@ void Engine::Impl::run() {
       take_lead();
       continue;
     }
-    const SteadyTime began = clock_.steady();
+    const Stopwatch waiting;
     const bool served = serve_once();
-    forgive(clock_.steady() - began);
+    forgive(waiting.elapsed());
     if (!served) {
       lose_lead(not_leading("the connection to the store was lost"));
     } else if (stopping && committer_.idle() && requests.empty()) {
@@ -158,9 +167,10 @@ bool Engine::Impl::serve_once() {
 bool Engine::Impl::confirm_lead() {
   const SteadyTime now = clock_.steady();
   if (now < trusted_until()) return true;
+  const Stopwatch waiting;
   if (!session_->ping()) return false;
   last_contact_ = now;
-  forgive(clock_.steady() - now);
+  forgive(waiting.elapsed());
   return true;
 }
 

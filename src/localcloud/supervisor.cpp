@@ -200,7 +200,11 @@ bool Supervisor::end_in_order() {
   return true;
 }
 
+// A machine that loses its power does so as a whole: its processes all stand still before the first one dies,
+// so that none can see another's death and tell somebody.
 void Supervisor::end_at_once() {
+  signal_descendants({SIGSTOP});
+  signal_descendants({SIGSTOP});  // what was being forked meanwhile
   while (reap()) {
     signal_descendants({SIGKILL});
     (void)wait_signal(Millis(10));
