@@ -66,9 +66,10 @@ std::vector<Committer::Item> Committer::form_batch() {
   return batch;
 }
 
-bool Committer::commit_batch() {
+Committer::Batch Committer::commit_batch() {
   std::vector<Item> batch = form_batch();
-  return batch.empty() || commit_items(std::move(batch));
+  if (batch.empty()) return Batch::empty;
+  return commit_items(std::move(batch)) ? Batch::answered : Batch::lost;
 }
 
 bool Committer::commit_items(std::vector<Item> items) {

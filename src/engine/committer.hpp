@@ -39,8 +39,9 @@ class Committer {
   [[nodiscard]] bool idle() const { return waiting_.empty(); }
   [[nodiscard]] std::size_t backlog() const { return waiting_.size(); }
 
-  // Forms and commits one batch. False: the session is lost.
-  bool commit_batch();
+  enum class Batch { empty, answered, lost };
+  // Forms and commits one batch. empty: there was nothing to ask the store; lost: the session is.
+  Batch commit_batch();
 
   // Asks what became of a transaction in doubt, if there is one, and answers its waiters. False: cannot be
   // known yet.

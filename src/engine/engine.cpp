@@ -157,9 +157,9 @@ bool Engine::Impl::serve_once() {
   again_ = !committer_.idle();
   if (!again_) return true;
   const SteadyTime asked = clock_.steady();
-  if (!committer_.commit_batch()) return false;
-  last_contact_ = asked;
-  return true;
+  const Committer::Batch batch = committer_.commit_batch();
+  if (batch == Committer::Batch::answered) last_contact_ = asked;
+  return batch != Committer::Batch::lost;
 }
 
 // After a silence in which the store may have ended our session (we were stopped, or a commit took long),

@@ -54,6 +54,7 @@ Result<std::vector<JobNumber>> Engine::Impl::take_numbers(std::size_t count) {
     const auto first = session_->reserve_numbers(static_cast<int>(block));
     if (!first) {
       log_warn("no job numbers: {}", first.error().message);
+      last_contact_ = {};  // the session may be lost: the store is asked before anything else is answered
       return Error{Errc::unavailable, "the store is out of reach; nothing was changed", {}, {}, 1};
     }
     next_number_ = first->value;

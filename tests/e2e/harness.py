@@ -106,11 +106,21 @@ class Postgres:
         return f"host={self.directory} dbname=drover user=drover"
 
     def start(self):
-        self.process = subprocess.Popen(
-            [*self.user, f"{PG_BIN}/postgres", "-D", f"{self.directory}/data", "-k", self.directory,
-             "-c", "listen_addresses=", "-c", "max_connections=60"],
-            stdout=subprocess.DEVNULL, stderr=open(f"{os.path.dirname(self.directory)}/pg.log", "ab"), cwd="/")
-        wait_for(self.ready, "PostgreSQL to accept connections")
+        self.process = None
+
+        def ready():
+            # After a kill the first try may meet what the last processes of the killed server still hold.
+            if self.process is None or self.process.poll() is not None:
+                self.spawn()
+            return self.ready()
+        wait_for(ready, "PostgreSQL to accept connections")
+
+    def spawn(self):
+        with open(f"{os.path.dirname(self.directory)}/pg.log", "ab") as log:
+            self.process = subprocess.Popen(
+                [*self.user, f"{PG_BIN}/postgres", "-D", f"{self.directory}/data", "-k", self.directory,
+                 "-c", "listen_addresses=", "-c", "max_connections=60"],
+                stdout=subprocess.DEVNULL, stderr=log, cwd="/")
 
     def ready(self):
         return subprocess.run([f"{PG_BIN}/pg_isready", "-q", "-h", self.directory], check=False).returncode == 0

@@ -113,7 +113,7 @@ class CommitterTest : public ::testing::Test {
 
 TEST_F(CommitterTest, OneBatchTakesAllThatWaits) {
   for (int i = 1; i <= 10; ++i) add(i);
-  EXPECT_TRUE(committer.commit_batch());
+  EXPECT_EQ(committer.commit_batch(), Committer::Batch::answered);
   EXPECT_EQ(session.calls, 1);
   EXPECT_EQ(answers.size(), 10U);
   EXPECT_EQ(applied.size(), 10U);
@@ -124,17 +124,17 @@ TEST_F(CommitterTest, TheSecondCommandOfAJobWaitsForTheNextBatchAndSeesTheFirst)
   add(1);
   add(2);
   add(1);
-  EXPECT_TRUE(committer.commit_batch());
+  EXPECT_EQ(committer.commit_batch(), Committer::Batch::answered);
   EXPECT_EQ(made, 2) << "the second command of job 1 must not be decided before the first is applied";
   EXPECT_FALSE(committer.idle());
-  EXPECT_TRUE(committer.commit_batch());
+  EXPECT_EQ(committer.commit_batch(), Committer::Batch::answered);
   EXPECT_EQ(session.committed, (std::vector<std::vector<std::int64_t>>{{1, 2}, {1}}));
 }
 
 TEST_F(CommitterTest, OneBadCommandAmongAThousandFailsAlone) {
   for (int i = 1; i <= 1000; ++i) add(i);
   session.poisoned = {617};
-  EXPECT_TRUE(committer.commit_batch());
+  EXPECT_EQ(committer.commit_batch(), Committer::Batch::answered);
   ASSERT_EQ(answers.size(), 1000U);
   for (int i = 1; i <= 1000; ++i) {
     EXPECT_EQ(codes[i], i == 617 ? std::optional(Errc::data) : std::nullopt) << i;
@@ -146,7 +146,7 @@ TEST_F(CommitterTest, OneBadCommandAmongAThousandFailsAlone) {
 TEST_F(CommitterTest, ALostSessionAnswersUnavailableAndAppliesNothing) {
   add(1);
   session.fail_next = Error{Errc::unavailable, "gone"};
-  EXPECT_FALSE(committer.commit_batch());
+  EXPECT_EQ(committer.commit_batch(), Committer::Batch::lost);
   EXPECT_EQ(codes[1], Errc::unavailable);
   EXPECT_TRUE(applied.empty());
   EXPECT_FALSE(committer.in_doubt());
@@ -155,7 +155,7 @@ TEST_F(CommitterTest, ALostSessionAnswersUnavailableAndAppliesNothing) {
 TEST_F(CommitterTest, InDoubtAndCommittedIsAnsweredOnceAsDone) {
   add(1);
   session.fail_next = Error{Errc::commit_unknown, "lost", {}, "4711"};
-  EXPECT_FALSE(committer.commit_batch());
+  EXPECT_EQ(committer.commit_batch(), Committer::Batch::lost);
   EXPECT_TRUE(answers.empty()) << "nobody may be told before it is known";
   committer.end_term(Error{Errc::unavailable, "lost"});
   EXPECT_TRUE(answers.empty());
@@ -171,14 +171,14 @@ TEST_F(CommitterTest, InDoubtAndCommittedIsAnsweredOnceAsDone) {
 TEST_F(CommitterTest, InDoubtAndAbortedRunsAgainInTheNextTerm) {
   add(1);
   session.fail_next = Error{Errc::commit_unknown, "lost", {}, "4711"};
-  EXPECT_FALSE(committer.commit_batch());
+  EXPECT_EQ(committer.commit_batch(), Committer::Batch::lost);
   committer.end_term(Error{Errc::unavailable, "lost"});
   store.fate = ports::TransactionFate::aborted;
   EXPECT_TRUE(committer.resolve());
   EXPECT_TRUE(answers.empty());
   ScriptedSession next;
   committer.begin_term(&next);
-  EXPECT_TRUE(committer.commit_batch());
+  EXPECT_EQ(committer.commit_batch(), Committer::Batch::answered);
   EXPECT_EQ(next.committed, (std::vector<std::vector<std::int64_t>>{{1}}));
   EXPECT_EQ(codes[1], std::nullopt);
   EXPECT_EQ(made, 2) << "decided anew on the new term's memory";
@@ -187,7 +187,7 @@ TEST_F(CommitterTest, InDoubtAndAbortedRunsAgainInTheNextTerm) {
 TEST_F(CommitterTest, AbandonedDoubtSaysSo) {
   add(1);
   session.fail_next = Error{Errc::commit_unknown, "lost", {}, "4711"};
-  EXPECT_FALSE(committer.commit_batch());
+  EXPECT_EQ(committer.commit_batch(), Committer::Batch::lost);
   committer.abandon_doubt(Error{Errc::commit_unknown, "not known"});
   EXPECT_EQ(codes[1], Errc::commit_unknown);
   EXPECT_FALSE(committer.in_doubt());

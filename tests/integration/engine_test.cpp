@@ -263,6 +263,17 @@ TEST_F(EngineTest, ACommitThatTookPlaceButWhoseReplyWasLostIsAnsweredAsDone) {
             std::to_string(answer->front().number.value));
 }
 
+TEST_F(EngineTest, ALeaderCutOffBeforeItsFirstSubmissionNoticesThoughClientsKeepAsking) {
+  sql("SELECT pg_terminate_backend(" + leader_pid() + ")");
+  int refused = 0;
+  EXPECT_TRUE(eventually([&] {
+    const bool taken = submit({job_spec("first")}).ok();
+    refused += taken ? 0 : 1;
+    return taken;
+  }));
+  EXPECT_GT(refused, 0);
+}
+
 TEST_F(EngineTest, WhatWasAcknowledgedIsStoredThoughTheConnectionIsCutAgainAndAgain) {
   std::atomic<bool> stop{false};
   std::atomic<int> refused{0};

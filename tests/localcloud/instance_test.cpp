@@ -98,7 +98,7 @@ TEST_F(InstanceTest, TerminationLetsProcessesCleanUp) {
   start(patient);
   const auto out = directory_ + "/cleaned";
   const auto id = run_one("#!/bin/bash\ntrap 'echo bye > " + out +
-                          "; exit' TERM\necho $$ > new; mv new main\nwhile :; do sleep 1000 & wait; done\n");
+                          "; exit' TERM\nsleep 1000 &\necho $$ > new; mv new main\nwait\n");
   pid_in(id, "main");
   ok("TerminateInstances", {{"InstanceId.1", id}});
   ASSERT_TRUE(reaches(id, "terminated"));
