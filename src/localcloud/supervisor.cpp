@@ -1,12 +1,12 @@
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <ctime>
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <set>
 
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -151,7 +151,7 @@ std::vector<std::string> Supervisor::environment() const {
   values["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = "http://127.0.0.1:" + std::to_string(server_->port());
   values[kInstanceVariable] = instance_.id;
   std::vector<std::string> out;
-  for (const auto& [name, value] : values) out.push_back(name + "=" + value);
+  for (const auto& [name, value] : values) out.push_back(std::string(name).append("=").append(value));
   return out;
 }
 
