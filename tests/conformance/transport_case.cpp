@@ -26,16 +26,22 @@ const KnownFailure* known_failure(std::string_view name) {
   return found == all.end() ? nullptr : &*found;
 }
 
+// Tells a sanitizer what it is not to report of the library.
+void forgive(const char* variable, const std::string& file) {
+  const char* options = std::getenv(variable);
+  const std::string all = "suppressions=" DROVER_SOURCE_DIR "/tests/conformance/" + file + " " +
+                          std::string(options != nullptr ? options : "");
+  ::setenv(variable, all.c_str(), 1);
+}
+
 [[noreturn]] void become_case(const std::string& name, bool known, const std::string& directory, int output) {
   ::dup2(output, STDOUT_FILENO);
   ::dup2(output, STDERR_FILENO);
   ::setenv(kChild, directory.c_str(), 1);
   if (known) ::setenv("DROVER_PATIENCE_MS", kShortPatienceMs, 1);
   ::unsetenv("GTEST_OUTPUT");
-  const char* options = std::getenv("TSAN_OPTIONS");
-  const std::string mild =
-      "suppressions=" DROVER_SOURCE_DIR "/tests/conformance/tsan.supp " + std::string(options ? options : "");
-  ::setenv("TSAN_OPTIONS", mild.c_str(), 1);
+  forgive("TSAN_OPTIONS", "tsan.supp");
+  forgive("LSAN_OPTIONS", "lsan.supp");
   ::alarm(known ? kKnownSeconds : kChildSeconds);  // outlives exec
   const std::string filter = "--gtest_filter=cpprest." + name;
   ::execl("/proc/self/exe", "test_conformance", filter.c_str(), nullptr);
