@@ -15,10 +15,10 @@ from collections import Counter
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
 from harness import shell, stack, wait_for  # noqa: E402
 from ledger import Ledger, common_end  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "worker"))
+from fake_daemon import worker_program  # noqa: E402
 from protocol import add_inert_pool, bootstrap_token, inert_instances  # noqa: E402
 
-SOURCE = os.environ.get("DROVER_SOURCE") or os.path.join(os.path.dirname(__file__), "..", "..")
-PROGRAM = os.path.join(SOURCE, "src/worker/drover-worker")
 SETTINGS = {"heartbeat_interval_s": 2, "lease_s": 8, "notice_poll_s": 1, "reconcile_interval_s": 1,
             "max_launches_per_minute": 10_000}
 SOAK = bool(os.environ.get("DROVER_SOAK"))
@@ -79,8 +79,7 @@ class Steps:
     def __init__(self, drover):
         self.drover, self.ledger, self.copies, self.jobs, self.noticed = drover, Ledger(drover), [], {}, set()
         os.mkdir(f"{drover.base}/copies")
-        with open(PROGRAM, encoding="utf-8") as program:
-            self.text = program.read()
+        self.text = worker_program()
         assert self.text.count("\nset -u\n") == 1
         for victim, how in VICTIMS.items():
             with open(f"{drover.base}/worker-{victim}", "w", encoding="utf-8") as copy:

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import pathlib
 import re
 import threading
 import time
@@ -9,8 +11,14 @@ import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
+SOURCE = pathlib.Path(os.environ.get("DROVER_SOURCE") or pathlib.Path(__file__).resolve().parents[2])
 BOOTSTRAP_TOKEN = "b" * 64
 WORKER_TOKEN = "c" * 64
+
+
+def worker_program():
+    """The text of drover-worker, as the build joins it."""
+    return "".join(part.read_text() for part in sorted((SOURCE / "src/worker/program").glob("*.sh")))
 
 
 def quote(text):

@@ -1,4 +1,6 @@
+#include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include <gmock/gmock.h>
@@ -14,10 +16,13 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-TEST(WorkerProgram, IsTheScriptOfTheSourceTree) {
-  std::ifstream in(DROVER_SOURCE_DIR "/src/worker/drover-worker", std::ios::binary);
+TEST(WorkerProgram, IsThePartsOfTheSourceTreeInTheOrderOfTheirNames) {
+  std::set<std::filesystem::path> parts;
+  for (const auto& part : std::filesystem::directory_iterator(DROVER_SOURCE_DIR "/src/worker/program")) {
+    if (part.path().extension() == ".sh") parts.insert(part.path());
+  }
   std::ostringstream script;
-  script << in.rdbuf();
+  for (const auto& part : parts) script << std::ifstream(part, std::ios::binary).rdbuf();
   EXPECT_THAT(script.str(), StartsWith("#!"));
   EXPECT_EQ(worker_program(), script.str());
 }

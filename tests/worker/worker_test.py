@@ -15,10 +15,9 @@ import uuid
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
-from fake_daemon import BOOTSTRAP_TOKEN, WORKER_TOKEN, FakeDaemon, FakeImds, problem  # noqa: E402
+from fake_daemon import (BOOTSTRAP_TOKEN, SOURCE, WORKER_TOKEN, FakeDaemon, FakeImds, problem,  # noqa: E402
+                         worker_program)
 
-SOURCE = pathlib.Path(os.environ.get("DROVER_SOURCE") or pathlib.Path(__file__).resolve().parents[2])
-PROGRAM = SOURCE / "src/worker/drover-worker"
 BOOTSTRAP = SOURCE / "src/worker/bootstrap.sh"
 BUSY = 503, "application/problem+json", "{}", {"Retry-After": "1"}
 
@@ -44,8 +43,10 @@ class Machine:
         self.mark = f"DROVERTEST_MARK={uuid.uuid4()}"
         self.log = open(directory / "worker.log", "ab")
         self.workers = []
+        self.program = directory / "drover-worker"
+        self.program.write_text(worker_program())
 
-    def start(self, slots=1, imds=None, program=PROGRAM, **more):
+    def start(self, slots=1, imds=None, program=None, **more):
         work = self.directory / f"work{len(self.workers)}"
         work.mkdir()
         name, value = self.mark.split("=")
@@ -56,7 +57,7 @@ class Machine:
             env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = imds.url
         else:  # nobody listens on port 9
             env.update(AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:9", DROVER_INSTANCE_ID="i-00000000000000001")
-        worker = subprocess.Popen(["/bin/bash", str(program)], env=env, cwd=work, stdin=subprocess.DEVNULL,
+        worker = subprocess.Popen(["/bin/bash", str(program or self.program)], env=env, cwd=work, stdin=subprocess.DEVNULL,
                                   stdout=self.log, stderr=self.log, start_new_session=True)
         worker.work = work
         self.workers.append(worker)
@@ -112,8 +113,9 @@ def machine(daemon, tmp_path):
 def test_shellcheck_finds_nothing():
     if not shutil.which("shellcheck"):
         pytest.skip("shellcheck is not installed")
-    done = subprocess.run(["shellcheck", "-x", str(PROGRAM), str(BOOTSTRAP)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout
+    for text in (worker_program(), BOOTSTRAP.read_text()):
+        done = subprocess.run(["shellcheck", "-x", "-"], input=text, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
 
 
 def test_a_job_from_claim_to_finish(daemon, machine):
@@ -480,7 +482,7 @@ def fast_sleep(directory):
 
 
 def test_user_data_fetches_the_program_and_becomes_it(daemon, machine, tmp_path):
-    daemon.program = PROGRAM.read_bytes()
+    daemon.program = worker_program().encode()
     daemon.fault("/worker/bootstrap", BUSY)
     text = BOOTSTRAP.read_text()
     for name, value in (("URL", f"'{daemon.url}'"), ("BOOTSTRAP_TOKEN", BOOTSTRAP_TOKEN), ("SLOTS", "3")):

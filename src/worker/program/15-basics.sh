@@ -1,0 +1,36 @@
+
+# ---- Small things ----------------------------------------------------------------------------------------------------
+
+say() { printf 'drover-worker: %s\n' "$*" >&2; }
+
+# Sets `now`: hundredths of a second since boot, which no correction of the clock moves.
+clock() {
+  local up
+  read -r up _ </proc/uptime
+  now=$((10#${up/./}))
+}
+
+emit() { printf '%s\n' "$*" >&"$events"; }
+
+random_id() { read -r "$1" </proc/sys/kernel/random/uuid; }
+
+# json TEXT: a JSON string; what is not printable ASCII becomes a space.
+json() {
+  local LC_ALL=C text=$1 backslash=$'\\' quote='"'
+  text=${text//"$backslash"/"$backslash$backslash"}
+  text=${text//"$quote"/"$backslash$quote"}
+  printf '"%s"' "${text//[^ -~]/ }"
+}
+
+percent_encode() {
+  local LC_ALL=C text=$1 out='' char code i
+  for ((i = 0; i < ${#text}; i++)); do
+    char=${text:i:1}
+    if [[ $char != [A-Za-z0-9._~-] ]]; then
+      printf -v code '%d' "'$char"
+      printf -v char '%%%02X' $((code & 255))
+    fi
+    out+=$char
+  done
+  printf '%s' "$out"
+}

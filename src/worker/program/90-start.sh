@@ -1,0 +1,14 @@
+
+# ---- The start -------------------------------------------------------------------------------------------------------
+
+base=$(mktemp -d "$work_dir/drover-worker.XXXXXX") || exit 1
+auth=$base/auth
+mkfifo "$base/events" || exit 1
+exec {events}<>"$base/events"
+trap 'leave 1' EXIT TERM INT # also when this program itself fails: no job is left without its keeper
+random_id register_nonce
+identify || leave 1
+register || leave 1
+trap 'terminated=1' TERM INT
+main_loop
+leave $?
