@@ -243,7 +243,8 @@ class FakeDaemon(Listener):
                            job_name=job.get("name", ""), job_command=job.get("command", ""),
                            job_args=job.get("args", []), job_env=job.get("env", []),
                            job_timeout_s=job.get("timeout_s", 0), job_resume=job.get("resume", False),
-                           job_checkpoint=job.get("checkpoint", ""))
+                           job_checkpoint=job.get("checkpoint", ""),
+                           job_max_log_bytes=job.get("max_log_bytes", 256 * 1024 * 1024))
             text += "on_claim\n"
         return shell(text)
 

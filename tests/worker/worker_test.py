@@ -7,107 +7,16 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import tarfile
 import time
-import uuid
 
 import pytest
 
-sys.path.insert(0, os.path.dirname(__file__))
-from fake_daemon import (BOOTSTRAP_TOKEN, SOURCE, WORKER_TOKEN, FakeDaemon, FakeImds, problem,  # noqa: E402
-                         worker_program)
+from fake_daemon import BOOTSTRAP_TOKEN, SOURCE, WORKER_TOKEN, problem, worker_program
+from machine import environment, wait_for
 
 BOOTSTRAP = SOURCE / "src/worker/bootstrap.sh"
 BUSY = 503, "application/problem+json", "{}", {"Retry-After": "1"}
-
-
-def environment(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return []
-
-
-def processes_with(*variables):
-    wanted = {variable.encode() for variable in variables}
-    return [int(p.name) for p in pathlib.Path("/proc").glob("[0-9]*") if wanted <= set(environment(p.name))]
-
-
-class Machine:
-    """Workers of one test, and whatever they start."""
-
-    def __init__(self, daemon, directory):
-        self.daemon = daemon
-        self.directory = directory
-        self.mark = f"DROVERTEST_MARK={uuid.uuid4()}"
-        self.log = open(directory / "worker.log", "ab")
-        self.workers = []
-        self.program = directory / "drover-worker"
-        self.program.write_text(worker_program())
-
-    def start(self, slots=1, imds=None, program=None, **more):
-        work = self.directory / f"work{len(self.workers)}"
-        work.mkdir()
-        name, value = self.mark.split("=")
-        env = {"PATH": os.environ["PATH"], "HOME": str(self.directory), name: value, "DROVER_URL": self.daemon.url,
-               "DROVER_BOOTSTRAP_TOKEN": BOOTSTRAP_TOKEN, "DROVER_SLOTS": str(slots), "DROVER_WORKER_DIR": str(work),
-               "TMPDIR": str(work), "DROVER_STOP_GRACE_S": "1", **more}
-        if imds:
-            env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = imds.url
-        else:  # nobody listens on port 9
-            env.update(AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:9", DROVER_INSTANCE_ID="i-00000000000000001")
-        worker = subprocess.Popen(["/bin/bash", str(program or self.program)], env=env, cwd=work, stdin=subprocess.DEVNULL,
-                                  stdout=self.log, stderr=self.log, start_new_session=True)
-        worker.work = work
-        self.workers.append(worker)
-        return worker
-
-    def job(self, number):
-        """The processes of that job, on this machine."""
-        return processes_with(self.mark, f"DROVER_JOB_NUMBER={number}")
-
-    def close(self):
-        for worker in self.workers:
-            if worker.poll() is None:
-                worker.kill()
-                worker.wait()
-        while left := processes_with(self.mark):
-            for pid in left:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
-        self.log.close()
-        print((self.directory / "worker.log").read_text())  # shown when the test fails
-
-
-def wait_for(condition, seconds=20, what="the condition"):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"waited {seconds} s in vain for {what}"
-        time.sleep(0.02)
-
-
-@pytest.fixture
-def daemon():
-    made = FakeDaemon()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def imds():
-    made = FakeImds()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def machine(daemon, tmp_path):
-    made = Machine(daemon, tmp_path)
-    yield made
-    made.close()
 
 
 def test_shellcheck_finds_nothing():

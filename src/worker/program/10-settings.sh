@@ -38,7 +38,7 @@ claim_jobs=0 claim_drain=0 heartbeat_drain=0 heartbeat_interval_s=5 heartbeat_st
 job_number='' job_id='' job_attempt='' job_token='' job_queue='' job_command='' job_args=() job_env=() job_timeout_s=0
 # shellcheck disable=SC2034  # part of the answer
 job_name=''
-job_resume=0 job_checkpoint=''
+job_resume=0 job_checkpoint='' job_max_log_bytes=268435456
 
 # The slots; an empty slot_job is a free one.
 slot_job=() slot_attempt=() slot_token=() slot_runner=() slot_pid=() slot_dir=() slot_intent=() slot_timeout_s=()

@@ -20,8 +20,10 @@ start_job() { # sets pid
     echo 300 2>/dev/null >/proc/self/oom_score_adj
     # exec also gives back the signals that a shell's background command ignores.
     cd "$dir/work" && exec setsid env -- "${vars[@]}" "${command[@]}"
-  ) </dev/null >>"$dir/stdout" 2>>"$dir/stderr" {events}>&- &
+  ) </dev/null >"$dir/stdout.pipe" 2>"$dir/stderr.pipe" {events}>&- {out_hold}>&- {err_hold}>&- \
+    {out_report}<&- {err_report}<&- &
   pid=$!
+  exec {out_hold}>&- {err_hold}>&-
 }
 
 # Sets `code`. wait comes back early, with 143, when a signal meant for everyone on the machine reaches the runner.

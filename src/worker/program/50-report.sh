@@ -5,7 +5,7 @@
 # the long way follows.
 report_at_once() { # BODY
   local stream sizes size arguments=()
-  if [[ -e $dir/stdout.sent || -e $dir/stderr.sent ]]; then return 1; fi
+  if [[ -e $dir/stdout.sent || -e $dir/stderr.sent || -e $dir/stdout.1 || -e $dir/stderr.1 ]]; then return 1; fi
   if [[ -s $dir/stdout || -s $dir/stderr ]]; then
     sizes=$(stat -c %s "$dir/stdout" "$dir/stderr") || return 1
     for size in $sizes; do if ((size > chunk_bytes)); then return 1; fi; done
@@ -26,7 +26,7 @@ finish() { # OUTCOME REASON [CODE]
   if ((${#files[@]} == 0)) && report_at_once "$(finish_body "$outcome" "$why" "$code")"; then return 0; fi
   for file in stdout stderr; do
     rc=0
-    persist send_log "$file" 1000000 || rc=$?
+    persist send_stream "$file" || rc=$?
     if ((rc == 2)); then return 2; fi
   done
   for file in ${files[@]+"${files[@]}"}; do
@@ -60,6 +60,6 @@ send_report() { # finish|release BODY
 release() { # REASON
   keep_checkpoint
   if (($? == 2)); then return; fi
-  send_log stdout 1000000 && send_log stderr 1000000
+  send_stream stdout && send_stream stderr
   persist send_report release "{\"reason\":$(json "$1")}"
 }

@@ -5,13 +5,12 @@
 run_attempt() {
   local slot=$1 dir=$2 rc=0 pid='' code=0 reason='' intent=none
   local auth=$dir/auth answer=$dir/answer attempt_url=$url/jobs/$job_number/attempts/$job_attempt
-  local told_to_end=0
+  local told_to_end=0 out_hold err_hold out_report err_report out_reader err_reader out_rest=() err_rest=()
   trap 'told_to_end=1' TERM INT HUP # a signal to everyone: the main loop and the job answer it
   shopt -s dotglob nullglob
-  : >"$dir/stdout"
-  : >"$dir/stderr"
   write_auth "$auth" "$worker_token" "$job_token"
   if [[ $job_resume == 1 ]]; then lay_out_checkpoint || rc=$?; fi
+  if ((rc == 0)) && ! open_streams; then rc=3 reason='the machine has no room for the files of an attempt'; fi
   read_intent
   if [[ $intent == none ]] && ((rc == 0)); then
     start_job
@@ -19,6 +18,7 @@ run_attempt() {
     await_job
     emit ended "$slot" # from here on its number may be another's
     kill_rest
+    close_streams
     conclude "$code"
   elif ((rc == 3)); then
     finish infra "$reason"

@@ -1,0 +1,152 @@
+
+# ---- What a job prints: taken from its pipes by a process for each of the two ----------------------------------------
+#
+# That process never stops reading: a job whose pipe is full would stand still. The first half of what a log may have
+# goes to the file $dir/STREAM, which is shipped as it grows; of what follows the last half is kept in pieces,
+# $dir/STREAM.1 and so on. What finds no room on the disk is counted.
+
+readonly read_bytes=65536 reads_at_once=64 piece_bytes=4194304
+
+# Pipes for the job that begins, and their readers. `out_hold` and `err_hold` keep them open until the job has them.
+open_streams() {
+  local stream
+  for stream in stdout stderr; do
+    # Of this mode, so that a job that gave up root can open its streams again (/dev/stderr).
+    { mkfifo -m 622 "$dir/$stream.pipe" && : >"$dir/$stream"; } 2>/dev/null || return
+  done
+  exec {out_hold}<>"$dir/stdout.pipe" {err_hold}<>"$dir/stderr.pipe"
+  exec {out_report}< <(keep_stream stdout)
+  exec {err_report}< <(keep_stream stderr)
+  read -r out_reader <&"$out_report" && read -r err_reader <&"$err_report"
+}
+
+# The job has ended, and what it left running: sets out_rest and err_rest, lines that say what follows the first half.
+# Whoever still holds a pipe, out of our reach, does not hold the attempt.
+close_streams() {
+  out_rest=() err_rest=()
+  read_rest out_rest "$out_report" "$out_reader"
+  read_rest err_rest "$err_report" "$err_reader"
+}
+
+read_rest() { # ARRAY DESCRIPTOR READER
+  local line rc patience=0.2 gone=0
+  while :; do
+    rc=0
+    read -r -t "$patience" line <&"$2" || rc=$?
+    if ((rc > 128 && gone == 0)); then
+      patience=1
+      kill -s USR1 "$out_reader" "$err_reader" 2>/dev/null
+      if ! kill -0 "$3" 2>/dev/null; then gone=1; fi
+    elif ((rc != 0)); then # the reader was killed
+      eval "$1+=('missing some 1')"
+      return
+    elif [[ $line == end ]]; then
+      return
+    else
+      eval "$1+=(\"\$line\")"
+    fi
+  done
+}
+
+# The reader of one stream. It says its process id, and in the end what follows the first half: "missing BYTES ROOM" (1:
+# there was no room for them) and "piece NUMBER SKIP BYTES".
+keep_stream() { # STREAM
+  local file=$dir/$1 pipe counts reader='' ended=0 cut=0 drained=0
+  local bytes=0 reads=0 size=0 kept=0 later=0 lost=0
+  trap '' TERM INT HUP # what everyone on the machine gets when it shuts down: the job may have last words
+  trap cut_pipe USR1
+  exec {pipe}<"$file.pipe" {counts}<> <(:)
+  exec {out_hold}>&- {err_hold}>&- {events}>&-
+  echo "$BASHPID"
+  keep_first_half $((job_max_log_bytes / 2))
+  keep_last_half $((job_max_log_bytes - job_max_log_bytes / 2))
+  echo end
+}
+
+keep_first_half() { # BYTES
+  local left=$1
+  while ((ended == 0 && left > 0 && lost == 0)); do
+    bytes=$((left / reads_at_once < 1 ? 1 : left / reads_at_once < read_bytes ? left / reads_at_once : read_bytes))
+    reads=$((left / bytes < reads_at_once ? left / bytes : reads_at_once))
+    take "$file" "$file.1"
+    left=$((left - kept)) size=$((size + kept))
+  done
+}
+
+# In pieces. Before each is what is missing there, because it was too much or because it found no room.
+keep_last_half() { # BYTES
+  local first=1 last=1 whole=$later skip=0 piece
+  local piece_kept=([1]=$later) piece_lost=([1]=$lost) piece_over=([1]=0)
+  bytes=$read_bytes reads=$reads_at_once
+  while ((ended == 0)); do
+    size=${piece_kept[last]}
+    take "$file.$last" "$file.$((last + 1))"
+    whole=$((whole + kept + later)) piece_kept[last]=$((size + kept))
+    if ((lost > 0 || piece_kept[last] >= piece_bytes)); then
+      piece_kept[++last]=$later piece_lost[last]=$lost piece_over[last]=0
+    fi
+    while ((first < last && whole - piece_kept[first] >= $1)); do
+      whole=$((whole - piece_kept[first]))
+      piece_over[first + 1]=$((piece_over[first + 1] + piece_over[first] + piece_kept[first]))
+      piece_lost[first + 1]=$((piece_lost[first + 1] + piece_lost[first]))
+      rm -f "$file.$first"
+      ((++first))
+    done
+  done
+  if ((whole > $1)); then skip=$((whole - $1)); fi
+  for ((piece = first; piece <= last; piece++)); do
+    echo "missing $((piece_lost[piece] + piece_over[piece] + skip)) $((piece_lost[piece] > 0))"
+    echo "piece $piece $skip $((piece_kept[piece] - skip))"
+    skip=0
+  done
+}
+
+# Adds to FILE, which has `size` bytes, what comes: `reads` times at most `bytes`. Sets `kept`, the bytes that found room
+# there, `lost`, those that found none, `later`, those that found room after that, in NEXT; and `ended` when no more
+# will come.
+take() { # FILE NEXT
+  local line records=0 taken=0 draining=$cut how=()
+  if ((draining == 1)); then how=(if=/dev/stdin iflag=nonblock); fi
+  LC_ALL=C dd bs="$bytes" count="$reads" ${how[@]+"${how[@]}"} <&"$pipe" 2>&"$counts" \
+    > >(write_down "$1" "$2" 2>/dev/null && echo written >&"$counts") &
+  reader=$!
+  while kill -0 "$reader" 2>/dev/null; do wait "$reader" 2>/dev/null; done
+  while read -r -t 60 line <&"$counts"; do
+    if [[ $line =~ ^([0-9]+)\+([0-9]+)\ records\ in ]]; then
+      records=$((BASH_REMATCH[1] + BASH_REMATCH[2]))
+    elif [[ $line =~ ^([0-9]+)\ byte ]]; then
+      taken=${BASH_REMATCH[1]}
+    elif [[ $line == written ]]; then
+      break
+    fi
+  done
+  kept=$(stat -c %s "$1" 2>/dev/null) || kept=$size
+  later=$(stat -c %s "$2" 2>/dev/null) || later=0
+  kept=$((kept - size)) drained=$((drained + draining * taken))
+  lost=$((taken - kept - later))
+  # Fewer reads than were asked for: the pipe is closed or, when it is drained, empty.
+  if ((records < reads && cut == draining || drained >= 16 * read_bytes)); then ended=1; fi
+}
+
+# Each dd that finds no room loses what it has in hand, and the next one tries again.
+write_down() { # FILE NEXT
+  local next
+  if dd bs="$read_bytes" >>"$1"; then return 0; fi
+  exec {next}>>"$2" || exec {next}>/dev/null
+  until dd bs="$read_bytes" >&"$next"; do :; done
+}
+
+# Somebody holds the pipe of a job that has ended: what is in it is taken, and no more. The dd is ended while it waits
+# with nothing in hand, or when a second has nearly passed; told by USR1, it first says what it read.
+cut_pipe() {
+  local tries=0 idle=0 state
+  if ((cut == 1)) && ! kill -0 "$reader" 2>/dev/null; then return; fi
+  cut=1
+  while ((idle < 2 && tries++ < 6)) && read -r state 2>/dev/null </proc/"$reader"/stat; do
+    state=${state##*) }
+    if [[ ${state:0:1} == S ]] && ! read -r -t 0 -u "$pipe"; then ((++idle)); else idle=0; fi
+    if ((idle == 2)); then kill -s USR1 "$reader" 2>/dev/null; fi
+    sleep 0.05
+  done
+  kill -s KILL "$reader" 2>/dev/null
+}
