@@ -70,6 +70,19 @@ class Body {
     return *value;
   }
 
+  std::vector<std::string> texts(std::string_view key) {
+    std::vector<std::string> out;
+    const auto* member = json_.find(key);
+    const auto* items = member == nullptr ? nullptr : member->if_array();
+    if (items == nullptr) fail(key, "must be an array of strings");
+    for (const auto& item : items == nullptr ? Json::Array() : *items) {
+      const auto* value = item.if_string();
+      if (value == nullptr) fail(key, "must be an array of strings");
+      if (value != nullptr) out.push_back(*value);
+    }
+    return out;
+  }
+
   bool boolean(std::string_view key) {
     const auto* member = json_.find(key);
     if (member == nullptr) return false;
@@ -181,7 +194,23 @@ void add_call_faults(http::Router& router, Faults& faults) {
               })});
 }
 
+// An action as policies name it: "ec2:RunInstances", or what a launch needs of IAM.
+bool is_policy_action(std::string_view name) {
+  constexpr std::string_view kOfEc2 = "ec2:";
+  if (name == "iam:PassRole" || name == "iam:CreateServiceLinkedRole") return true;
+  if (!name.starts_with(kOfEc2) || name == "ec2:GetCallerIdentity") return false;
+  return Ec2Service::knows(std::string(name.substr(kOfEc2.size())));
+}
+
 void add_cloud_faults(http::Router& router, Faults& faults) {
+  router.add({"POST", "/deny", arming(faults, {"actions"}, [&faults](Body& body) {
+                auto actions = body.texts("actions");
+                if (!std::ranges::all_of(actions, is_policy_action)) {
+                  body.fail("actions",
+                            "must name actions as policies do: \"ec2:RunInstances\", \"iam:PassRole\"");
+                }
+                if (!body.fault()) faults.set_denied(std::move(actions));
+              })});
   router.add({"POST", "/capacity", arming(faults, {"type", "zone", "available"}, [&faults](Body& body) {
                 const auto type = body.text("type", "*");
                 const auto zone = body.text("zone", "*");

@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <array>
-#include <map>
 
 #include "drover/base/text.hpp"
 
+#include "ec2_paging.hpp"
 #include "ec2_service.hpp"
 
-// What the region offers: zones, subnets, types, images; and the table of actions.
+// What the region offers: zones, subnets, types, images.
 namespace drover::localcloud {
 
 namespace {
@@ -35,16 +35,18 @@ bool is_arm(std::string_view family) {
   return digit != std::string_view::npos && digit + 1 < family.size() && family[digit + 1] == 'g';
 }
 
-// The values of a filter by name; nullptr when the call has no such filter.
-using Wanted = std::map<std::string, std::vector<std::string>, std::less<>>;
-Wanted wanted_of(const Params& params) {
-  Wanted out;
-  for (const auto& filter : params.structs("Filter")) out[filter.text("Name")] = filter.list("Value");
-  return out;
+bool among(const std::vector<std::string>& names, const std::string& name) {
+  return names.empty() || std::ranges::find(names, name) != names.end();
 }
-bool passes(const Wanted& wanted, std::string_view name, std::string_view value) {
-  const auto at = wanted.find(name);
-  return at == wanted.end() || matches_any(at->second, value);
+
+// An EC2 error for the first of `given` that is not among `known`.
+Status check_among(const std::vector<std::string>& given, const std::vector<std::string>& known,
+                   const std::string& what) {
+  for (const auto& name : given) {
+    if (!among(known, name))
+      return ec2_error("InvalidParameterValue", "Invalid " + what + ": [" + name + "]");
+  }
+  return Ok{};
 }
 
 }  // namespace
@@ -69,12 +71,22 @@ std::optional<TypeFigures> figures_of(const std::string& type) {
 }
 
 Result<std::string> Ec2Service::describe_zones(const Params& params) {
-  const auto wanted = wanted_of(params);
+  constexpr std::array<std::string_view, 4> kNames{"zone-name", "zone-id", "state", "region-name"};
+  const auto filters = parse_filters(params, kNames);
+  if (!filters) return filters.error();
   const auto names = params.list("ZoneName");
+  const auto ids = params.list("ZoneId");
+  for (const auto& given : {names, ids}) {
+    if (auto known = check_among(given, zones(), "availability zone"); !known) return known.error();
+  }
   Xml xml;
   xml.open("availabilityZoneInfo");
   for (const auto& zone : zones()) {
-    if (!passes(wanted, "zone-name", zone) || (!names.empty() && !matches_any(names, zone))) continue;
+    if (!among(names, zone) || !among(ids, zone)) continue;
+    if (!passes(*filters, "zone-name", zone) || !passes(*filters, "zone-id", zone) ||
+        !passes(*filters, "state", "available") || !passes(*filters, "region-name", options_.region)) {
+      continue;
+    }
     xml.open("item")
         .leaf("zoneName", zone)
         .leaf("zoneState", "available")
@@ -85,45 +97,67 @@ Result<std::string> Ec2Service::describe_zones(const Params& params) {
   return xml.text();
 }
 
-Result<std::string> Ec2Service::describe_regions(const Params&) {
+Result<std::string> Ec2Service::describe_regions(const Params& params) {
+  constexpr std::array<std::string_view, 3> kNames{"endpoint", "opt-in-status", "region-name"};
+  constexpr const char* kOptIn = "opt-in-not-required";
+  const auto filters = parse_filters(params, kNames);
+  if (!filters) return filters.error();
+  if (auto known = check_among(params.list("RegionName"), {options_.region}, "region"); !known) {
+    return known.error();
+  }
+  const auto endpoint = "ec2." + options_.region + ".amazonaws.com";
   Xml xml;
-  xml.open("regionInfo").open("item").leaf("regionName", options_.region);
-  xml.leaf("regionEndpoint", "ec2." + options_.region + ".amazonaws.com")
-      .leaf("optInStatus", "opt-in-not-required");
-  xml.close("item").close("regionInfo");
+  xml.open("regionInfo");
+  if (passes(*filters, "endpoint", endpoint) && passes(*filters, "opt-in-status", kOptIn) &&
+      passes(*filters, "region-name", options_.region)) {
+    xml.open("item").leaf("regionName", options_.region);
+    xml.leaf("regionEndpoint", endpoint).leaf("optInStatus", kOptIn).close("item");
+  }
+  xml.close("regionInfo");
   return xml.text();
 }
 
 Result<std::string> Ec2Service::describe_subnets(const Params& params) {
-  const auto wanted = wanted_of(params);
-  const auto ids = params.list("SubnetId");
-  Xml xml;
-  xml.open("subnetSet");
-  for (const auto& zone : zones()) {
-    const auto id = "subnet-0000000" + zone.substr(zone.size() - 1);
-    if (!passes(wanted, "subnet-id", id) || !passes(wanted, "availability-zone", zone)) continue;
-    if (!ids.empty() && !matches_any(ids, id)) continue;
+  constexpr std::array<std::string_view, 4> kNames{"subnet-id", "availability-zone", "vpc-id", "state"};
+  const auto filters = parse_filters(params, kNames);
+  if (!filters) return filters.error();
+  // The default ones, unless others are asked for by name: whatever a launch takes for a subnet is one.
+  auto ids = params.list("SubnetId");
+  if (ids.empty()) {
+    for (const auto& zone : zones()) ids.push_back("subnet-0000000" + zone.substr(zone.size() - 1));
+  }
+  std::vector<std::string> items;
+  for (const auto& id : ids) {
+    const auto zone = zone_of_subnet(id);
+    if (!zone) return zone.error();
+    if (!passes(*filters, "subnet-id", id) || !passes(*filters, "availability-zone", *zone) ||
+        !passes(*filters, "vpc-id", "vpc-00000000") || !passes(*filters, "state", "available")) {
+      continue;
+    }
+    Xml xml;
     xml.open("item").leaf("subnetId", id).leaf("state", "available").leaf("vpcId", "vpc-00000000");
     xml.leaf("cidrBlock", "127.64.0.0/10").leaf("availableIpAddressCount", "4194304");
-    xml.leaf("availabilityZone", zone).leaf("defaultForAz", "true").close("item");
+    xml.leaf("availabilityZone", *zone).leaf("defaultForAz", "true").close("item");
+    items.push_back(xml.text());
   }
-  xml.close("subnetSet");
-  return xml.text();
+  return page_of(params, "subnetSet", items);
 }
 
 Result<std::string> Ec2Service::describe_types(const Params& params) {
-  const auto wanted = wanted_of(params);
+  constexpr std::array<std::string_view, 1> kNames{"instance-type"};
+  const auto filters = parse_filters(params, kNames);
+  if (!filters) return filters.error();
   auto names = params.list("InstanceType");
   if (names.empty()) names.assign(kListedTypes.begin(), kListedTypes.end());
-  Xml xml;
-  xml.open("instanceTypeSet");
+  std::vector<std::string> items;
   for (const auto& name : names) {
     const auto figures = figures_of(name);
     if (!figures) {
       return ec2_error("InvalidInstanceType",
                        "The following supplied instance types do not exist: [" + name + "]");
     }
-    if (!passes(wanted, "instance-type", name)) continue;
+    if (!passes(*filters, "instance-type", name)) continue;
+    Xml xml;
     xml.open("item").leaf("instanceType", name).leaf("currentGeneration", "true");
     xml.open("supportedUsageClasses")
         .leaf("item", "on-demand")
@@ -132,50 +166,54 @@ Result<std::string> Ec2Service::describe_types(const Params& params) {
     xml.open("processorInfo").open("supportedArchitectures").leaf("item", figures->arm ? "arm64" : "x86_64");
     xml.close("supportedArchitectures").close("processorInfo");
     xml.open("vCpuInfo").leaf("defaultVCpus", std::to_string(figures->vcpus)).close("vCpuInfo");
-    xml.open("memoryInfo")
-        .leaf("sizeInMiB", std::to_string(figures->mem_mib))
-        .close("memoryInfo")
-        .close("item");
+    xml.open("memoryInfo").leaf("sizeInMiB", std::to_string(figures->mem_mib)).close("memoryInfo");
+    xml.close("item");
+    items.push_back(xml.text());
   }
-  xml.close("instanceTypeSet");
-  return xml.text();
+  return page_of(params, "instanceTypeSet", items);
 }
 
 Result<std::string> Ec2Service::describe_offerings(const Params& params) {
-  const auto wanted = wanted_of(params);
+  constexpr std::array<std::string_view, 2> kNames{"instance-type", "location"};
+  const auto filters = parse_filters(params, kNames);
+  if (!filters) return filters.error();
   const auto kind = params.has("LocationType") ? params.text("LocationType") : std::string("region");
-  const auto places = kind == "region" ? std::vector{options_.region} : zones();
-  Xml xml;
-  xml.open("instanceTypeOfferingSet");
+  const auto places = kind == "region"    ? std::vector{options_.region}
+                      : kind == "outpost" ? std::vector<std::string>{}
+                                          : zones();
+  std::vector<std::string> items;
   for (const auto& place : places) {
     for (const std::string type : kListedTypes) {
-      if (!passes(wanted, "instance-type", type) || !passes(wanted, "location", place)) continue;
-      xml.open("item")
-          .leaf("instanceType", type)
-          .leaf("locationType", kind)
-          .leaf("location", place)
-          .close("item");
+      if (!passes(*filters, "instance-type", type) || !passes(*filters, "location", place)) continue;
+      Xml xml;
+      xml.open("item").leaf("instanceType", type).leaf("locationType", kind).leaf("location", place);
+      xml.close("item");
+      items.push_back(xml.text());
     }
   }
-  xml.close("instanceTypeOfferingSet");
-  return xml.text();
+  return page_of(params, "instanceTypeOfferingSet", items);
 }
 
 Result<std::string> Ec2Service::describe_images(const Params& params) {
+  constexpr std::array<std::string_view, 4> kNames{"image-id", "name", "state", "root-device-name"};
+  const auto filters = parse_filters(params, kNames);
+  if (!filters) return filters.error();
   auto ids = params.list("ImageId");
   if (ids.empty()) ids.emplace_back("ami-00000000");
-  Xml xml;
-  xml.open("imagesSet");
+  std::vector<std::string> items;
   for (const auto& id : ids) {
     if (!id.starts_with("ami-")) return ec2_error("InvalidAMIID.Malformed", "Invalid id: \"" + id + "\"");
+    if (!passes(*filters, "image-id", id) || !passes(*filters, "name", "this machine") ||
+        !passes(*filters, "state", "available") || !passes(*filters, "root-device-name", "/dev/xvda")) {
+      continue;
+    }
+    Xml xml;
     xml.open("item").leaf("imageId", id).leaf("imageState", "available").leaf("name", "this machine");
-    xml.leaf("architecture", "x86_64")
-        .leaf("imageType", "machine")
-        .leaf("rootDeviceName", "/dev/xvda")
-        .close("item");
+    xml.leaf("architecture", "x86_64").leaf("imageType", "machine").leaf("rootDeviceName", "/dev/xvda");
+    xml.close("item");
+    items.push_back(xml.text());
   }
-  xml.close("imagesSet");
-  return xml.text();
+  return page_of(params, "imagesSet", items);
 }
 
 // STS answers on the same port, so that "who am I" works.
@@ -184,47 +222,6 @@ Result<std::string> Ec2Service::get_caller_identity(const Params&) {
   xml.open("GetCallerIdentityResult").leaf("Arn", "arn:aws:iam::000000000000:user/local");
   xml.leaf("UserId", options_.access_key).leaf("Account", "000000000000").close("GetCallerIdentityResult");
   return xml.text();
-}
-
-Ec2Service::Action Ec2Service::find_action(const std::string& action) {
-  static constexpr std::array<std::pair<std::string_view, Action>, 16> kActions{{
-      {"RunInstances", &Ec2Service::run_instances},
-      {"DescribeInstances", &Ec2Service::describe_instances},
-      {"TerminateInstances", &Ec2Service::terminate_instances},
-      {"DescribeInstanceStatus", &Ec2Service::describe_instance_status},
-      {"DescribeSpotInstanceRequests", &Ec2Service::describe_spot_requests},
-      {"DescribeTags", &Ec2Service::describe_tags},
-      {"CreateTags", &Ec2Service::create_tags},
-      {"DeleteTags", &Ec2Service::delete_tags},
-      {"GetConsoleOutput", &Ec2Service::get_console_output},
-      {"DescribeAvailabilityZones", &Ec2Service::describe_zones},
-      {"DescribeRegions", &Ec2Service::describe_regions},
-      {"DescribeSubnets", &Ec2Service::describe_subnets},
-      {"DescribeInstanceTypes", &Ec2Service::describe_types},
-      {"DescribeInstanceTypeOfferings", &Ec2Service::describe_offerings},
-      {"DescribeImages", &Ec2Service::describe_images},
-      {"GetCallerIdentity", &Ec2Service::get_caller_identity},
-  }};
-  const auto* at =
-      std::ranges::find(kActions, std::string_view(action), &std::pair<std::string_view, Action>::first);
-  return at == kActions.end() ? nullptr : at->second;
-}
-
-bool Ec2Service::knows(const std::string& action) {
-  return !action.empty() && find_action(action) != nullptr;
-}
-
-Result<std::string> Ec2Service::call(const std::string& action, const Params& params) {
-  for (const auto& [key, value] : params.all()) {
-    // The plain Query protocol's lists; EC2's are flattened.
-    if (key.find(".member.") != std::string::npos) {
-      return ec2_error("UnknownParameter", "The parameter " + key + " is not recognized");
-    }
-  }
-  if (params.is_true("DryRun") && action != "RunInstances") {
-    return ec2_error("DryRunOperation", "Request would have succeeded, but DryRun flag is set.");
-  }
-  return (this->*find_action(action))(params);
 }
 
 }  // namespace drover::localcloud

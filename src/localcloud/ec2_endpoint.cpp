@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::int64_t kBodyBytes = 1024 * 1024;
 constexpr Seconds kSkewMax{15 * 60};
+constexpr std::string_view kEc2Version = "2016-11-15";
+constexpr std::string_view kStsVersion = "2011-06-15";
 
 std::string http_date(std::chrono::system_clock::time_point time) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
@@ -126,6 +128,11 @@ Result<Params> Ec2Endpoint::read(const http::Request& request) const {
   if (!Ec2Service::knows(params.text("Action"))) {
     return ec2_error("InvalidAction",
                      "The action '" + params.text("Action") + "' is not valid for this web service.");
+  }
+  const auto version = params.text("Action") == "GetCallerIdentity" ? kStsVersion : kEc2Version;
+  if (params.text("Version") != version) {
+    return ec2_error("NoSuchVersion",
+                     "The requested version (" + params.text("Version") + ") does not exist");
   }
   return params;
 }

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <array>
 
+#include "ec2_parameters.hpp"
+
 namespace drover::localcloud {
 
 namespace {
 
 constexpr std::string_view kTagPrefix = "tag:";
+constexpr std::string_view kTagKey = "tag-key";
 constexpr std::size_t kFilterValuesMax = 200;
 
 struct Field {
@@ -37,17 +40,21 @@ const Field* find_field(std::string_view name) {
   return at == kFields.end() ? nullptr : at;
 }
 
+bool is_tag_filter(std::string_view name) {
+  return name == kTagKey || name.starts_with(kTagPrefix);
+}
+
+bool has_tag(const Filter& filter, const Tags& tags) {
+  if (filter.name == kTagKey) {
+    return std::ranges::any_of(tags, [&](const auto& tag) { return matches_any(filter.values, tag.first); });
+  }
+  const auto key = std::string_view(filter.name).substr(kTagPrefix.size());
+  return std::ranges::any_of(
+      tags, [&](const auto& tag) { return tag.first == key && matches_any(filter.values, tag.second); });
+}
+
 bool matches_one(const Instance& instance, const Filter& filter) {
-  if (filter.name.starts_with(kTagPrefix)) {
-    const auto key = std::string_view(filter.name).substr(kTagPrefix.size());
-    return std::ranges::any_of(instance.tags, [&](const auto& tag) {
-      return tag.first == key && matches_any(filter.values, tag.second);
-    });
-  }
-  if (filter.name == "tag-key") {
-    return std::ranges::any_of(instance.tags,
-                               [&](const auto& tag) { return matches_any(filter.values, tag.first); });
-  }
+  if (is_tag_filter(filter.name)) return has_tag(filter, instance.tags);
   const auto value = find_field(filter.name)->value(instance);
   return !value.empty() && matches_any(filter.values, value);
 }
@@ -83,16 +90,17 @@ bool matches_any(const std::vector<std::string>& patterns, std::string_view text
   return std::ranges::any_of(patterns, [&](const auto& pattern) { return matches_wildcard(pattern, text); });
 }
 
-Result<std::vector<Filter>> parse_filters(const Params& params) {
-  std::vector<Filter> out;
+Result<Filters> parse_filters(const Params& params, std::span<const std::string_view> names) {
+  const auto known = [&](std::string_view name) {
+    const auto listed = name.starts_with(kTagPrefix) ? kTagPrefix : name;
+    return std::ranges::find(names, listed) != names.end();
+  };
+  Filters out;
   std::size_t values = 0;
   for (const auto& item : params.structs("Filter")) {
     Filter filter{item.text("Name"), item.list("Value")};
-    if (filter.name.empty()) {
-      return ec2_error("MissingParameter", "The request must contain the parameter Filter.Name");
-    }
-    const bool is_tag = filter.name == "tag-key" || filter.name.starts_with(kTagPrefix);
-    if (!is_tag && find_field(filter.name) == nullptr) {
+    if (filter.name.empty()) return missing_parameter("Filter.Name");
+    if (!known(filter.name)) {
       return ec2_error("InvalidParameterValue", "The filter '" + filter.name + "' is invalid");
     }
     if (filter.values.empty()) {
@@ -109,8 +117,24 @@ Result<std::vector<Filter>> parse_filters(const Params& params) {
   return out;
 }
 
-bool matches(const Instance& instance, const std::vector<Filter>& filters) {
+Result<Filters> parse_filters(const Params& params) {
+  std::vector<std::string_view> names{kTagKey, kTagPrefix};
+  for (const auto& field : kFields) names.push_back(field.name);
+  return parse_filters(params, names);
+}
+
+bool matches(const Instance& instance, const Filters& filters) {
   return std::ranges::all_of(filters, [&](const auto& filter) { return matches_one(instance, filter); });
+}
+
+bool passes(const Filters& filters, std::string_view name, std::string_view value) {
+  return std::ranges::all_of(
+      filters, [&](const auto& filter) { return filter.name != name || matches_any(filter.values, value); });
+}
+
+bool passes_tags(const Filters& filters, const Tags& tags) {
+  return std::ranges::all_of(
+      filters, [&](const auto& filter) { return !is_tag_filter(filter.name) || has_tag(filter, tags); });
 }
 
 }  // namespace drover::localcloud

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,10 +20,18 @@ struct Filter {
   std::string name;
   std::vector<std::string> values;  // one of them must match
 };
-// Filter.N.Name, Filter.N.Value.M; an EC2 error for a name that no instance has.
-Result<std::vector<Filter>> parse_filters(const Params& params);
+using Filters = std::vector<Filter>;
+// Filter.N.Name, Filter.N.Value.M; an EC2 error for a name that is not among `names`. "tag:" among them
+// stands for every "tag:<key>".
+Result<Filters> parse_filters(const Params& params, std::span<const std::string_view> names);
+// Those that instances can be listed by.
+Result<Filters> parse_filters(const Params& params);
 // All filters hold.
-bool matches(const Instance& instance, const std::vector<Filter>& filters);
+bool matches(const Instance& instance, const Filters& filters);
 bool matches_any(const std::vector<std::string>& patterns, std::string_view text);
+// The filters of that name hold.
+bool passes(const Filters& filters, std::string_view name, std::string_view value);
+// The filters "tag-key" and "tag:<key>" hold.
+bool passes_tags(const Filters& filters, const Tags& tags);
 
 }  // namespace drover::localcloud

@@ -99,6 +99,10 @@ Result<std::optional<std::int64_t>> Params::integer(std::string_view name) const
                    "Invalid value '" + at->second + "' for " + std::string(name) + ". Must be an integer.");
 }
 
+int Params::number(std::string_view name) const {
+  return static_cast<int>(parse_int(text(name)).value_or(0));
+}
+
 std::vector<std::string> Params::list(std::string_view name) const {
   std::map<std::int64_t, std::string> found;
   for (const auto& [key, value] : values_) {
@@ -128,7 +132,9 @@ Result<Params> parse_params(std::string_view body) {
   if (!form || !std::all_of(form->begin(), form->end(), text)) {
     return ec2_error("MalformedQueryString", "The form in the body is malformed.");
   }
-  return Params(*form);
+  Params params(*form);
+  if (params.all().size() == form->size()) return params;
+  return ec2_error("InvalidParameterCombination", "A parameter is specified more than once.");
 }
 
 Xml& Xml::open(std::string_view name) {
@@ -143,6 +149,11 @@ Xml& Xml::close(std::string_view name) {
 
 Xml& Xml::leaf(std::string_view name, std::string_view value) {
   text_.append("<").append(name).append(">").append(escape(value)).append("</").append(name).append(">");
+  return *this;
+}
+
+Xml& Xml::add(std::string_view written) {
+  text_.append(written);
   return *this;
 }
 

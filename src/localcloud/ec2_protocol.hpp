@@ -26,6 +26,8 @@ class Params {
   [[nodiscard]] std::string text(std::string_view name) const;  // empty when absent
   // Decimal integer; an EC2 error when it is not one. nullopt when absent.
   [[nodiscard]] Result<std::optional<std::int64_t>> integer(std::string_view name) const;
+  // Of a parameter that was found to be an integer of this range; 0 when absent.
+  [[nodiscard]] int number(std::string_view name) const;
   [[nodiscard]] bool is_true(std::string_view name) const { return text(name) == "true"; }
   // Values of Name.1, Name.2, … by number.
   [[nodiscard]] std::vector<std::string> list(std::string_view name) const;
@@ -37,8 +39,8 @@ class Params {
   std::map<std::string, std::string, std::less<>> values_;
 };
 
-// The parameters of a call's body; an EC2 error for a broken form, and for what is not UTF-8 or holds a NUL:
-// it could be given back neither as XML nor from the disk.
+// The parameters of a call's body; an EC2 error for a broken form, for a name that stands twice, and for what
+// is not UTF-8 or holds a NUL: it could be given back neither as XML nor from the disk.
 Result<Params> parse_params(std::string_view body);
 
 // Writes XML text; names are ours, values are escaped.
@@ -47,6 +49,7 @@ class Xml {
   Xml& open(std::string_view name);
   Xml& close(std::string_view name);
   Xml& leaf(std::string_view name, std::string_view value);
+  Xml& add(std::string_view written);  // by another Xml
   [[nodiscard]] const std::string& text() const { return text_; }
 
  private:

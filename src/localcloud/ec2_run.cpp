@@ -1,24 +1,17 @@
 #include <algorithm>
-#include <map>
+#include <set>
 
 #include "drover/base/limits.hpp"
 #include "drover/base/secret.hpp"
 #include "drover/base/text.hpp"
 
+#include "ec2_parameters.hpp"
 #include "ec2_service.hpp"
 
 // RunInstances: its many parameters, checked as EC2 checks them.
 namespace drover::localcloud {
 
 namespace {
-
-Error missing(const std::string& name) {
-  return ec2_error("MissingParameter", "The request must contain the parameter " + name);
-}
-
-Error bad_value(const std::string& name, const std::string& value) {
-  return ec2_error("InvalidParameterValue", "Value (" + value + ") for parameter " + name + " is invalid.");
-}
 
 // Everything the call asks for but its token: a repeat must ask for the same.
 std::string hash_of(const Params& params) {
@@ -30,60 +23,75 @@ std::string hash_of(const Params& params) {
   return to_hex(sha256(text));
 }
 
-Result<int> count_of(const Params& params, const char* name) {
-  const auto value = params.integer(name);
-  if (!value) return value.error();
-  if (!*value) return missing(name);
-  if (**value < 1 || **value > 1'000'000) return bad_value(name, std::to_string(**value));
-  return static_cast<int>(**value);
+Error combination(std::string message) {
+  return ec2_error("InvalidParameterCombination", std::move(message));
+}
+
+Error unsupported(std::string message) {
+  return ec2_error("UnsupportedOperation", std::move(message));
 }
 
 Status read_counts(const Params& params, LaunchSpec& spec) {
-  const auto least = count_of(params, "MinCount");
-  if (!least) return least.error();
-  const auto most = count_of(params, "MaxCount");
-  if (!most) return most.error();
-  if (*least > *most) {
-    return ec2_error("InvalidParameterCombination", "MinCount must not be greater than MaxCount.");
-  }
-  spec.min_count = *least;
-  spec.max_count = *most;
-  return Ok{};
+  spec.min_count = params.number("MinCount");
+  spec.max_count = params.number("MaxCount");
+  if (spec.min_count <= spec.max_count) return Ok{};
+  return combination("MinCount must not be greater than MaxCount.");
 }
 
 Status read_market(const Params& params, LaunchSpec& spec) {
   const auto market = params.text("InstanceMarketOptions.MarketType");
-  if (!market.empty() && market != "spot") return bad_value("MarketType", market);
-  spec.market = market == "spot" ? core::Market::spot : core::Market::on_demand;
   const auto kind = params.text("InstanceMarketOptions.SpotOptions.SpotInstanceType");
   const auto behaviour = params.text("InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior");
-  if (!kind.empty() && kind != "one-time") return bad_value("SpotInstanceType", kind);
-  if (!behaviour.empty() && behaviour != "terminate")
-    return bad_value("InstanceInterruptionBehavior", behaviour);
+  if (!market.empty() && market != "spot")
+    return unsupported("The market " + market + " is not offered here.");
+  if (kind == "persistent") return unsupported("Persistent Spot Instance requests are not offered here.");
+  if (!behaviour.empty() && behaviour != "terminate") {
+    return combination(
+        "The request with type 'one-time' is not supported when instanceInterruptionBehavior is set to '" +
+        behaviour + "'.");
+  }
+  spec.market = market == "spot" ? core::Market::spot : core::Market::on_demand;
   spec.max_price = params.text("InstanceMarketOptions.SpotOptions.MaxPrice");
   if (spec.max_price.empty()) return Ok{};
   const bool decimal = spec.max_price.find_first_not_of("0123456789.") == std::string::npos &&
                        std::ranges::count(spec.max_price, '.') <= 1 && spec.max_price != ".";
   if (!decimal || std::strtod(spec.max_price.c_str(), nullptr) <= 0.001)
-    return bad_value("price", spec.max_price);
+    return bad_parameter("price", spec.max_price);
   return Ok{};
 }
 
+Result<Tags> tags_in(const Params& specification) {
+  Tags out;
+  for (const auto& tag : specification.structs("Tag")) {
+    const auto key = tag.text("Key");
+    auto value = tag.text("Value");
+    if (std::ranges::any_of(out, [&](const auto& known) { return known.first == key; })) {
+      return ec2_error("InvalidParameterValue", "Duplicate tag key '" + key + "' specified.");
+    }
+    if (auto sound = check_tag(key, value); !sound) return sound.error();
+    out.emplace_back(key, std::move(value));
+  }
+  if (out.size() > 50) return ec2_error("TagLimitExceeded", "More than 50 tags for one resource.");
+  return out;
+}
+
 Status read_tags(const Params& params, LaunchSpec& spec) {
+  std::set<std::string> seen;
   for (const auto& specification : params.structs("TagSpecification")) {
     const auto resource = specification.text("ResourceType");
-    if (resource.empty()) return missing("TagSpecification.ResourceType");
-    if (resource != "instance") continue;  // volumes and the like have no likeness here
-    for (const auto& tag : specification.structs("Tag")) {
-      const auto key = tag.text("Key");
-      const bool twice =
-          std::ranges::any_of(spec.tags, [&](const auto& known) { return known.first == key; });
-      if (twice) return ec2_error("InvalidParameterValue", "Duplicate tag key '" + key + "' specified.");
-      if (key.empty() || key.size() > 512 || key.starts_with("aws:")) return bad_value("tag key", key);
-      spec.tags.emplace_back(key, tag.text("Value"));
+    if (resource.empty()) return missing_parameter("TagSpecification.ResourceType");
+    if (!seen.insert(resource).second) {
+      return ec2_error("InvalidParameterValue", "The resource type '" + resource + "' is specified twice.");
     }
+    if (resource == "spot-instances-request" && spec.market != core::Market::spot) {
+      return combination(
+          "You cannot specify tags for Spot instances requests if there are no Spot instances requests being "
+          "created by the request.");
+    }
+    auto tags = tags_in(specification);
+    if (!tags) return tags.error();
+    if (resource == "instance") spec.tags = *std::move(tags);
   }
-  if (spec.tags.size() > 50) return ec2_error("TagLimitExceeded", "More than 50 tags for one resource.");
   return Ok{};
 }
 
@@ -97,22 +105,78 @@ Status read_user_data(const Params& params, LaunchSpec& spec) {
   return Ok{};
 }
 
+// No template can be made here, so none exists.
+Status check_template(const Params& params) {
+  const auto id = params.text("LaunchTemplate.LaunchTemplateId");
+  const auto name = params.text("LaunchTemplate.LaunchTemplateName");
+  if (id.empty() && name.empty()) {
+    if (!params.has("LaunchTemplate.Version")) return Ok{};
+    return missing_parameter("LaunchTemplate.LaunchTemplateId or LaunchTemplate.LaunchTemplateName");
+  }
+  if (!id.empty() && !name.empty()) {
+    return combination("Specify a launch template by its ID or by its name, not by both.");
+  }
+  if (!name.empty()) {
+    return ec2_error("InvalidLaunchTemplateName.NotFoundException",
+                     "The specified launch template, with template name " + name + ", does not exist.");
+  }
+  if (!id.starts_with("lt-") || id.size() < 4) {
+    return ec2_error("InvalidLaunchTemplateId.Malformed",
+                     "Invalid id: \"" + id + "\" (expecting \"lt-...\")");
+  }
+  return ec2_error("InvalidLaunchTemplateId.NotFound",
+                   "The specified launch template, with template ID " + id + ", does not exist.");
+}
+
+Status check_profile(const Params& params) {
+  const auto arn = params.text("IamInstanceProfile.Arn");
+  const auto name = params.text("IamInstanceProfile.Name");
+  if (!arn.empty() && !name.empty()) {
+    return combination("Specify an instance profile by its ARN or by its name, not by both.");
+  }
+  if (!arn.empty() && !(arn.starts_with("arn:") && arn.find(":instance-profile/") != std::string::npos)) {
+    return bad_parameter("iamInstanceProfile.arn", arn, "Invalid IAM Instance Profile ARN");
+  }
+  constexpr std::string_view kOfNames =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+=,.@_-";
+  if (name.find_first_not_of(kOfNames) == std::string::npos) return Ok{};
+  return bad_parameter("iamInstanceProfile.name", name, "Invalid IAM Instance Profile name");
+}
+
+Status check_groups(const std::vector<std::string>& groups) {
+  for (const auto& group : groups) {
+    if (group.starts_with("sg-") && group.size() > 3) continue;
+    return ec2_error("InvalidGroupId.Malformed", "Invalid id: \"" + group + "\" (expecting \"sg-...\")");
+  }
+  return Ok{};
+}
+
 Status read_machine(const Params& params, LaunchSpec& spec) {
+  if (auto found = check_template(params); !found) return found;
   spec.image = params.text("ImageId");
-  if (spec.image.empty()) return missing("ImageId");
+  if (spec.image.empty()) return missing_parameter("ImageId");
   if (!spec.image.starts_with("ami-") || spec.image.size() < 5) {
     return ec2_error("InvalidAMIID.Malformed", "Invalid id: \"" + spec.image + "\" (expecting \"ami-...\")");
   }
   spec.type = params.has("InstanceType") ? params.text("InstanceType") : "m1.small";
-  if (!figures_of(spec.type)) return bad_value("InstanceType", spec.type);
+  if (!figures_of(spec.type)) return bad_parameter("InstanceType", spec.type);
   spec.client_token = params.text("ClientToken");
-  if (spec.client_token.size() > 64) return bad_value("ClientToken", spec.client_token);
-  const auto behaviour = params.text("InstanceInitiatedShutdownBehavior");
-  if (!behaviour.empty() && behaviour != "stop" && behaviour != "terminate") {
-    return bad_value("InstanceInitiatedShutdownBehavior", behaviour);
-  }
+  if (spec.client_token.size() > 64) return bad_parameter("ClientToken", spec.client_token);
+  if (auto sound = check_profile(params); !sound) return sound;
   spec.key_name = params.text("KeyName");
   spec.security_groups = params.list("SecurityGroupId");
+  return check_groups(spec.security_groups);
+}
+
+Status check_disks(const Params& params) {
+  std::set<std::string> devices;
+  for (const auto& mapping : params.structs("BlockDeviceMapping")) {
+    const auto device = mapping.text("DeviceName");
+    if (device.empty()) return missing_parameter("BlockDeviceMapping.DeviceName");
+    if (devices.insert(device).second) continue;
+    return ec2_error("InvalidBlockDeviceMapping",
+                     "The device '" + device + "' is used in more than one mapping");
+  }
   return Ok{};
 }
 
@@ -122,13 +186,17 @@ std::vector<std::string> Ec2Service::zones() const {
   return {options_.region + "a", options_.region + "b", options_.region + "c"};
 }
 
-// A subnet lies in the zone that its id's last letter names; without one, each zone is tried.
+// Without a subnet each zone is tried.
 Result<std::vector<std::string>> Ec2Service::zones_of(const Params& params) const {
   const auto all = zones();
   auto subnet = params.text("SubnetId");
   const auto interfaces = params.structs("NetworkInterface");
   if (!interfaces.empty()) {
-    if (!subnet.empty() || !params.list("SecurityGroupId").empty()) {
+    for (const auto& interface : interfaces) {
+      if (!interface.has("DeviceIndex")) return missing_parameter("NetworkInterface.DeviceIndex");
+      if (auto sound = check_groups(interface.list("SecurityGroupId")); !sound) return sound.error();
+    }
+    if (!subnet.empty() || !params.list("SecurityGroupId").empty() || !params.list("SecurityGroup").empty()) {
       return ec2_error(
           "InvalidParameterCombination",
           "Network interfaces and an instance-level subnet ID or security groups may not be specified "
@@ -141,16 +209,23 @@ Result<std::vector<std::string>> Ec2Service::zones_of(const Params& params) cons
     return ec2_error("InvalidParameterValue", "Invalid availability zone: [" + zone + "]");
   }
   if (subnet.empty()) return zone.empty() ? all : std::vector{zone};
-  for (const auto& candidate : all) {
-    if (!subnet.starts_with("subnet-") || subnet.back() != candidate.back()) continue;
-    if (zone.empty() || zone == candidate) return std::vector{candidate};
-    return ec2_error("InvalidParameterValue", "The subnet is not in the availability zone " + zone);
+  auto of_subnet = zone_of_subnet(subnet);
+  if (!of_subnet) return of_subnet.error();
+  if (zone.empty() || zone == *of_subnet) return std::vector{*std::move(of_subnet)};
+  return ec2_error("InvalidParameterValue", "The subnet is not in the availability zone " + zone);
+}
+
+// A subnet lies in the zone that its id's last letter names.
+Result<std::string> Ec2Service::zone_of_subnet(const std::string& subnet) const {
+  for (auto& zone : zones()) {
+    if (subnet.starts_with("subnet-") && subnet.back() == zone.back()) return std::move(zone);
   }
   return ec2_error("InvalidSubnetID.NotFound", "The subnet ID '" + subnet + "' does not exist");
 }
 
 Result<LaunchSpec> Ec2Service::parse_launch(const Params& params) const {
   LaunchSpec spec;
+  if (auto sound = check_disks(params); !sound) return sound.error();
   for (auto* read : {read_machine, read_counts, read_market, read_tags, read_user_data}) {
     if (auto done = read(params, spec); !done) return done.error();
   }
@@ -169,9 +244,7 @@ Result<LaunchSpec> Ec2Service::parse_launch(const Params& params) const {
 Result<std::string> Ec2Service::run_instances(const Params& params) {
   auto spec = parse_launch(params);
   if (!spec) return spec.error();
-  if (params.is_true("DryRun")) {
-    return ec2_error("DryRunOperation", "Request would have succeeded, but DryRun flag is set.");
-  }
+  if (auto permitted = permit("RunInstances", params); !permitted) return permitted.error();
   const auto launched = fleet_.launch(*spec);
   if (!launched) return launched.error();
   Xml xml;

@@ -2,41 +2,17 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <set>
 
-#include "drover/base/secret.hpp"
 #include "drover/base/text.hpp"
+
+#include "ec2_paging.hpp"
 
 namespace drover::localcloud {
 
 namespace {
 
-constexpr std::int64_t kPageMin = 5;
-constexpr std::int64_t kPageMax = 1000;
 constexpr std::size_t kConsoleBytes = 64 * 1024;
-
-// The listing that a page belongs to: everything but where the page lies.
-std::string listing_of(const Params& params) {
-  std::string text;
-  for (const auto& [key, value] : params.all()) {
-    if (key != "NextToken" && key != "MaxResults") text += key + "=" + value + "\n";
-  }
-  return to_hex(sha256(text)).substr(0, 16);
-}
-
-std::string make_token(std::int64_t sequence, const Params& params) {
-  return base64_encode(std::to_string(sequence) + ":" + listing_of(params));
-}
-
-// The last sequence of the page before.
-std::optional<std::int64_t> read_token(const Params& params) {
-  const auto text = base64_decode(params.text("NextToken"));
-  if (!text) return std::nullopt;
-  const auto colon = text->find(':');
-  if (colon == std::string::npos || text->substr(colon + 1) != listing_of(params)) return std::nullopt;
-  return parse_int(text->substr(0, colon));
-}
 
 void write_state(std::string_view element, core::InstanceState state, Xml& xml) {
   xml.open(element).leaf("code", std::to_string(state_code(state))).leaf("name", core::to_string(state));
@@ -126,36 +102,25 @@ Status Ec2Service::check_ids(const std::vector<std::string>& ids) const {
 Result<std::vector<Instance>> Ec2Service::select(const Params& params, bool only_running,
                                                  std::string& next) const {
   const auto ids = params.list("InstanceId");
-  const auto page = params.integer("MaxResults");
-  if (!page) return page.error();
-  if (*page && !ids.empty()) {
+  if (params.has("MaxResults") && !ids.empty()) {
     return ec2_error("InvalidParameterCombination",
                      "The parameter instancesSet cannot be used with the parameter maxResults");
-  }
-  if (*page && (**page < kPageMin || **page > kPageMax)) {
-    return ec2_error("InvalidParameterValue", "Value ( " + std::to_string(**page) +
-                                                  " ) for parameter maxResults is invalid. Expecting a value "
-                                                  "between 5 and 1000.");
   }
   const auto filters = parse_filters(params);
   if (!filters) return filters.error();
   if (auto known = check_ids(ids); !known) return known.error();
-  std::int64_t after = 0;
-  if (!params.text("NextToken").empty()) {
-    const auto token = read_token(params);
-    if (!token)
-      return ec2_error("InvalidNextToken", "The token '" + params.text("NextToken") + "' is invalid");
-    after = *token;
-  }
-  const auto limit = static_cast<std::size_t>(page->value_or(INT64_MAX));
+  const auto after = page_start(params);
+  if (!after) return after.error();
+  const auto limit =
+      params.has("MaxResults") ? static_cast<std::size_t>(params.number("MaxResults")) : SIZE_MAX;
   const std::set<std::string> wanted(ids.begin(), ids.end());
   std::vector<Instance> out;
   for (auto& instance : visible()) {
-    if (instance.sequence <= after || (!wanted.empty() && !wanted.contains(instance.id))) continue;
+    if (instance.sequence <= *after || (!wanted.empty() && !wanted.contains(instance.id))) continue;
     if ((only_running && instance.state != core::InstanceState::running) || !matches(instance, *filters))
       continue;
     if (out.size() == limit) {
-      next = make_token(out.back().sequence, params);
+      next = make_page_token(out.back().sequence, params);
       break;
     }
     out.push_back(std::move(instance));
@@ -183,8 +148,8 @@ Result<std::string> Ec2Service::describe_instances(const Params& params) {
 
 Result<std::string> Ec2Service::terminate_instances(const Params& params) {
   const auto ids = params.list("InstanceId");
-  if (ids.empty()) return ec2_error("MissingParameter", "The request must contain the parameter InstanceId");
   if (auto known = check_ids(ids); !known) return known.error();
+  if (auto permitted = permit("TerminateInstances", params); !permitted) return permitted.error();
   const auto changes = fleet_.terminate(ids);
   if (!changes) return changes.error();
   Xml xml;
@@ -233,75 +198,53 @@ SpotStatus spot_status(const Instance& instance) {
   return {"closed", "instance-terminated-by-user"};
 }
 
+std::string spot_item(const Instance& instance, const SpotStatus& status) {
+  Xml xml;
+  xml.open("item").leaf("spotInstanceRequestId", instance.spot_request).leaf("state", status.state);
+  xml.open("status")
+      .leaf("code", status.code)
+      .leaf("updateTime", ec2_time(instance.launched_at))
+      .close("status");
+  xml.leaf("type", "one-time")
+      .leaf("instanceId", instance.id)
+      .leaf("createTime", ec2_time(instance.launched_at));
+  xml.close("item");
+  return xml.text();
+}
+
 }  // namespace
 
 Result<std::string> Ec2Service::describe_spot_requests(const Params& params) {
+  constexpr std::array<std::string_view, 5> kNames{"spot-instance-request-id", "instance-id", "state",
+                                                   "status-code", "launched-availability-zone"};
+  const auto filters = parse_filters(params, kNames);
+  if (!filters) return filters.error();
   const auto ids = params.list("SpotInstanceRequestId");
-  const std::set<std::string> wanted(ids.begin(), ids.end());
-  Xml xml;
-  xml.open("spotInstanceRequestSet");
+  std::set<std::string> wanted(ids.begin(), ids.end());
+  std::vector<std::string> items;
   for (const auto& instance : visible()) {
     if (instance.market != core::Market::spot) continue;
-    if (!wanted.empty() && !wanted.contains(instance.spot_request)) continue;
+    if (!ids.empty() && wanted.erase(instance.spot_request) == 0) continue;
     const auto status = spot_status(instance);
-    xml.open("item").leaf("spotInstanceRequestId", instance.spot_request).leaf("state", status.state);
-    xml.open("status")
-        .leaf("code", status.code)
-        .leaf("updateTime", ec2_time(instance.launched_at))
-        .close("status");
-    xml.leaf("type", "one-time")
-        .leaf("instanceId", instance.id)
-        .leaf("createTime", ec2_time(instance.launched_at));
-    xml.close("item");
-  }
-  xml.close("spotInstanceRequestSet");
-  return xml.text();
-}
-
-Result<std::string> Ec2Service::describe_tags(const Params& params) {
-  std::map<std::string, std::vector<std::string>> wanted;
-  for (const auto& filter : params.structs("Filter")) wanted[filter.text("Name")] = filter.list("Value");
-  const auto passes = [&](const char* name, const std::string& value) {
-    return !wanted.contains(name) || matches_any(wanted.at(name), value);
-  };
-  Xml xml;
-  xml.open("tagSet");
-  for (const auto& instance : visible()) {
-    if (!passes("resource-id", instance.id) || !passes("resource-type", "instance")) continue;
-    for (const auto& [key, value] : instance.tags) {
-      if (!passes("key", key) || !passes("value", value)) continue;
-      xml.open("item").leaf("resourceId", instance.id).leaf("resourceType", "instance");
-      xml.leaf("key", key).leaf("value", value).close("item");
+    if (!passes(*filters, "spot-instance-request-id", instance.spot_request) ||
+        !passes(*filters, "instance-id", instance.id) || !passes(*filters, "state", status.state) ||
+        !passes(*filters, "status-code", status.code) ||
+        !passes(*filters, "launched-availability-zone", instance.zone)) {
+      continue;
     }
+    items.push_back(spot_item(instance, status));
   }
-  xml.close("tagSet");
-  return xml.text();
-}
-
-Result<std::string> Ec2Service::create_tags(const Params& params) {
-  const auto ids = params.list("ResourceId");
-  if (auto known = check_ids(ids); !known) return known.error();
-  std::vector<std::pair<std::string, std::optional<std::string>>> tags;
-  for (const auto& tag : params.structs("Tag")) tags.emplace_back(tag.text("Key"), tag.text("Value"));
-  if (ids.empty() || tags.empty()) {
-    return ec2_error("MissingParameter", "The request must contain the parameters ResourceId and Tag");
+  if (!wanted.empty()) {
+    return ec2_error("InvalidSpotInstanceRequestID.NotFound",
+                     "The spot instance request ID '" + *wanted.begin() + "' does not exist");
   }
-  if (auto tagged = fleet_.tag(ids, tags); !tagged) return tagged.error();
-  return std::string("<return>true</return>");
-}
-
-Result<std::string> Ec2Service::delete_tags(const Params& params) {
-  const auto ids = params.list("ResourceId");
-  if (auto known = check_ids(ids); !known) return known.error();
-  std::vector<std::pair<std::string, std::optional<std::string>>> tags;
-  for (const auto& tag : params.structs("Tag")) tags.emplace_back(tag.text("Key"), std::nullopt);
-  if (auto removed = fleet_.tag(ids, tags); !removed) return removed.error();
-  return std::string("<return>true</return>");
+  return page_of(params, "spotInstanceRequestSet", items);
 }
 
 Result<std::string> Ec2Service::get_console_output(const Params& params) {
   const auto id = params.text("InstanceId");
   if (auto known = check_ids({id}); !known) return known.error();
+  if (auto permitted = permit("GetConsoleOutput", params); !permitted) return permitted.error();
   Xml xml;
   xml.leaf("instanceId", id)
       .leaf("timestamp", ec2_time(std::chrono::floor<Micros>(std::chrono::system_clock::now())))

@@ -29,6 +29,10 @@ class Ec2Service {
   Result<std::string> run_instances(const Params& params);
   Result<LaunchSpec> parse_launch(const Params& params) const;
   Result<std::vector<std::string>> zones_of(const Params& params) const;
+  Result<std::string> zone_of_subnet(const std::string& subnet) const;
+
+  // Whether the policy allows the call; and a call that was only to be tried ends here.
+  Status permit(const std::string& action, const Params& params) const;
 
   Result<std::string> describe_instances(const Params& params);
   Result<std::string> terminate_instances(const Params& params);
@@ -66,6 +70,9 @@ struct TypeFigures {
   bool arm = false;
 };
 std::optional<TypeFigures> figures_of(const std::string& type);
+
+// A tag that EC2 would put on a resource.
+Status check_tag(const std::string& key, const std::string& value);
 
 // Shape only: "i-" and 8 or 17 hex digits.
 bool is_instance_id(std::string_view id);

@@ -163,6 +163,16 @@ void Faults::set_error(const std::string& action, Error error, std::int64_t coun
   }
 }
 
+void Faults::set_denied(std::vector<std::string> actions) {
+  const std::lock_guard lock(mutex_);
+  denied_ = std::move(actions);
+}
+
+bool Faults::denies(const std::string& action) const {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::find(denied_, action) != denied_.end();
+}
+
 void Faults::set_clock_offset(Seconds offset) {
   const std::lock_guard lock(mutex_);
   clock_offset_ = offset;
@@ -181,6 +191,7 @@ void Faults::clear() {
   truncate_.clear();
   delay_.clear();
   errors_.clear();
+  denied_.clear();
   clock_offset_ = Seconds(0);
   visibility_delay_ = Millis(0);
 }
@@ -197,8 +208,11 @@ Json Faults::describe() const {
   for (const auto& [action, planned] : errors_) {
     errors.set(action, Json::object().set("code", planned.error.detail).set("count", planned.count));
   }
+  auto denied = Json::array();
+  for (const auto& action : denied_) denied.push(action);
   return Json::object()
       .set("capacity", capacity)
+      .set("denied", denied)
       .set("throttle", counts_to_json(refuse_))
       .set("lose_reply", counts_to_json(lose_))
       .set("truncate_page", counts_to_json(truncate_))

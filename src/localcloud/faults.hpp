@@ -71,6 +71,9 @@ class Faults {
   void set_delay(const std::string& action, Millis delay);
   void set_truncate(const std::string& action, std::int64_t count);
   void set_error(const std::string& action, Error error, std::int64_t count);
+  // What the policy does not allow ("ec2:RunInstances"), in place of what it did not before.
+  void set_denied(std::vector<std::string> actions);
+  [[nodiscard]] bool denies(const std::string& action) const;
   void set_clock_offset(Seconds offset);
   void set_visibility_delay(Millis delay);
   void clear();
@@ -91,6 +94,7 @@ class Faults {
   std::map<std::string, std::int64_t> truncate_;
   std::map<std::string, Millis> delay_;
   std::map<std::string, PlannedError> errors_;
+  std::vector<std::string> denied_;
   Seconds clock_offset_{0};
   Millis visibility_delay_{0};
 };

@@ -177,6 +177,30 @@ def test_errors_carry_their_codes(cloud):
     assert bad.returncode != 0 and "(InsufficientInstanceCapacity)" in bad.stderr
 
 
+def test_what_the_policy_denies(cloud):
+    cloud.call_control("POST", "/deny", {"actions": ["ec2:CreateTags", "ec2:DescribeImages"]})
+    launch = ("ec2", "run-instances", "--image-id", "ami-1", "--dry-run")
+    assert "(DryRunOperation)" in cloud.aws(*launch).stderr
+    tags = "ResourceType=volume,Tags=[{Key=k,Value=v}]"
+    assert "(UnauthorizedOperation)" in cloud.aws(*launch, "--tag-specifications", tags).stderr
+    assert "(UnauthorizedOperation)" in cloud.aws("ec2", "describe-images").stderr
+    cloud.call_control("POST", "/deny", {"actions": []})
+    assert cloud.ok("ec2", "describe-images")["Images"][0]["State"] == "available"
+
+
+def test_what_ec2_refuses(cloud):
+    launch = ("ec2", "run-instances", "--image-id", "ami-1")
+    bad = cloud.aws(*launch, "--launch-template", "LaunchTemplateName=workers")
+    assert "(InvalidLaunchTemplateName.NotFoundException)" in bad.stderr
+    bad = cloud.aws(*launch, "--launch-template", "LaunchTemplateId=lt-0123456789abcdef0")
+    assert "(InvalidLaunchTemplateId.NotFound)" in bad.stderr
+    bad = cloud.aws(*launch, "--metadata-options", "HttpTokens=maybe")
+    assert "(InvalidParameterValue)" in bad.stderr and "HttpTokens" in bad.stderr
+    bad = cloud.aws("ec2", "describe-subnets", "--filters", "Name=colour,Values=red")
+    assert "(InvalidParameterValue)" in bad.stderr
+    assert cloud.ids() == []
+
+
 def test_client_token(cloud):
     first = cloud.run("--client-token", "one")
     assert cloud.run("--client-token", "one") == first

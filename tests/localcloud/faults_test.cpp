@@ -115,6 +115,50 @@ TEST_F(FaultsTest, FailsAsPlanned) {
   EXPECT_EQ(error("DescribeInstances"), "200 ");
 }
 
+TEST_F(FaultsTest, RefusesWhatThePolicyDenies) {
+  const Form dry{{"ImageId", "ami-1"}, {"MinCount", "1"}, {"MaxCount", "1"}, {"DryRun", "true"}};
+  const auto tried = [&](const Form& more) {
+    auto form = dry;
+    form.insert(form.end(), more.begin(), more.end());
+    return error("RunInstances", form);
+  };
+  const Form tagged{{"TagSpecification.1.ResourceType", "instance"}, {"TagSpecification.1.Tag.1.Key", "k"}};
+  const Form with_role{{"IamInstanceProfile.Name", "worker"}};
+  const Form on_spot{{"InstanceMarketOptions.MarketType", "spot"}};
+  const auto id = run_one(kIdle);
+  EXPECT_EQ(tried({}), "412 DryRunOperation");
+
+  arm("deny", R"({"actions":["ec2:CreateTags"]})");
+  EXPECT_EQ(tried({}), "412 DryRunOperation");
+  EXPECT_EQ(tried(tagged), "403 UnauthorizedOperation");
+  EXPECT_EQ(error("CreateTags", {{"ResourceId.1", id}, {"Tag.1.Key", "k"}, {"Tag.1.Value", "v"}}),
+            "403 UnauthorizedOperation");
+  arm("deny", R"({"actions":["iam:PassRole"]})");
+  EXPECT_EQ(tried(tagged), "412 DryRunOperation");
+  EXPECT_EQ(tried(with_role), "403 UnauthorizedOperation");
+  arm("deny", R"({"actions":["iam:CreateServiceLinkedRole"]})");
+  EXPECT_EQ(tried({}), "412 DryRunOperation");
+  EXPECT_EQ(tried(on_spot), "400 AuthFailure.ServiceLinkedRoleCreationNotPermitted");
+
+  // What is denied is denied without DryRun too, and has no effect.
+  arm("deny",
+      R"({"actions":["ec2:RunInstances","ec2:TerminateInstances","ec2:DescribeInstances","ec2:DescribeImages"]})");
+  EXPECT_EQ(launch(), "403 UnauthorizedOperation");
+  EXPECT_EQ(error("TerminateInstances", {{"InstanceId.1", id}}), "403 UnauthorizedOperation");
+  EXPECT_EQ(error("DescribeInstances"), "403 UnauthorizedOperation");
+  EXPECT_EQ(error("DescribeImages", {{"DryRun", "true"}}), "403 UnauthorizedOperation");
+  EXPECT_EQ(error("DescribeRegions"), "200 ");
+  const auto reply = call("TerminateInstances", {{"InstanceId.1", id}, {"DryRun", "true"}});
+  EXPECT_NE(value_of(reply.body, "Message").find("ec2:TerminateInstances"), std::string::npos);
+  // As on EC2 a machine must exist before it is asked who may end it.
+  EXPECT_EQ(error("TerminateInstances", {{"InstanceId.1", "i-0123456789abcdef0"}, {"DryRun", "true"}}),
+            "400 InvalidInstanceID.NotFound");
+  arm("deny", R"({"actions":[]})");
+  EXPECT_EQ(error("TerminateInstances", {{"InstanceId.1", id}, {"DryRun", "true"}}), "412 DryRunOperation");
+  EXPECT_TRUE(reaches(id, "running"));
+  EXPECT_EQ(count(), 1U);
+}
+
 TEST_F(FaultsTest, ShowsNewInstancesLate) {
   arm("visibility", R"({"delay_ms":86400000})");
   const auto id = run_one(kIdle);
@@ -146,11 +190,13 @@ TEST_F(FaultsTest, CountsCallsAndClears) {
   EXPECT_EQ(control("GET", "/calls").body, R"({"DescribeInstances":2})");
   arm("throttle", R"({"action":"*","requests":1000})");
   arm("capacity", R"({"available":0})");
+  arm("deny", R"({"actions":["ec2:RunInstances"]})");
   EXPECT_EQ(control("DELETE", "/faults").status, 200);
   EXPECT_EQ(launch(), "200 ");
-  EXPECT_EQ(control("GET", "/faults").body,
-            R"({"capacity":[],"throttle":{},"lose_reply":{},"truncate_page":{},"delay_ms":{},"errors":{},)"
-            R"("clock_offset_s":0,"visibility_delay_ms":0})");
+  EXPECT_EQ(
+      control("GET", "/faults").body,
+      R"({"capacity":[],"denied":[],"throttle":{},"lose_reply":{},"truncate_page":{},"delay_ms":{},"errors":{},)"
+      R"("clock_offset_s":0,"visibility_delay_ms":0})");
 }
 
 TEST_F(FaultsTest, TheControlInterfaceNamesTheBadMember) {
@@ -165,6 +211,10 @@ TEST_F(FaultsTest, TheControlInterfaceNamesTheBadMember) {
   const auto id = run_one(kIdle);
   EXPECT_EQ(field_of("/throttle", R"({"requests":1})"), "action");
   EXPECT_EQ(field_of("/throttle", R"({"action":"Fly","requests":1})"), "action");
+  for (const auto* actions :
+       {R"("ec2:*")", R"(["RunInstances"])", R"(["ec2:Fly"])", R"(["iam:Fly"])", R"([1])"}) {
+    EXPECT_EQ(field_of("/deny", R"({"actions":)" + std::string(actions) + "}"), "actions");
+  }
   EXPECT_EQ(field_of("/throttle", R"({"action":"*"})"), "requests");
   EXPECT_EQ(field_of("/throttle", R"({"action":"*","off":1})"), "off");
   EXPECT_EQ(field_of("/capacity", R"({"available":-1})"), "available");

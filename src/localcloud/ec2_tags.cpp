@@ -1,0 +1,72 @@
+#include <algorithm>
+#include <array>
+
+#include "drover/base/text.hpp"
+
+#include "ec2_paging.hpp"
+#include "ec2_parameters.hpp"
+#include "ec2_service.hpp"
+
+namespace drover::localcloud {
+
+namespace {
+
+std::size_t count_characters(std::string_view utf8) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(utf8, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+}  // namespace
+
+Status check_tag(const std::string& key, const std::string& value) {
+  if (key.empty()) return missing_parameter("Tag.Key");
+  if (count_characters(key) > 128) return bad_parameter("Tag.Key", key, "At most 128 characters.");
+  if (count_characters(value) > 256) return bad_parameter("Tag.Value", value, "At most 256 characters.");
+  if (!lower(key).starts_with("aws:")) return Ok{};
+  return ec2_error("InvalidParameterValue",
+                   "Tag keys starting with 'aws:' are reserved for internal use: " + key);
+}
+
+Result<std::string> Ec2Service::describe_tags(const Params& params) {
+  constexpr std::array<std::string_view, 4> kNames{"resource-id", "resource-type", "key", "value"};
+  const auto filters = parse_filters(params, kNames);
+  if (!filters) return filters.error();
+  std::vector<std::string> items;
+  for (const auto& instance : visible()) {
+    if (!passes(*filters, "resource-id", instance.id) || !passes(*filters, "resource-type", "instance"))
+      continue;
+    for (const auto& [key, value] : instance.tags) {
+      if (!passes(*filters, "key", key) || !passes(*filters, "value", value)) continue;
+      Xml xml;
+      xml.open("item").leaf("resourceId", instance.id).leaf("resourceType", "instance");
+      xml.leaf("key", key).leaf("value", value).close("item");
+      items.push_back(xml.text());
+    }
+  }
+  return page_of(params, "tagSet", items);
+}
+
+Result<std::string> Ec2Service::create_tags(const Params& params) {
+  const auto ids = params.list("ResourceId");
+  if (auto known = check_ids(ids); !known) return known.error();
+  std::vector<std::pair<std::string, std::optional<std::string>>> tags;
+  for (const auto& tag : params.structs("Tag")) {
+    if (auto sound = check_tag(tag.text("Key"), tag.text("Value")); !sound) return sound.error();
+    tags.emplace_back(tag.text("Key"), tag.text("Value"));
+  }
+  if (auto permitted = permit("CreateTags", params); !permitted) return permitted.error();
+  if (auto tagged = fleet_.tag(ids, tags); !tagged) return tagged.error();
+  return std::string("<return>true</return>");
+}
+
+Result<std::string> Ec2Service::delete_tags(const Params& params) {
+  const auto ids = params.list("ResourceId");
+  if (auto known = check_ids(ids); !known) return known.error();
+  std::vector<std::pair<std::string, std::optional<std::string>>> tags;
+  for (const auto& tag : params.structs("Tag")) tags.emplace_back(tag.text("Key"), std::nullopt);
+  if (auto permitted = permit("DeleteTags", params); !permitted) return permitted.error();
+  if (auto removed = fleet_.tag(ids, tags); !removed) return removed.error();
+  return std::string("<return>true</return>");
+}
+
+}  // namespace drover::localcloud
