@@ -18,6 +18,7 @@ struct Entry {
   std::int64_t max_body = static_cast<std::int64_t>(limits::kBodyBytes);
   bool spool = false;
   bool workers_only = false;  // refused before its body is read
+  bool tail = false;          // its last name may hold slashes: an artifact's
 };
 
 constexpr std::array kEntries{
@@ -36,7 +37,8 @@ constexpr std::array kEntries{
     Entry{"GET", "/jobs/{job}/explain", get_explain},
     Entry{"GET", "/jobs/{job}/logs/{stream}", get_log},
     Entry{"GET", "/jobs/{job}/artifacts", list_artifacts},
-    Entry{"GET", "/jobs/{job}/artifacts/{name}", get_artifact},
+    Entry{.method = "GET", .pattern = "/jobs/{job}/artifacts/{name}", .handler = get_artifact, .tail = true},
+    Entry{"GET", "/jobs/{job}/checkpoint", get_checkpoint},
     Entry{"GET", "/worker/bootstrap", get_bootstrap},
     Entry{"POST", "/workers/register", register_worker},
     Entry{"POST", "/workers/{worker}/claim", claim},
@@ -46,7 +48,9 @@ constexpr std::array kEntries{
     Entry{"POST", "/jobs/{job}/attempts/{attempt}/logs/{stream}", post_log,
           static_cast<std::int64_t>(limits::kLogChunkBytes), false, true},
     Entry{"PUT", "/jobs/{job}/attempts/{attempt}/artifacts/{name}", put_artifact, limits::kArtifactBytes,
-          true, true},
+          true, true, true},
+    Entry{"PUT", "/jobs/{job}/attempts/{attempt}/checkpoint", put_checkpoint, limits::kArtifactBytes, true,
+          true},
     Entry{"GET", "/pools", list_pools},
     Entry{"POST", "/pools", create_pool},
     Entry{"GET", "/pools/{pool}", get_pool},
@@ -75,7 +79,10 @@ http::Route route(const ServicePtr& service, const Entry& entry) {
   const bool changes = entry.method != "GET";
   http::RouteGuard guard;
   if (entry.workers_only) {
-    guard = [service](const http::Request& head) { return admit_worker(*service, head); };
+    guard = [service, tail = entry.tail](const http::Request& head, const http::PathValues& path) {
+      Status admitted = admit_worker(*service, head);
+      return admitted.ok() && tail ? ports::check_artifact_name(path.find("name")->second) : admitted;
+    };
   }
   return http::Route{.method = std::string(entry.method),
                      .pattern = std::string(entry.pattern),
@@ -91,7 +98,8 @@ http::Route route(const ServicePtr& service, const Entry& entry) {
                          },
                      .max_body = entry.max_body,
                      .spool = entry.spool,
-                     .guard = std::move(guard)};
+                     .guard = std::move(guard),
+                     .tail = entry.tail};
 }
 
 std::string index_body(const std::string& version,

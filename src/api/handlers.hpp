@@ -19,6 +19,7 @@ void get_explain(const ServicePtr& service, const CallPtr& call);
 void get_log(const ServicePtr& service, const CallPtr& call);
 void list_artifacts(const ServicePtr& service, const CallPtr& call);
 void get_artifact(const ServicePtr& service, const CallPtr& call);
+void get_checkpoint(const ServicePtr& service, const CallPtr& call);
 // worker_protocol.cpp
 void get_bootstrap(const ServicePtr& service, const CallPtr& call);
 void register_worker(const ServicePtr& service, const CallPtr& call);
@@ -29,6 +30,7 @@ void release_attempt(const ServicePtr& service, const CallPtr& call);
 // worker_files.cpp
 void post_log(const ServicePtr& service, const CallPtr& call);
 void put_artifact(const ServicePtr& service, const CallPtr& call);
+void put_checkpoint(const ServicePtr& service, const CallPtr& call);
 // pools.cpp
 void list_pools(const ServicePtr& service, const CallPtr& call);
 void create_pool(const ServicePtr& service, const CallPtr& call);

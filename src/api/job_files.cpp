@@ -156,25 +156,28 @@ void answer_log(Service& service, const CallPtr& call, const Which& which, std::
   call->send(std::move(response.with("X-Drover-Attempt", std::to_string(attempt))));
 }
 
-void answer_artifact(Service& service, const CallPtr& call) {
-  const std::string& name = call->path("name");
+Error no_file(JobNumber job, const std::string& name) {
+  return Error{Errc::not_found, name == ports::kCheckpointName
+                                    ? fmt::format("job {} has no checkpoint", job.value)
+                                    : fmt::format("job {} has no artifact {}", job.value, name)};
+}
+
+// The artifact of this name, or the checkpoint.
+void answer_file(Service& service, const CallPtr& call, const std::string& name) {
   const Result<ports::JobRow> job = read_job(service, call->path("job"));
   if (!job.ok()) return call->fail(job.error());
-  const Result<std::vector<ports::ArtifactRow>> rows = service.deps.store.artifacts(job->number);
-  if (!rows.ok()) return call->fail(rows.error());
-  const auto row =
-      std::find_if(rows->begin(), rows->end(), [&](const ports::ArtifactRow& r) { return r.name == name; });
-  if (row == rows->end()) {
-    return call->fail(
-        Error{Errc::not_found, fmt::format("job {} has no artifact {}", job->number.value, name)});
-  }
-  const Result<ports::StoredFile> file = service.deps.artifacts.get(job->number, row->attempt, name);
+  const Result<std::optional<ports::ArtifactRow>> row = service.deps.store.artifact(job->number, name);
+  if (!row.ok()) return call->fail(row.error());
+  if (!row->has_value()) return call->fail(no_file(job->number, name));
+  const ports::ArtifactRow& kept = **row;
+  const Result<ports::StoredFile> file = service.deps.artifacts.get(job->number, kept.attempt, name);
   if (!file.ok()) return call->fail(file.error());
   http::Response response;
   response.body = http::FileBody{file->path, 0, file->size};
   response.with("Content-Type", "application/octet-stream").with("X-Content-Type-Options", "nosniff");
-  response.with("Content-Disposition", attachment(name)).with("X-Checksum-Sha256", to_hex(row->sha256));
-  call->send(std::move(response.with("X-Drover-Attempt", std::to_string(row->attempt))));
+  response.with("Content-Disposition", attachment(download_name(name)));
+  response.with("X-Checksum-Sha256", to_hex(kept.sha256));
+  call->send(std::move(response.with("X-Drover-Attempt", std::to_string(kept.attempt))));
 }
 
 }  // namespace
@@ -208,7 +211,15 @@ void list_artifacts(const ServicePtr& service, const CallPtr& call) {
 }
 
 void get_artifact(const ServicePtr& service, const CallPtr& call) {
-  service->read(call, [service, call] { answer_artifact(*service, call); });
+  const std::string& name = call->path("name");
+  // Version 1 of the worker program takes the path of a checkpoint for the name of an artifact.
+  if (name == checkpoint_path(call->path("job"))) return get_checkpoint(service, call);
+  if (Status named = ports::check_artifact_name(name); !named.ok()) return call->fail(named.error());
+  service->read(call, [service, call, name] { answer_file(*service, call, name); });
+}
+
+void get_checkpoint(const ServicePtr& service, const CallPtr& call) {
+  service->read(call, [service, call] { answer_file(*service, call, std::string(ports::kCheckpointName)); });
 }
 
 }  // namespace drover::api

@@ -70,7 +70,8 @@ Json job_json(const ports::JobRow& row) {
   out.set("retry", retry_json(spec.retry)).set("timeout_s", static_cast<std::int64_t>(spec.timeout.count()));
   out.set("run_at", time_json(spec.run_at)).set("attempts", row.attempts);
   out.set("counters", counters_json(row.counters)).set("reason", text_json(row.reason));
-  out.set("exit_code", int_json(row.exit_code)).set("worker", text_json(row.worker));
+  out.set("exit_code", int_json(row.exit_code)).set("signal", int_json(row.signal));
+  out.set("worker", text_json(row.worker));
   out.set("created_at", to_rfc3339(row.created)).set("started_at", time_json(row.started));
   return std::move(out.set("finished_at", time_json(row.finished)).set("revision", row.revision));
 }
@@ -136,6 +137,11 @@ ports::JobRow new_job_row(core::JobSpec spec, const engine::Submitted& submitted
   row.state = submitted.state;
   row.created = submitted.created;
   return row;
+}
+
+std::string_view download_name(std::string_view artifact) {
+  if (artifact == ports::kCheckpointName) return ports::kOldCheckpointName;
+  return split(artifact, '/').back();
 }
 
 std::string attachment(std::string_view name) {

@@ -34,8 +34,8 @@ Json job_of(const engine::ClaimedJob& claimed) {
     out.set("args", std::move(args));
   }
   out.set("env", std::move(env)).set("timeout_s", static_cast<std::int64_t>(attempt.timeout.count()));
-  out.set("resume", attempt.has_checkpoint);
-  if (attempt.has_checkpoint) out.set("checkpoint", ports::kCheckpointName);
+  out.set("max_log_bytes", claimed.max_log_bytes).set("resume", attempt.has_checkpoint);
+  if (attempt.has_checkpoint) out.set("checkpoint", checkpoint_path(std::to_string(attempt.job.value)));
   return out;
 }
 
@@ -66,12 +66,18 @@ void append_job(std::string& out, const engine::ClaimedJob& claimed) {
   assign(out, "job_args", task.args);
   assign(out, "job_env", env);
   assign(out, "job_timeout_s", attempt.timeout.count());
+  assign(out, "job_max_log_bytes", claimed.max_log_bytes);
   assign(out, "job_resume", attempt.has_checkpoint ? 1 : 0);
-  assign(out, "job_checkpoint", attempt.has_checkpoint ? ports::kCheckpointName : std::string_view());
+  assign(out, "job_checkpoint",
+         attempt.has_checkpoint ? checkpoint_path(std::to_string(attempt.job.value)) : std::string());
   out.append("on_claim\n");
 }
 
 }  // namespace
+
+std::string checkpoint_path(std::string_view job) {
+  return fmt::format("/jobs/{}/checkpoint", job);
+}
 
 Json registered_json(const engine::Registered& answer, const std::string& token) {
   Json out = Json::object();

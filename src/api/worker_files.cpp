@@ -38,10 +38,9 @@ void append_log(Service& service, const CallPtr& call, const ports::OpenAttempt&
   call->send(200, body);
 }
 
-// The bytes first, then the row that makes them an artifact.
-void keep_artifact(const ServicePtr& service, const CallPtr& call,
-                   const std::shared_ptr<AttemptCall>& caller) {
-  const std::string name = call->path("name");
+// The bytes first, then the row that makes them an artifact, or the checkpoint.
+void keep_file(const ServicePtr& service, const CallPtr& call, const std::shared_ptr<AttemptCall>& caller,
+               const std::string& name) {
   const std::shared_ptr<http::SpooledFile> file = call->request().spooled;
   const engine::AttemptRef& attempt = caller->attempt;
   DROVER_FAILPOINT("api.artifact");
@@ -52,8 +51,20 @@ void keep_artifact(const ServicePtr& service, const CallPtr& call,
       caller->auth, attempt, name, file->size(), *hash,
       service->then<Ok>(call, [call, name, size = file->size(), hash = *hash](Ok) {
         Json body = Json::object();
-        body.set("name", name).set("size", size).set("sha256", to_hex(hash));
+        if (name != ports::kCheckpointName) body.set("name", name);
+        body.set("size", size).set("sha256", to_hex(hash));
         call->send(201, body);
+      }));
+}
+
+void put_file(const ServicePtr& service, const CallPtr& call, const std::string& name) {
+  Result<AttemptCall> caller = attempt_call(*call);
+  if (!caller.ok()) return call->fail(caller.error());
+  auto kept = std::make_shared<AttemptCall>(std::move(*caller));
+  service->deps.engine.check_attempt(
+      kept->auth, kept->attempt,
+      service->then_read<ports::OpenAttempt>(call, [service, call, kept, name](const ports::OpenAttempt&) {
+        keep_file(service, call, kept, name);
       }));
 }
 
@@ -78,13 +89,13 @@ void post_log(const ServicePtr& service, const CallPtr& call) {
 }
 
 void put_artifact(const ServicePtr& service, const CallPtr& call) {
-  Result<AttemptCall> caller = attempt_call(*call);
-  if (!caller.ok()) return call->fail(caller.error());
-  auto kept = std::make_shared<AttemptCall>(std::move(*caller));
-  service->deps.engine.check_attempt(
-      kept->auth, kept->attempt,
-      service->then_read<ports::OpenAttempt>(
-          call, [service, call, kept](const ports::OpenAttempt&) { keep_artifact(service, call, kept); }));
+  const std::string& name = call->path("name");
+  if (Status named = ports::check_artifact_name(name); !named.ok()) return call->fail(named.error());
+  put_file(service, call, name);
+}
+
+void put_checkpoint(const ServicePtr& service, const CallPtr& call) {
+  put_file(service, call, std::string(ports::kCheckpointName));
 }
 
 }  // namespace drover::api

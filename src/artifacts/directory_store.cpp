@@ -1,6 +1,5 @@
 #include "drover/artifacts/directory_store.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <ctime>
@@ -13,7 +12,6 @@
 #include <unistd.h>
 
 #include "drover/base/failpoint.hpp"
-#include "drover/base/limits.hpp"
 #include "drover/base/log.hpp"
 #include "drover/base/text.hpp"
 
@@ -25,20 +23,6 @@ namespace {
 constexpr const char* kMarker = "deployment";
 constexpr std::size_t kFileNameBytes = 255;  // what Linux file systems take
 
-Status check_name(std::string_view name) {
-  if (name.empty() || name.size() > limits::kNameBytes) {
-    return invalid("name", fmt::format("an artifact's name has 1 to {} bytes", limits::kNameBytes));
-  }
-  if (name == "." || name == ".." || name.find('/') != std::string_view::npos) {
-    return invalid("name", "an artifact's name is a plain file name, without '/' and not '.' or '..'");
-  }
-  const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-  if (std::any_of(name.begin(), name.end(), control) || !storable_text(name)) {
-    return invalid("name", "an artifact's name is UTF-8 text without control characters");
-  }
-  return Ok{};
-}
-
 // Where the file of (job, attempt, name) lies: directories below the root, and the file's own name.
 struct Place {
   std::vector<std::string> directories;
@@ -49,14 +33,38 @@ struct Place {
   }
 };
 
+// An artifact's name as that of one file. Names of several parts make no directories: an attempt may have an
+// artifact "d" beside its "d/b.txt".
+std::string flat_name(std::string_view name) {
+  std::string flat;
+  for (const char c : name) {
+    if (c == '/' || c == '%') {
+      flat += c == '/' ? "%2F" : "%25";
+    } else {
+      flat += c;
+    }
+  }
+  return flat;
+}
+
 Result<Place> place_of(JobNumber job, int attempt, std::string_view kind, std::string_view name) {
-  if (Status named = check_name(name); !named.ok()) return named.error();
   if (job.value < 1 || attempt < 0) return invalid("attempt", "no such job or attempt");
   Place place{{"jobs", std::to_string(job.value / 1'000'000), std::to_string(job.value / 1'000),
                std::to_string(job.value), fmt::format("{}.{}", attempt, kind)},
               std::string(name)};
-  if (name.size() > kFileNameBytes) {  // a folder of their own, so that no short name can be the same
-    place.directories.back() += ".long";
+  if (name == ports::kCheckpointName) {
+    place.directories.back() = fmt::format("{}.checkpoint", attempt);
+    place.file = ports::kOldCheckpointName;
+    return place;
+  }
+  if (Status named = ports::check_artifact_name(name); !named.ok()) return named.error();
+  // What cannot be a file's name lies in folders of its own, where no artifact's plain name can be the same.
+  if (name.find('/') != std::string_view::npos) {
+    place.directories.back() += ".nested";
+    place.file = flat_name(name);
+  }
+  if (place.file.size() > kFileNameBytes) {
+    place.directories.back() = fmt::format("{}.{}.long", attempt, kind);
     place.file = to_hex(sha256(name));
   }
   return place;
@@ -206,12 +214,17 @@ Result<Sha256> DirectoryStore::put(JobNumber job, int attempt, std::string_view 
     return hash;
   };
   Result<Sha256> hash = take_over();
-  if (!hash.ok()) ::unlink(spooled.c_str());
+  if (hash.ok()) return hash;
+  ::unlink(spooled.c_str());
+  // What is missing is a part of the store: "not found" would tell a worker that its attempt is another's.
+  if (hash.error().code == Errc::not_found) hash.error().code = Errc::unavailable;
   return hash;
 }
 
 Result<ports::StoredFile> DirectoryStore::get(JobNumber job, int attempt, std::string_view name) {
-  return stored_file(root_, place_of(job, attempt, "artifacts", name));
+  Result<ports::StoredFile> file = stored_file(root_, place_of(job, attempt, "artifacts", name));
+  if (file.ok() || file.error().code != Errc::not_found || name != ports::kCheckpointName) return file;
+  return stored_file(root_, place_of(job, attempt, "artifacts", ports::kOldCheckpointName));
 }
 
 Result<std::int64_t> DirectoryStore::append_log(JobNumber job, int attempt, std::string_view stream,

@@ -21,6 +21,8 @@ Error errno_error(int error, std::string_view what) {
   switch (error) {
     case ENOENT:
       return Error{Errc::not_found, fmt::format("{}: {}", what, text)};
+    case ENAMETOOLONG:  // some file systems take less than 255 bytes: trying again will not help
+      return invalid("name", fmt::format("{}: {}", what, text));
     case ENOSPC:
     case EDQUOT:
     case EFBIG:

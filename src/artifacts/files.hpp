@@ -28,8 +28,8 @@ class Fd {
   int fd_;
 };
 
-// ENOENT: not_found. No space, quota or allowed file size: storage_full. Anything else: unavailable. `what`
-// says what was tried.
+// ENOENT: not_found. A name too long: invalid. No space, quota or allowed file size: storage_full. Anything
+// else: unavailable. `what` says what was tried.
 Error errno_error(int error, std::string_view what);
 
 // openat without following a symbolic link; mode 0600 where it creates.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <string>
+#include <type_traits>
 #include <variant>
 
 #include "drover/base/json.hpp"
@@ -11,7 +12,7 @@
 namespace drover::core {
 namespace {
 
-using Member = std::variant<int Tunables::*, double Tunables::*>;
+using Member = std::variant<int Tunables::*, std::int64_t Tunables::*, double Tunables::*>;
 
 constexpr std::array kTable{
     TunableInfo{"heartbeat_interval_s", "integer", 1, 60, "s",
@@ -34,6 +35,9 @@ constexpr std::array kTable{
                 "Failures allowed to a job that does not say itself."},
     TunableInfo{"max_launches_per_minute", "integer", 0, 100'000, "",
                 "Instances asked for in a minute, over all pools; 0 launches nothing."},
+    TunableInfo{
+        "max_log_bytes", "integer", 1024, 1'099'511'627'776, "bytes",
+        "Of each log of an attempt that are kept: what is written beyond leaves a gap in the middle."},
 };
 constexpr std::array<Member, kTable.size()> kMembers{
     &Tunables::heartbeat_interval_s,
@@ -46,6 +50,7 @@ constexpr std::array<Member, kTable.size()> kMembers{
     &Tunables::notice_poll_s,
     &Tunables::default_max_attempts,
     &Tunables::max_launches_per_minute,
+    &Tunables::max_log_bytes,
 };
 
 std::string number_text(double value) {
@@ -80,12 +85,16 @@ Status set_tunable(Tunables& tunables, std::string_view key, std::string_view js
     double storage = 0;
     const double* number = json->if_number(storage);
     if (number == nullptr || !(*number >= info.min && *number <= info.max)) return refused(info);
-    if (const auto* whole = std::get_if<int Tunables::*>(&kMembers[i])) {
-      if (json->if_int() == nullptr) return refused(info);
-      tunables.*(*whole) = static_cast<int>(*json->if_int());
-    } else {
-      tunables.*std::get<double Tunables::*>(kMembers[i]) = *number;
-    }
+    if (info.type == "integer" && json->if_int() == nullptr) return refused(info);
+    std::visit(
+        [&]<class T>(T Tunables::*member) {
+          if constexpr (std::is_integral_v<T>) {
+            tunables.*member = static_cast<T>(*json->if_int());
+          } else {
+            tunables.*member = *number;
+          }
+        },
+        kMembers[i]);
     return Ok{};
   }
   return invalid(std::string(key), "there is no setting \"" + std::string(key) + "\"");
@@ -94,10 +103,15 @@ Status set_tunable(Tunables& tunables, std::string_view key, std::string_view js
 std::vector<std::pair<std::string, std::string>> tunable_values(const Tunables& tunables) {
   std::vector<std::pair<std::string, std::string>> values;
   for (std::size_t i = 0; i < kTable.size(); ++i) {
-    const auto* whole = std::get_if<int Tunables::*>(&kMembers[i]);
-    values.emplace_back(kTable[i].key,
-                        whole != nullptr ? std::to_string(tunables.*(*whole))
-                                         : number_text(tunables.*std::get<double Tunables::*>(kMembers[i])));
+    std::visit(
+        [&]<class T>(T Tunables::*member) {
+          if constexpr (std::is_integral_v<T>) {
+            values.emplace_back(kTable[i].key, std::to_string(tunables.*member));
+          } else {
+            values.emplace_back(kTable[i].key, number_text(tunables.*member));
+          }
+        },
+        kMembers[i]);
   }
   return values;
 }

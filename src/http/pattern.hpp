@@ -13,8 +13,9 @@ namespace drover::http {
 // "/jobs/{job}/logs" taken apart. Not for "*".
 class Pattern {
  public:
-  // nullopt: no leading '/', an empty segment or name, a name used twice, a stray brace.
-  static std::optional<Pattern> parse(std::string_view text);
+  // nullopt: no leading '/', an empty segment or name, a name used twice, a stray brace. With `tail` the last
+  // part, which has to be a name, stands for all that is left of a path, slashes included.
+  static std::optional<Pattern> parse(std::string_view text, bool tail = false);
   [[nodiscard]] bool matches(const std::vector<std::string>& segments) const;
   // Values of the names; `segments` matches.
   [[nodiscard]] PathValues values(const std::vector<std::string>& segments) const;
@@ -26,11 +27,15 @@ class Pattern {
     bool literal = true;
     std::string text;  // the literal, or the name
   };
+  // How many of the segments a pattern without a tail looks at: it does not mind one trailing slash.
+  [[nodiscard]] static std::size_t counted(const std::vector<std::string>& segments);
+
   std::vector<Part> parts_;
+  bool tail_ = false;
 };
 
-// The decoded segments of a path, one trailing slash ignored; nullopt at a broken escape or without a leading
-// '/'.
+// The decoded segments of a path; a trailing slash leaves an empty one at the end. nullopt at a broken escape
+// or without a leading '/'.
 std::optional<std::vector<std::string>> segments_of(const Request& request);
 
 }  // namespace drover::http

@@ -24,6 +24,9 @@ SteadyTime steady_now() {
   return SystemClock{}.steady();
 }
 
+// What a request is counted as whose client did not wait for its answer (nginx has the number in its logs).
+constexpr int kClientGone = 499;
+
 // A client's id is echoed and logged, so only what can do no harm there is taken over.
 bool sane_id(std::string_view id) {
   const auto plain = [](char c) {
@@ -60,8 +63,10 @@ class TimedSink final : public Reply::Sink {
   TimedSink& operator=(const TimedSink&) = delete;
   ~TimedSink() override {
     if (sent_.load()) return;
-    log_error("{} {} ({}): no handler answered", method_, route_, request_id_);
-    forward(internal_problem(request_id_), {});
+    // Who has gone is not waited for, so a handler may let go of its request: that is no fault of the server.
+    const bool gone = !inner_.open();
+    if (!gone) log_error("{} {} ({}): no handler answered", method_, route_, request_id_);
+    forward(internal_problem(request_id_), {}, gone ? kClientGone : 500);
   }
 
   void send(Response response, std::function<void(bool)> done) override {
@@ -71,19 +76,19 @@ class TimedSink final : public Reply::Sink {
       if (done) done(false);
       return;
     }
-    forward(std::move(response), std::move(done));
+    const int status = response.status;
+    forward(std::move(response), std::move(done), status);
   }
   [[nodiscard]] bool open() const override { return !sent_.load() && inner_.open(); }
   // For an exception: nothing happens, and no complaint, if the handler had answered before it threw.
   void fail() {
-    if (!sent_.exchange(true)) forward(internal_problem(request_id_), {});
+    if (!sent_.exchange(true)) forward(internal_problem(request_id_), {}, 500);
   }
 
  private:
-  void forward(Response response, std::function<void(bool)> done) {
+  void forward(Response response, std::function<void(bool)> done, int counted) {
     if (on_access_) {
-      on_access_(
-          {method_, route_, response.status, std::chrono::duration<double>(steady_now() - start_).count()});
+      on_access_({method_, route_, counted, std::chrono::duration<double>(steady_now() - start_).count()});
     }
     inner_.send(std::move(response.with("X-Request-Id", request_id_)), std::move(done));
   }
@@ -178,7 +183,7 @@ Router::Router(std::function<void(const Access&)> on_access) : impl_(std::make_u
 Router::~Router() = default;
 
 void Router::add(Route route) {
-  std::optional<Pattern> pattern = Pattern::parse(route.pattern);
+  std::optional<Pattern> pattern = Pattern::parse(route.pattern, route.tail);
   if (!pattern || route.method.empty() || !route.handler) {
     log_error("route '{} {}' is malformed", route.method, route.pattern);
     std::abort();
@@ -207,7 +212,8 @@ std::variant<BodyPolicy, Response> Router::on_head(const Request& head) {
   Impl::Found found = impl_->resolve(head);
   if (found.entry != nullptr) {
     const Route& route = found.entry->route;
-    const Status admitted = route.guard ? route.guard(head) : Ok{};
+    const Status admitted =
+        route.guard ? route.guard(head, found.entry->pattern.values(found.segments)) : Ok{};
     if (admitted) return BodyPolicy{route.max_body, route.spool};
     found.refusal = problem(admitted.error());
   }

@@ -71,6 +71,9 @@ class PgStore final : public ports::Store {
   Result<std::vector<ports::ArtifactRow>> artifacts(JobNumber number) override {
     return all("read_artifacts", Params::of(number), read_artifact);
   }
+  Result<std::optional<ports::ArtifactRow>> artifact(JobNumber number, std::string_view name) override {
+    return first("read_artifact", Params::of(number, name), read_artifact);
+  }
   Result<std::vector<ports::WorkerRow>> workers(bool with_gone, std::optional<WorkerId> before,
                                                 int limit) override {
     const std::int64_t bound = before ? before->value : kNoBound;

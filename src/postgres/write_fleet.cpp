@@ -277,11 +277,21 @@ Status write_artifacts(Batch& batch) {
   }
   if (waiting.empty()) return Ok{};
   const std::int64_t base = batch.reserve_events(waiting.size());
-  auto rows = batch.connection.run(
-      "write_artifact", Params::of(number, attempt, token, name, size, hash, at, base, batch.epoch));
+  auto rows =
+      batch.connection.run("write_artifact", Params::of(number, attempt, token, name, size, hash, at, base,
+                                                        batch.epoch, ports::kArtifactsOfAttempt));
   if (!rows) return rows.error();
-  if (!rows->empty()) batch.wrote_event_after(base);
-  for (int r = 0; r < rows->size(); ++r) waiting.erase((*rows)[r].get<std::int64_t>());
+  for (int r = 0; r < rows->size(); ++r) {
+    RowReader row = (*rows)[r];
+    const auto found = waiting.find(row.get<std::int64_t>());
+    if (row.get<bool>()) {
+      batch.wrote_event_after(base);
+    } else {
+      batch.outcomes[found->second] = refused(
+          Errc::too_large, fmt::format("an attempt has at most {} artifacts", ports::kArtifactsOfAttempt));
+    }
+    waiting.erase(found);
+  }
   for (const auto& [job, i] : waiting) {
     const int tried = std::get<ports::PutArtifact>(batch.commands[i]).attempt;
     batch.outcomes[i] =

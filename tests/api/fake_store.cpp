@@ -52,6 +52,14 @@ Result<std::vector<ports::ArtifactRow>> FakeStore::artifacts(JobNumber) {
   return artifact_rows;
 }
 
+Result<std::optional<ports::ArtifactRow>> FakeStore::artifact(JobNumber, std::string_view name) {
+  if (read_error) return *read_error;
+  for (const ports::ArtifactRow& row : artifact_rows) {
+    if (row.name == name) return std::optional(row);
+  }
+  return std::optional<ports::ArtifactRow>();
+}
+
 Result<std::vector<ports::WorkerRow>> FakeStore::workers(bool with_gone, std::optional<WorkerId> before,
                                                          int limit) {
   if (read_error) return *read_error;
@@ -103,7 +111,7 @@ FakeArtifacts::~FakeArtifacts() {
 }
 
 std::string FakeArtifacts::path(JobNumber job, int attempt, std::string_view name) const {
-  return fmt::format("{}/{}.{}.{}", root_, job.value, attempt, name);
+  return fmt::format("{}/{}.{}.{}", root_, job.value, attempt, percent_encode(name));
 }
 
 Result<Sha256> FakeArtifacts::put(JobNumber job, int attempt, std::string_view name,

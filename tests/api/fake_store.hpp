@@ -69,6 +69,7 @@ class FakeStore final : public ports::Store {
   Result<std::vector<ports::JobRow>> jobs(const ports::JobFilter& filter) override;
   Result<std::vector<ports::AttemptRow>> attempts(JobNumber number) override;
   Result<std::vector<ports::ArtifactRow>> artifacts(JobNumber number) override;
+  Result<std::optional<ports::ArtifactRow>> artifact(JobNumber number, std::string_view name) override;
   Result<std::vector<ports::WorkerRow>> workers(bool with_gone, std::optional<WorkerId> before,
                                                 int limit) override;
   Result<std::optional<ports::WorkerRow>> worker(const std::string& instance_id_or_number) override;

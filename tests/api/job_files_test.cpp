@@ -95,10 +95,61 @@ TEST_F(JobFiles, ArtifactsAreListedAndFetched) {
   EXPECT_EQ(answer.header("X-Checksum-Sha256"), to_hex(sha256(std::string_view("\0\x01\xff", 3))));
 }
 
+TEST_F(JobFiles, AnArtifactsNameMayHaveSeveralParts) {
+  artifact("d/e/b c.txt", "deep");
+  artifact("d", "flat");
+  EXPECT_EQ((*get("/jobs/17/artifacts").json().if_array())[0].find("name")->dump(), "\"d/e/b c.txt\"");
+  for (const char* path : {"d/e/b%20c.txt", "d%2Fe%2fb%20c.txt", "d/e%2Fb%20c.txt"}) {
+    const Answer answer = get(std::string("/jobs/17/artifacts/") + path);
+    EXPECT_EQ(answer.status, 200) << path;
+    EXPECT_EQ(answer.body, "deep");
+    EXPECT_EQ(answer.header("Content-Disposition"),
+              "attachment; filename=\"b c.txt\"; filename*=UTF-8''b%20c.txt");
+  }
+  EXPECT_EQ(get("/jobs/17/artifacts/d").body, "flat");
+  EXPECT_EQ(get("/jobs/17/artifacts/d/e").status, 404);
+}
+
+TEST_F(JobFiles, NamesThatNoArtifactHasAreRefusedByTheRule) {
+  for (const char* path : {"..%2f17.1.out.bin", "a/../b", "%2e", "d/", "d%2F", "/d", "d//e", "d/%2e/e", "%2F",
+                           "a%0Ab", "%7f", "/checkpoint", "%2Fcheckpoint"}) {
+    const Answer answer = get(std::string("/jobs/17/artifacts/") + path);
+    EXPECT_EQ(answer.status, 400) << path;
+    EXPECT_EQ(answer.at("field"), "\"name\"");
+    EXPECT_NE(answer.at("detail").find("an artifact's name"), std::string::npos) << answer.body;
+  }
+  EXPECT_EQ(get("/jobs/17/artifacts/" + std::string(257, 'n')).status, 400);
+  EXPECT_EQ(get("/jobs/17/artifacts/" + std::string(256, 'n')).status, 404);
+}
+
+TEST_F(JobFiles, ACheckpointIsNoArtifact) {
+  EXPECT_EQ(get("/jobs/17/checkpoint").status, 404);
+  EXPECT_EQ(get("/jobs/17/checkpoint").at("detail"), "\"job 17 has no checkpoint\"");
+  artifact("checkpoint.tar.gz", "the job's own");
+  artifact("checkpoint", "this too");
+  EXPECT_EQ(get("/jobs/17/checkpoint").status, 404);
+  artifact("/checkpoint", "the worker's");
+  const Answer answer = get("/jobs/17/checkpoint");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.body, "the worker's");
+  EXPECT_EQ(answer.header("X-Checksum-Sha256"), to_hex(sha256("the worker's")));
+  EXPECT_EQ(answer.header("X-Drover-Attempt"), "1");
+  EXPECT_EQ(answer.header("Content-Disposition"),
+            "attachment; filename=\"checkpoint.tar.gz\"; filename*=UTF-8''checkpoint.tar.gz");
+  EXPECT_EQ(get("/jobs/17/artifacts/checkpoint.tar.gz").body, "the job's own");
+  EXPECT_EQ(get("/jobs/18/checkpoint").status, 404);
+}
+
+// It was told the path where it expects a name.
+TEST_F(JobFiles, AWorkerOfTheFirstVersionFindsTheCheckpointAsAnArtifact) {
+  artifact("/checkpoint", "the worker's");
+  EXPECT_EQ(get("/jobs/17/artifacts/%2Fjobs%2F17%2Fcheckpoint").body, "the worker's");
+  EXPECT_EQ(get("/jobs/17/artifacts/%2Fjobs%2F18%2Fcheckpoint").status, 400);
+}
+
 TEST_F(JobFiles, ArtifactsThatAreNotThere) {
   artifact("out.bin", "x");
   EXPECT_EQ(get("/jobs/17/artifacts/other").status, 404);
-  EXPECT_EQ(get("/jobs/17/artifacts/..%2f17.1.out.bin").status, 404);
   store.artifact_rows.push_back({1, "lost", 1, {}, clock.now});  // a row without its bytes
   EXPECT_EQ(get("/jobs/17/artifacts/lost").status, 404);
 }

@@ -44,7 +44,7 @@ TEST(Render, AJobWithEverything) {
       R"("resources":{"cpus":2.5,"mem_mib":1024,"disk_mib":10,"gpus":1},"labels":{"team":"x"},)"
       R"("retry":{"max_attempts":4,"max_interruptions":9,"backoff_s":60},"timeout_s":30,)"
       R"("run_at":"2030-01-02T00:00:00Z","attempts":2,"counters":{"failures":1,"infra":2,"interruptions":3},)"
-      R"("reason":"exit code 7","exit_code":7,"worker":"i-1","created_at":"2030-01-02T00:00:01Z",)"
+      R"("reason":"exit code 7","exit_code":7,"signal":null,"worker":"i-1","created_at":"2030-01-02T00:00:01Z",)"
       R"("started_at":"2030-01-02T00:00:02.500000Z","finished_at":"2030-01-02T00:00:03Z","revision":3})");
 }
 
@@ -52,7 +52,7 @@ TEST(Render, AbsentValuesAreNull) {
   ports::JobRow row;
   row.spec.task = R"({"command":"true"})";
   const Json json = job_json(row);
-  for (const char* key : {"run_at", "reason", "exit_code", "worker", "started_at", "finished_at"}) {
+  for (const char* key : {"run_at", "reason", "exit_code", "signal", "worker", "started_at", "finished_at"}) {
     ASSERT_NE(json.find(key), nullptr) << key;
     EXPECT_TRUE(json.find(key)->is_null()) << key;
   }
@@ -178,6 +178,7 @@ engine::ClaimedJob claimed(const std::string& task) {
   job.attempt.task = task;
   job.attempt.timeout = Seconds{30};
   job.token = Secret("tok");
+  job.max_log_bytes = 7;
   return job;
 }
 
@@ -188,9 +189,9 @@ TEST(Render, Claims) {
   EXPECT_EQ(
       claim_json(answer).dump(),
       R"({"jobs":[{"number":17,"id":"01900000-0000-7000-8000-000000000011","attempt":2,"token":"tok","queue":"q",)"
-      R"("name":"n","args":["a","b"],"env":{"K":"v"},"timeout_s":30,"resume":false},)"
+      R"("name":"n","args":["a","b"],"env":{"K":"v"},"timeout_s":30,"max_log_bytes":7,"resume":false},)"
       R"({"number":17,"id":"01900000-0000-7000-8000-000000000011","attempt":2,"token":"tok","queue":"q",)"
-      R"("name":"n","command":"true","env":{},"timeout_s":30,"resume":true,"checkpoint":"checkpoint.tar.gz"}],)"
+      R"("name":"n","command":"true","env":{},"timeout_s":30,"max_log_bytes":7,"resume":true,"checkpoint":"/jobs/17/checkpoint"}],)"
       R"("drain":true})");
   EXPECT_EQ(claim_json({}).dump(), R"({"jobs":[],"drain":false})");
 }

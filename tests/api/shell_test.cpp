@@ -146,7 +146,7 @@ TEST_F(Shell, OneJobLeavesNothingToTheNext) {
       run("on_claim() { printf '%s\\0' "
           "\"$job_command,$job_resume,$job_checkpoint,${#job_args[@]},${#job_env[@]}\"; }\n" +
           claim_sh({{resumed, job_with(second)}, true}) + "printf '%s\\0' \"$claim_jobs,$claim_drain\"\n");
-  EXPECT_EQ(printed, (std::vector<std::string>{",1,checkpoint.tar.gz,2,1", "true,0,,0,0", "2,1"}));
+  EXPECT_EQ(printed, (std::vector<std::string>{",1,/jobs/17/checkpoint,2,1", "true,0,,0,0", "2,1"}));
 }
 
 TEST_F(Shell, OnlyFixedNamesAreAssigned) {

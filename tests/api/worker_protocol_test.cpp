@@ -193,10 +193,23 @@ TEST_F(WorkerProtocol, FinishTakesTheFourOutcomesOnly) {
   }
   for (const char* body :
        {R"({"outcome":"interruption"})", R"({"outcome":"done"})", R"({})", R"({"outcome":1})",
-        R"({"outcome":"failure","exit_code":"1"})", R"({"outcome":"failure","signal":0})"}) {
+        R"({"outcome":"failure","exit_code":"1"})", R"({"outcome":"failure","exit_code":-1})",
+        R"({"outcome":"failure","exit_code":256})", R"({"outcome":"failure","signal":0})",
+        R"({"outcome":"failure","signal":65})"}) {
     EXPECT_EQ(send("POST", "/jobs/17/attempts/2/finish", body, kAttempt).status, 400) << body;
   }
   EXPECT_EQ(store.engine.reports.size(), 4U);
+}
+
+TEST_F(WorkerProtocol, AnExitCodeStaysOne) {
+  for (const int code : {0, 1, 128, 129, 137, 150, 192, 255}) {
+    EXPECT_EQ(send("POST", "/jobs/17/attempts/2/finish",
+                   R"({"outcome":"failure","exit_code":)" + std::to_string(code) + "}", kAttempt)
+                  .status,
+              200);
+    EXPECT_EQ(store.engine.reports.back().exit_code, code);
+    EXPECT_FALSE(store.engine.reports.back().signal);
+  }
 }
 
 TEST_F(WorkerProtocol, ALongReasonIsCutAtACharacter) {
@@ -281,6 +294,47 @@ TEST_F(Upload, OfAnotherAttemptIsNotKept) {
   EXPECT_EQ(send("PUT", "/jobs/17/attempts/2/artifacts/out.txt", "", kAttempt, spooled("hello")).status, 409);
   EXPECT_FALSE(artifacts.get(JobNumber{17}, 2, "out.txt").ok());
   EXPECT_TRUE(store.engine.artifacts.empty());
+}
+
+TEST_F(Upload, AnArtifactsNameMayHaveSeveralParts) {
+  EXPECT_EQ(send("PUT", "/jobs/17/attempts/2/artifacts/d/b.txt", "", kAttempt, spooled("1")).at("name"),
+            "\"d/b.txt\"");
+  EXPECT_EQ(send("PUT", "/jobs/17/attempts/2/artifacts/d%2Fb.txt", "", kAttempt, spooled("22")).at("name"),
+            "\"d/b.txt\"");
+  EXPECT_EQ(read_whole(artifacts.get(JobNumber{17}, 2, "d/b.txt")->path), "22");
+}
+
+TEST_F(Upload, NoArtifactCanBeNamedAsTheCheckpoint) {
+  const Answer answer = send("PUT", "/jobs/17/attempts/2/checkpoint", "", kAttempt, spooled("saved"));
+  EXPECT_EQ(answer.status, 201);
+  EXPECT_EQ(answer.at("size"), "5");
+  EXPECT_EQ(answer.at("sha256"), "\"" + to_hex(sha256("saved")) + "\"");
+  using Puts = std::vector<std::pair<std::string, std::string>>;
+  EXPECT_EQ(store.engine.artifacts, (Puts{{std::string(ports::kCheckpointName), "tok"}}));
+  for (const char* name :
+       {"/checkpoint", "%2Fcheckpoint", "..%2Fcheckpoint", "../checkpoint", ".", "d/", "d//e"}) {
+    EXPECT_EQ(
+        send("PUT", std::string("/jobs/17/attempts/2/artifacts/") + name, "", kAttempt, spooled("x")).status,
+        400)
+        << name;
+  }
+  EXPECT_EQ(send("PUT", "/jobs/17/attempts/2/checkpoint", "", kWorker, spooled("x")).status, 401);
+  EXPECT_EQ(store.engine.artifacts.size(), 1U);
+}
+
+TEST_F(Upload, ANameThatCannotBeIsRefusedBeforeItsBody) {
+  http::Request head;
+  head.method = "PUT";
+  head.headers = kWorker;
+  const auto refusal = [&](const std::string& target) {
+    EXPECT_TRUE(http::parse_target(target, head).ok());
+    const auto verdict = router.on_head(head);
+    return verdict.index() == 0 ? 0 : std::get<http::Response>(verdict).status;
+  };
+  EXPECT_EQ(refusal("/jobs/17/attempts/2/artifacts/d/b"), 0);
+  EXPECT_EQ(refusal("/jobs/17/attempts/2/checkpoint"), 0);
+  EXPECT_EQ(refusal("/jobs/17/attempts/2/artifacts/d//b"), 400);
+  EXPECT_EQ(refusal("/jobs/17/attempts/2/artifacts/" + std::string(257, 'n')), 400);
 }
 
 TEST_F(Upload, BodiesAreBoundedAndSpooled) {

@@ -94,10 +94,12 @@ TEST_F(DirectoryStoreTest, SpreadsJobsOverDirectories) {
   EXPECT_TRUE(fs::exists(root_ + "/jobs/12/12345/12345678/3.artifacts/x"));
 }
 
-TEST_F(DirectoryStoreTest, RefusesNamesThatAreNotPlainFileNames) {
-  for (const std::string& name : {std::string(), std::string("."), std::string(".."), std::string("a/b"),
-                                  std::string("../x"), std::string("a\nb"), std::string("a\0b", 3),
-                                  std::string("\x7f"), std::string("\xff"), std::string(257, 'x')}) {
+TEST_F(DirectoryStoreTest, RefusesNamesThatLeadElsewhere) {
+  for (const std::string& name :
+       {std::string(), std::string("."), std::string(".."), std::string("a/"), std::string("/a"),
+        std::string("a//b"), std::string("a/./b"), std::string("a/.."), std::string("../x"),
+        std::string("a\nb"), std::string("a\0b", 3), std::string("\x7f"), std::string("\xff"),
+        std::string(257, 'x')}) {
     EXPECT_EQ(store_->put(JobNumber{1}, 1, name, spool("1")).error().code, Errc::invalid) << name;
     EXPECT_EQ(store_->get(JobNumber{1}, 1, name).error().code, Errc::invalid) << name;
     EXPECT_EQ(store_->append_log(JobNumber{1}, 1, name, 0, "1").error().code, Errc::invalid) << name;
@@ -113,6 +115,48 @@ TEST_F(DirectoryStoreTest, TakesNamesOfEveryAllowedLength) {
   }
   EXPECT_EQ(slurp(store_->get(JobNumber{1}, 1, std::string(255, 'n'))->path), "255");
   EXPECT_EQ(slurp(store_->get(JobNumber{1}, 1, std::string(256, 'n'))->path), "256");
+}
+
+TEST_F(DirectoryStoreTest, NamesOfSeveralPartsGetInNobodysWay) {
+  const std::string deep = std::string(254, 'n') + "/x";  // of one byte more than a file's name may have
+  const std::string wide = std::string(127, '%') + "/" + std::string(128, 'p');
+  std::string parts = "p";
+  for (int i = 0; i < 127; ++i) parts += "/p";
+  const std::vector<std::string> names{"d",
+                                       "d/b.txt",
+                                       "d/b.txt/c",
+                                       "d%2Fb.txt",
+                                       "d%252Fb.txt",
+                                       "d%/b",
+                                       "d/%2F",
+                                       "D/b.txt",
+                                       ".../x",
+                                       ".hidden/x",
+                                       deep,
+                                       wide,
+                                       parts,
+                                       std::string(255, 'n'),
+                                       "checkpoint.tar.gz"};
+  for (const std::string& name : names) {
+    ASSERT_TRUE(store_->put(JobNumber{1}, 1, name, spool("of " + name)).ok()) << name;
+  }
+  ASSERT_TRUE(store_->put(JobNumber{1}, 1, ports::kCheckpointName, spool("the checkpoint")).ok());
+  auto again = DirectoryStore::open(root_);
+  for (const std::string& name : names) {
+    EXPECT_EQ(slurp((*again)->get(JobNumber{1}, 1, name)->path), "of " + name);
+  }
+  EXPECT_EQ(slurp((*again)->get(JobNumber{1}, 1, ports::kCheckpointName)->path), "the checkpoint");
+  EXPECT_EQ(store_->get(JobNumber{1}, 1, "d/c").error().code, Errc::not_found);
+  EXPECT_TRUE(fs::exists(root_ + "/jobs/0/0/1/1.artifacts.nested/d%2Fb.txt"));
+}
+
+TEST_F(DirectoryStoreTest, FindsACheckpointWhereItWasKeptBefore) {
+  EXPECT_EQ(store_->get(JobNumber{1}, 1, ports::kCheckpointName).error().code, Errc::not_found);
+  ASSERT_TRUE(store_->put(JobNumber{1}, 1, ports::kOldCheckpointName, spool("old")).ok());
+  EXPECT_EQ(slurp(store_->get(JobNumber{1}, 1, ports::kCheckpointName)->path), "old");
+  ASSERT_TRUE(store_->put(JobNumber{1}, 1, ports::kCheckpointName, spool("new")).ok());
+  EXPECT_EQ(slurp(store_->get(JobNumber{1}, 1, ports::kCheckpointName)->path), "new");
+  EXPECT_EQ(slurp(store_->get(JobNumber{1}, 1, ports::kOldCheckpointName)->path), "old");
 }
 
 TEST_F(DirectoryStoreTest, FollowsNoSymbolicLink) {

@@ -63,7 +63,7 @@ void check_request(const http::Request& request) {
 
 // ---- from requests to answers
 
-// Keeps nothing, and refuses the names that a store has to refuse.
+// Keeps nothing.
 class NoFiles final : public drover::ports::ArtifactStore {
  public:
   drover::Status check_marker(const drover::Uuid&) override { return drover::Ok{}; }
@@ -72,7 +72,8 @@ class NoFiles final : public drover::ports::ArtifactStore {
   }
   drover::Result<drover::Sha256> put(drover::JobNumber, int, std::string_view name,
                                      const std::string&) override {
-    if (!plain(name)) return drover::invalid("name", "not a plain file name");
+    hold(name == drover::ports::kCheckpointName || drover::ports::check_artifact_name(name).ok(),
+         "a name that leads out of its place");
     return drover::sha256(name);
   }
   drover::Result<drover::ports::StoredFile> get(drover::JobNumber, int, std::string_view) override {

@@ -78,6 +78,32 @@ TEST_F(RouterTest, DecodesWithinASegmentOnly) {
   EXPECT_EQ(status("GET", "/artifacts%2Fx"), 404);
 }
 
+TEST_F(RouterTest, ATailTakesAllThatIsLeftOfThePath) {
+  echo("GET", "/artifacts");
+  echo("GET", "/artifacts/{name}/info");
+  router_.add({.method = "GET",
+               .pattern = "/artifacts/{name}",
+               .handler =
+                   [](const Context& context) {
+                     context.reply.send(Response::text(200, "tail " + context.path.find("name")->second));
+                   },
+               .tail = true});
+  EXPECT_EQ(body("GET", "/artifacts/a"), "tail a");
+  EXPECT_EQ(body("GET", "/artifacts/d/b.txt"), "tail d/b.txt");
+  EXPECT_EQ(body("GET", "/artifacts/d%2Fb.txt"), "tail d/b.txt");
+  EXPECT_EQ(body("GET", "/artifacts/d/%2e%2E/x%20y"), "tail d/../x y");
+  // What is wrong with these is for the handler to say.
+  EXPECT_EQ(body("GET", "/artifacts/d/"), "tail d/");
+  EXPECT_EQ(body("GET", "/artifacts/d%2F"), "tail d/");
+  EXPECT_EQ(body("GET", "/artifacts//d"), "tail /d");
+  EXPECT_EQ(body("GET", "/artifacts/d//e"), "tail d//e");
+  EXPECT_EQ(body("GET", "/artifacts//"), "tail /");
+  EXPECT_EQ(body("GET", "/artifacts"), "/artifacts");
+  EXPECT_EQ(body("GET", "/artifacts/"), "/artifacts");
+  EXPECT_EQ(body("GET", "/artifacts/d/info"), "/artifacts/{name}/info name=d");
+  EXPECT_EQ(status("PUT", "/artifacts/d/b.txt"), 405);
+}
+
 TEST_F(RouterTest, RefusesAPathThatCannotBeDecoded) {
   echo("GET", "/a/{b}");
   for (const char* raw : {"/a/%", "/a/%00", "/a/%zz", "a/b"}) {
@@ -147,7 +173,8 @@ TEST_F(RouterTest, AGuardRefusesBeforeTheBody) {
   router_.add({.method = "PUT",
                .pattern = "/kept/{name}",
                .handler = [](const Context&) {},
-               .guard = [](const Request& head) -> Status {
+               .guard = [](const Request& head, const PathValues& path) -> Status {
+                 if (path.find("name")->second == "never") return invalid("name", "not this name");
                  if (head.header("authorization") == "yes") return Ok{};
                  return Error{Errc::unauthenticated, "who are you"};
                }});
@@ -158,6 +185,7 @@ TEST_F(RouterTest, AGuardRefusesBeforeTheBody) {
   Request known = request_to("PUT", "/kept/a");
   known.headers = {{"authorization", "yes"}};
   EXPECT_EQ(router_.on_head(known).index(), 0U);
+  EXPECT_EQ(refusal("PUT", "/kept/never"), 400);
 }
 
 TEST_F(RouterTest, TakesASaneRequestIdAndMakesOneOtherwise) {
@@ -213,6 +241,17 @@ TEST_F(RouterTest, AnswersForAHandlerThatForgets) {
   EXPECT_EQ(seen_[0].status, 500);
 }
 
+TEST_F(RouterTest, AClientThatHasGoneIsNoFaultOfTheServer) {
+  std::vector<Reply> waiting;
+  router_.add({"GET", "/waits", [&](const Context& context) { waiting.push_back(context.reply); }});
+  const auto sink = std::make_shared<FakeSink>();
+  router_.on_request(request_to("GET", "/waits"), Reply(sink));
+  sink->is_open = false;
+  waiting.clear();  // let go of, for nobody waits
+  ASSERT_EQ(seen_.size(), 1U);
+  EXPECT_EQ(seen_[0].status, 499);
+}
+
 TEST_F(RouterTest, SendsTheFirstAnswerOnly) {
   std::vector<bool> done;
   router_.add({"GET", "/twice", [&](const Context& context) {
@@ -261,6 +300,7 @@ TEST_F(RouterDeathTest, AbortsOnAnAmbiguousOrMalformedRoute) {
   for (const char* pattern : {"", "jobs", "//", "/a//b", "/{}", "/{a", "/a}", "/{a}/{a}", "/x{a}"}) {
     EXPECT_DEATH(router_.add({"GET", pattern, none}), "malformed") << pattern;
   }
+  EXPECT_DEATH(router_.add({.method = "GET", .pattern = "/a", .handler = none, .tail = true}), "malformed");
 }
 
 }  // namespace

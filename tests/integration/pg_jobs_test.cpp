@@ -222,10 +222,69 @@ TEST_F(PgJobs, AnArtifactNeedsTheOpenAttemptsToken) {
   const ports::OpenAttempt second = claim(open.job, who);
   EXPECT_TRUE(second.has_checkpoint);
   EXPECT_EQ(second.checkpoint_attempt, 1);
-  const auto artifacts = *store_->artifacts(open.job);
-  ASSERT_EQ(artifacts.size(), 1U);
-  EXPECT_EQ(artifacts[0].size, 11);
-  EXPECT_EQ(artifacts[0].sha256, sha256("bytes"));
+  EXPECT_TRUE(store_->artifacts(open.job)->empty()) << "a checkpoint is no artifact";
+  const auto kept = **store_->artifact(open.job, name);
+  EXPECT_EQ(kept.size, 11);
+  EXPECT_EQ(kept.sha256, sha256("bytes"));
+}
+
+TEST_F(PgJobs, AnArtifactOfWhateverNameIsNoCheckpoint) {
+  const WorkerId who = worker("i-1");
+  const ports::OpenAttempt open = claim(insert(), who);
+  for (const char* name : {"checkpoint.tar.gz", "checkpoint", "d/checkpoint"}) {
+    apply<Ok>(ports::PutArtifact{open.job, 1, open.token_hash, name, 10, sha256("bytes"), now_});
+  }
+  end(open, Outcome::interruption);
+  EXPECT_FALSE(claim(open.job, who).has_checkpoint);
+  EXPECT_EQ(store_->artifacts(open.job)->size(), 3U);
+  EXPECT_EQ((*store_->artifact(open.job, "d/checkpoint"))->attempt, 1);
+  EXPECT_FALSE(store_->artifact(open.job, "d")->has_value());
+}
+
+TEST_F(PgJobs, AWorkerOfTheFirstVersionKeepsItsCheckpointAsAnArtifact) {
+  const WorkerId who = worker("i-1");
+  sql("UPDATE worker SET version = '1'");
+  const ports::OpenAttempt open = claim(insert(), who);
+  apply<Ok>(ports::PutArtifact{open.job, 1, open.token_hash, "checkpoint.tar.gz", 10, sha256("bytes"), now_});
+  apply<Ok>(ports::PutArtifact{open.job, 1, open.token_hash, "other", 10, sha256("bytes"), now_});
+  end(open, Outcome::interruption);
+  EXPECT_TRUE(claim(open.job, who).has_checkpoint);
+  EXPECT_EQ(store_->artifacts(open.job)->size(), 1U);
+}
+
+TEST_F(PgJobs, AnAttemptHasAThousandArtifactsAndItsCheckpoint) {
+  const WorkerId who = worker("i-1");
+  const ports::OpenAttempt open = claim(insert(), who);
+  sql("INSERT INTO artifact (number, name, attempt, size, sha256, created_at) SELECT " +
+      std::to_string(open.job.value) + ", 'f' || n, 1, 1, sha256(''), now() FROM generate_series(1, 999) n");
+  ports::PutArtifact put{open.job, 1, open.token_hash, "last", 10, sha256("bytes"), now_};
+  apply<Ok>(put);
+  put.name = "one more";
+  EXPECT_EQ(refusal(put).code, Errc::too_large);
+  put.name = "last";  // once more
+  apply<Ok>(put);
+  put.name = ports::kCheckpointName;
+  apply<Ok>(put);
+  EXPECT_EQ(store_->artifacts(open.job)->size(), 1000U);
+  end(open, Outcome::interruption);
+  const ports::OpenAttempt second = claim(open.job, who);
+  apply<Ok>(ports::PutArtifact{open.job, 2, second.token_hash, "one more", 10, sha256("bytes"), now_});
+}
+
+TEST_F(PgJobs, AJobShowsHowItsLatestAttemptEnded) {
+  const WorkerId who = worker("i-1");
+  const ports::OpenAttempt open = claim(insert(), who);
+  ports::EndAttempt killed = end_command(open, Outcome::failure);
+  killed.signal = 9;
+  apply<ports::Ended>(killed);
+  EXPECT_EQ(job(open.job).signal, 9);
+  EXPECT_FALSE(job(open.job).exit_code);
+  ports::EndAttempt coded = end_command(claim(open.job, who), Outcome::failure);
+  coded.exit_code = 150;
+  apply<ports::Ended>(coded);
+  EXPECT_EQ(job(open.job).exit_code, 150);
+  EXPECT_FALSE(job(open.job).signal);
+  EXPECT_EQ((*store_->attempts(open.job))[0].signal, 9);
 }
 
 TEST_F(PgJobs, OneBatchDoesManyThingsAndAnswersEachInItsPlace) {

@@ -47,6 +47,28 @@ TEST_F(PgMigrate, AppliesWhatIsMissingAndNothingTwice) {
   EXPECT_EQ(value("SELECT count(*) FROM schema_migrations"), std::to_string(known));
 }
 
+TEST_F(PgMigrate, CheckpointsKeptAsArtifactsAreFoundAndListed) {
+  std::vector<EmbeddedFile> first;
+  for (const EmbeddedFile& file : postgres::embedded_files()) {
+    if (!file.path.starts_with("migrations/") || file.path.starts_with("migrations/0001"))
+      first.push_back(file);
+  }
+  ASSERT_TRUE(migrate(first));
+  value(
+      "INSERT INTO artifact (number, name, attempt, size, sha256, created_at) "
+      "SELECT 7, name, attempt, 10 * attempt, sha256(''), now() "
+      "FROM unnest(ARRAY['checkpoint.tar.gz', 'other']) name, generate_series(1, 2) attempt");
+  const auto upgraded = store();
+  ASSERT_TRUE(upgraded->migrate());
+  const auto found = *upgraded->artifact(JobNumber{7}, ports::kCheckpointName);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->attempt, 2);
+  EXPECT_EQ(found->size, 20);
+  const auto listed = *upgraded->artifacts(JobNumber{7});
+  ASSERT_EQ(listed.size(), 2U);
+  EXPECT_EQ(listed[0].name, "checkpoint.tar.gz");
+}
+
 TEST_F(PgMigrate, TwoAtOnceOnAnEmptyDatabaseBothComeUp) {
   auto one = std::async(std::launch::async, [&] { return store()->migrate(); });
   auto two = std::async(std::launch::async, [&] { return store()->migrate(); });

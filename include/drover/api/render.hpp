@@ -23,6 +23,8 @@ ports::JobRow new_job_row(core::JobSpec spec, const engine::Submitted& submitted
 // Content-Disposition of a download: the name in quotes with everything doubtful replaced, and exactly in
 // filename*.
 std::string attachment(std::string_view name);
+// What a download of this artifact is called: the last part of its name. A browser would change the rest.
+std::string_view download_name(std::string_view artifact);
 
 // ---- what workers are answered, as JSON and as shell assignments (docs/worker-protocol.md)
 
@@ -34,5 +36,8 @@ Json heartbeat_json(const engine::HeartbeatAnswer& answer);
 std::string heartbeat_sh(const engine::HeartbeatAnswer& answer);
 Json report_json(const engine::ReportAnswer& answer);
 std::string report_sh(const engine::ReportAnswer& answer);
+
+// Where a job's checkpoint is fetched, below the daemon's URL.
+std::string checkpoint_path(std::string_view job);
 
 }  // namespace drover::api

@@ -13,6 +13,9 @@ namespace drover::artifacts {
 //   <root>/deployment                                       the marker: the deployment's UUID
 //   <root>/spool/                                           bodies on their way in
 //   <root>/jobs/<number / 10^6>/<number / 10^3>/<number>/<attempt>.artifacts/<name>
+//   <root>/jobs/…/<number>/<attempt>.artifacts.nested/<name>  of several parts: '/' is %2F in it, '%' is %25
+//   <root>/jobs/…/<number>/<attempt>.artifacts.long/<sha256 of the name>  where that has more than 255 bytes
+//   <root>/jobs/…/<number>/<attempt>.checkpoint/checkpoint.tar.gz  those kept before are among the artifacts
 //   <root>/jobs/…/<number>/<attempt>.logs/<stream>
 //
 // so that no directory above a job's own holds more than a thousand entries. Below the root no symbolic link

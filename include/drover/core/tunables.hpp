@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,9 +21,10 @@ struct Tunables {
   int missing_s = 60;        // … and for at least this long
   int freeze_min = 3;        // more absent instances than max(this, share of the fleet) freeze the loop
   double freeze_share = 0.3;
-  int notice_poll_s = 2;             // how often a worker asks for its interruption notice
-  int default_max_attempts = 1;      // of a job that does not say
-  int max_launches_per_minute = 60;  // instances, over all pools
+  int notice_poll_s = 2;                     // how often a worker asks for its interruption notice
+  int default_max_attempts = 1;              // of a job that does not say
+  int max_launches_per_minute = 60;          // instances, over all pools
+  std::int64_t max_log_bytes = 268'435'456;  // of each stream of an attempt
   bool operator==(const Tunables&) const = default;
 };
 

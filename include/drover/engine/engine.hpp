@@ -76,6 +76,7 @@ struct ClaimRequest {
 struct ClaimedJob {
   ports::OpenAttempt attempt;
   Secret token;
+  std::int64_t max_log_bytes = 0;  // the tunable as it was when this was answered: of each log of the attempt
 };
 struct ClaimAnswer {
   std::vector<ClaimedJob> jobs;  // empty: nothing within the wait

@@ -27,7 +27,7 @@ struct Context {
 using RouteHandler = std::function<void(Context)>;
 // Asked after the header, on the transport's thread: an Error refuses the request without reading its body.
 // It must not block.
-using RouteGuard = std::function<Status(const Request& head)>;
+using RouteGuard = std::function<Status(const Request& head, const PathValues& path)>;
 
 struct Route {
   std::string method;   // HEAD is answered wherever GET is, without its body
@@ -36,10 +36,12 @@ struct Route {
   std::int64_t max_body = static_cast<std::int64_t>(limits::kBodyBytes);
   bool spool = false;
   RouteGuard guard = {};
+  bool tail = false;  // the last {name} takes all that is left of the path, however many segments
 };
 
 // Called once a request is answered, for the access log and metrics, on the answering thread; it must not
-// block. `route` is the pattern, "unmatched" (404) or "refused" (405, OPTIONS).
+// block. `route` is the pattern, "unmatched" (404) or "refused" (405, OPTIONS). `status` 499: nobody
+// answered, and the client had gone.
 struct Access {
   std::string_view method;
   std::string_view route;
@@ -50,8 +52,8 @@ struct Access {
 // Finds the route (a literal segment before a {name}, the leftmost difference deciding), answers 404, 405
 // (with Allow) and OPTIONS, gives each request an id (X-Request-Id, the client's if it is 1 to 64 of
 // [A-Za-z0-9._-]), turns an exception of a handler or a forgotten reply into a 500 problem that says nothing
-// of the cause. A {name} matches one segment that is not empty. HEAD runs GET's handler; the transport leaves
-// the body out. Immutable once serving; thread-safe.
+// of the cause. A {name} matches one segment that is not empty, or a tail. HEAD runs GET's handler; the
+// transport leaves the body out. Immutable once serving; thread-safe.
 class Router final : public Handler {
  public:
   explicit Router(std::function<void(const Access&)> on_access = {});

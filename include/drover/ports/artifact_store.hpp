@@ -15,10 +15,21 @@ struct StoredFile {
   std::int64_t size = 0;
 };
 
-// The bytes of jobs: artifacts, checkpoints, logs. Blocking, thread-safe. A name is a plain file name (1..256
-// bytes, no
-// '/', no control characters, not "." or ".."); anything else is Errc::invalid. No space is
-// Errc::storage_full.
+// The name under which a checkpoint is kept. check_artifact_name refuses it, so that no job can have its own
+// artifact taken for a checkpoint.
+inline constexpr std::string_view kCheckpointName = "/checkpoint";
+// Under which checkpoints were kept before, as artifacts like any other.
+inline constexpr std::string_view kOldCheckpointName = "checkpoint.tar.gz";
+
+// What an artifact may be called: at most 256 bytes of UTF-8 without control characters, in parts separated
+// by
+// '/', of which none is empty, "." or "..". Errc::invalid, saying this, otherwise.
+Status check_artifact_name(std::string_view name);
+
+inline constexpr int kArtifactsOfAttempt = 1000;  // that are kept, beside its checkpoint
+
+// The bytes of jobs: artifacts, checkpoints, logs. Blocking, thread-safe. A name that check_artifact_name
+// refuses is Errc::invalid, but for kCheckpointName. No space is Errc::storage_full.
 class ArtifactStore {
  public:
   virtual ~ArtifactStore() = default;

@@ -12,6 +12,7 @@
 #include "drover/base/secret.hpp"
 #include "drover/core/fleet.hpp"
 #include "drover/core/job.hpp"
+#include "drover/ports/artifact_store.hpp"
 
 // The commands that change what is stored. Only the committer submits them; each carries its precondition,
 // and a command whose precondition no longer holds is refused (conflict, stale or not_found) and changes
@@ -78,6 +79,7 @@ struct WakeJobs {
   int limit = 1000;
 };
 
+// Refused (too_large) when the attempt has kArtifactsOfAttempt others; a checkpoint does not count.
 struct PutArtifact {
   JobNumber job;
   int attempt = 0;
@@ -195,7 +197,6 @@ struct OpenAttempt {
   bool has_checkpoint = false;          // an artifact named kCheckpointName exists
   int checkpoint_attempt = 0;           // the latest attempt that left one
 };
-inline constexpr std::string_view kCheckpointName = "checkpoint.tar.gz";
 
 struct Inserted {};
 struct Claimed {

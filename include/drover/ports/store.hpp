@@ -26,6 +26,7 @@ struct JobRow {
   std::optional<WallTime> finished;
   std::optional<WallTime> wake_at;  // queued, but not before this
   std::optional<int> exit_code;     // of the latest ended attempt
+  std::optional<int> signal;        // likewise
   std::string worker;               // instance id, while running
 };
 
@@ -138,7 +139,10 @@ class Store {
   virtual Result<std::optional<JobRow>> job(JobNumber number) = 0;
   virtual Result<std::vector<JobRow>> jobs(const JobFilter& filter) = 0;
   virtual Result<std::vector<AttemptRow>> attempts(JobNumber number) = 0;  // oldest first, the open one last
-  virtual Result<std::vector<ArtifactRow>> artifacts(JobNumber number) = 0;  // latest attempt of each name
+  // The latest attempt's of each name, without the checkpoint.
+  virtual Result<std::vector<ArtifactRow>> artifacts(JobNumber number) = 0;
+  // The latest attempt's of this name.
+  virtual Result<std::optional<ArtifactRow>> artifact(JobNumber number, std::string_view name) = 0;
   virtual Result<std::vector<WorkerRow>> workers(bool with_gone, std::optional<WorkerId> before,
                                                  int limit) = 0;
   virtual Result<std::optional<WorkerRow>> worker(const std::string& instance_id_or_number) = 0;

@@ -1,4 +1,5 @@
+-- A checkpoint is no artifact.
 SELECT DISTINCT ON (name) attempt, name, size, sha256, created_at
   FROM artifact
- WHERE number = $1::bigint
+ WHERE number = $1::bigint AND name <> '/checkpoint'
  ORDER BY name, attempt DESC
