@@ -253,11 +253,13 @@ void explain_final(Explanation& out, const ports::JobRow& job) {
   } else if (job.state == core::JobState::cancelled) {
     reason = &out.add("cancelled", fmt::format("It was cancelled{} after {}{}", when, attempts, why));
   } else {
-    const std::string code =
-        job.exit_code ? fmt::format(", last exit code {}", *job.exit_code) : std::string();
-    reason = &out.add("failed", fmt::format("It failed{} after {}{}{}", when, attempts, code, why));
+    const std::string last = core::failure_reason(job.exit_code, job.signal);
+    const bool told = last.empty() || last == job.reason;  // not the same words twice
+    reason = &out.add("failed", fmt::format("It failed{} after {}{}{}", when, attempts,
+                                            told ? std::string() : ", last " + last, why));
   }
   reason->set("attempts", job.attempts).set("exit_code", job.exit_code ? Json(*job.exit_code) : Json());
+  reason->set("signal", job.signal ? Json(*job.signal) : Json());
 }
 
 void explain_running(Explanation& out, const ports::JobRow& job) {

@@ -219,7 +219,7 @@ void finish_attempt(const ServicePtr& service, const CallPtr& call) {
   engine::Report out{std::move(caller->auth), std::move(caller->attempt), {}, {}, {}, {}};
   Fields fields(*body, "");
   const Result<core::Outcome> outcome = reported_outcome(fields);
-  read_optional(fields, "exit_code", out.exit_code, -255, 255);
+  read_optional(fields, "exit_code", out.exit_code, 0, 255);
   read_optional(fields, "signal", out.signal, 1, 64);
   read_lenient(fields, "reason", out.reason);
   if (Status done = fields.finish(true); !done.ok()) return call->fail(done.error());

@@ -1,9 +1,18 @@
 #include "drover/core/job.hpp"
 
+#include <array>
+
 #include "names.hpp"
 
 namespace drover::core {
 namespace {
+
+// By number, from 1, as Linux has them on every machine that EC2 offers.
+constexpr std::array<std::string_view, 31> kSignals{
+    "SIGHUP",  "SIGINT",    "SIGQUIT", "SIGILL",   "SIGTRAP", "SIGABRT", "SIGBUS",  "SIGFPE",
+    "SIGKILL", "SIGUSR1",   "SIGSEGV", "SIGUSR2",  "SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT",
+    "SIGCHLD", "SIGCONT",   "SIGSTOP", "SIGTSTP",  "SIGTTIN", "SIGTTOU", "SIGURG",  "SIGXCPU",
+    "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",   "SIGPWR",  "SIGSYS"};
 
 constexpr Names<JobState, 9> kJobStates{
     {"blocked", "queued", "running", "stopping", "held", "suspended", "succeeded", "failed", "cancelled"}};
@@ -24,6 +33,15 @@ std::string_view to_string(Outcome outcome) {
 }
 std::optional<Outcome> parse_outcome(std::string_view text) {
   return kOutcomes.parse(text);
+}
+
+std::string failure_reason(std::optional<int> exit_code, std::optional<int> signal) {
+  if (signal) {
+    std::string text = "killed by signal " + std::to_string(*signal);
+    if (*signal < 1 || *signal > static_cast<int>(kSignals.size())) return text;
+    return text + " (" + std::string(kSignals[static_cast<std::size_t>(*signal - 1)]) + ")";
+  }
+  return exit_code ? "exit code " + std::to_string(*exit_code) : std::string();
 }
 
 std::string_view to_string(JobAction action) {

@@ -233,12 +233,16 @@ void Engine::Impl::do_report(const Report& report, const Done<ReportAnswer>& don
     }
   }
   const Sha256 hash = sha256(report.attempt.token.reveal());
-  auto make = [this, report, hash]() -> Result<std::optional<ports::Command>> {
+  std::string reason = report.reason;
+  if (reason.empty() && report.outcome == core::Outcome::failure) {
+    reason = core::failure_reason(report.exit_code, report.signal);
+  }
+  auto make = [this, report, hash, reason]() -> Result<std::optional<ports::Command>> {
     const Lease* lease = memory_.fenced_lease(report.attempt.job, report.attempt.attempt, hash);
     if (lease != nullptr && lease->attempt.worker != report.auth.worker) return stale_attempt(report.attempt);
     ports::EndAttempt end;
     if (lease != nullptr) {
-      end = make_end(*lease, report.outcome, report.reason);
+      end = make_end(*lease, report.outcome, reason);
     } else {
       end.job = report.attempt.job;
       end.attempt = report.attempt.attempt;

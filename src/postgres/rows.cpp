@@ -41,6 +41,8 @@ ports::JobRow read_job(RowReader row) {
   brief.wanted = row.maybe(core::parse_job_state).value_or(core::JobState::running);
   const auto started = row.get<std::optional<WallTime>>();
   row >> out.worker;
+  row.skip();  // finished_at once more, for the statements to choose by
+  row >> out.signal;
   if (attempt) {
     out.attempts = *attempt;
     out.started = started;

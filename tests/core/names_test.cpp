@@ -47,5 +47,17 @@ TEST(InstanceState, AnUnknownStateIsNoSignOfDeath) {
   EXPECT_TRUE(is_gone(InstanceState::stopped));
 }
 
+TEST(FailureReason, NamesTheCodeOrTheSignal) {
+  EXPECT_EQ(failure_reason(3, {}), "exit code 3");
+  EXPECT_EQ(failure_reason(150, {}), "exit code 150");
+  EXPECT_EQ(failure_reason({}, 1), "killed by signal 1 (SIGHUP)");
+  EXPECT_EQ(failure_reason({}, 9), "killed by signal 9 (SIGKILL)");
+  EXPECT_EQ(failure_reason({}, 15), "killed by signal 15 (SIGTERM)");
+  EXPECT_EQ(failure_reason({}, 31), "killed by signal 31 (SIGSYS)");
+  EXPECT_EQ(failure_reason({}, 34), "killed by signal 34");
+  EXPECT_EQ(failure_reason(137, 9), "killed by signal 9 (SIGKILL)");
+  EXPECT_EQ(failure_reason({}, {}), "");
+}
+
 }  // namespace
 }  // namespace drover::core

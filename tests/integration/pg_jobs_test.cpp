@@ -274,12 +274,13 @@ TEST_F(PgJobs, AnAttemptHasAThousandArtifactsAndItsCheckpoint) {
 TEST_F(PgJobs, AJobShowsHowItsLatestAttemptEnded) {
   const WorkerId who = worker("i-1");
   const ports::OpenAttempt open = claim(insert(), who);
-  ports::EndAttempt killed = end_command(open, Outcome::failure);
+  ports::EndAttempt killed = end_command(open, Outcome::interruption);
+  killed.exit_code.reset();
   killed.signal = 9;
   apply<ports::Ended>(killed);
   EXPECT_EQ(job(open.job).signal, 9);
   EXPECT_FALSE(job(open.job).exit_code);
-  ports::EndAttempt coded = end_command(claim(open.job, who), Outcome::failure);
+  ports::EndAttempt coded = end_command(claim(open.job, who), Outcome::interruption);
   coded.exit_code = 150;
   apply<ports::Ended>(coded);
   EXPECT_EQ(job(open.job).exit_code, 150);

@@ -31,6 +31,10 @@ enum class Outcome { succeeded, failure, interruption, infra, stopped };
 std::string_view to_string(Outcome outcome);
 std::optional<Outcome> parse_outcome(std::string_view text);
 
+// Why a job's own process failed, where its worker says no more: "exit code 3", "killed by signal 9
+// (SIGKILL)"; empty when neither is known.
+std::string failure_reason(std::optional<int> exit_code, std::optional<int> signal);
+
 // The three counters never mix.
 struct Counters {
   int failures = 0;

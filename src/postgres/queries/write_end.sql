@@ -22,7 +22,7 @@ WITH e AS (
 UPDATE jobs j
    SET finished_at = coalesce(g.finished_at, 'infinity'), state = g.state, attempts = g.attempt, failures = g.failures,
        infra = g.infra, interruptions = g.interruptions, reason = g.job_reason, wake_at = g.wake_at,
-       exit_code = g.exit_code, started_at = g.started_at,
+       exit_code = g.exit_code, signal = g.signal, started_at = g.started_at,
        infra_workers = CASE WHEN g.outcome = 'infra' AND g.worker <> ALL (j.infra_workers)
                             THEN j.infra_workers || g.worker ELSE j.infra_workers END
   FROM g
