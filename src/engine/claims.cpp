@@ -26,7 +26,8 @@ void Engine::Impl::do_claim(ClaimRequest request, Done<ClaimAnswer> done) {
     lease.missed_lists = 0;
     answer.jobs.push_back(ClaimedJob{
         lease.attempt,
-        Secret(ports::attempt_token(request.auth.token, request.nonce, job, lease.attempt.attempt))});
+        Secret(ports::attempt_token(request.auth.token, request.nonce, job, lease.attempt.attempt)),
+        memory_.tunables.max_log_bytes});
   }
   if (!answer.jobs.empty() || answer.drain) {
     done(std::move(answer));
@@ -87,7 +88,7 @@ bool Engine::Impl::match() {
     const Worker& worker = *memory_.worker(id);
     const auto found = waiters_.find(id);
     if (!found->second.request.open()) {
-      waiters_.erase(found);  // nobody is there to take an answer
+      end_waiter(id, ClaimAnswer{});  // nobody is there to take a job
       continue;
     }
     if (!refill(worker.row.queues)) return false;
@@ -125,7 +126,8 @@ void Engine::Impl::stage_claims(Waiter waiter, int room) {
             const ClaimRequest& asked = group->waiter.request;
             group->answer.jobs.push_back(ClaimedJob{
                 attempt,
-                Secret(ports::attempt_token(asked.auth.token, asked.nonce, attempt.job, attempt.attempt))});
+                Secret(ports::attempt_token(asked.auth.token, asked.nonce, attempt.job, attempt.attempt)),
+                memory_.tunables.max_log_bytes});
           }
           if (group->outstanding == 0) answer_group(group);
         }});

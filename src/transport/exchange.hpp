@@ -24,7 +24,7 @@ class Exchange final : public http::Reply::Sink {
   Exchange& operator=(const Exchange&) = delete;
   ~Exchange() override {
     if (answered_.load()) return;
-    log_error("a request was dropped without an answer");
+    if (answerer_->peer_open()) log_error("a request was dropped without an answer");
     answerer_->answer(http::problem(500, "internal", "The request was dropped inside the server."), {});
   }
 
