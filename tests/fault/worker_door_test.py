@@ -118,19 +118,31 @@ def test_the_checkpoint_is_the_one_that_was_put_as_such(door):
     [third] = worker.claim(wait_s=20)
     assert (third["resume"], third["checkpoint"]) == (True, f"/jobs/{number}/checkpoint")
     assert drover.call("GET", third["checkpoint"]).body == b"saved"
-    # One that breaks off replaces nothing.
-    with socket.create_connection(("127.0.0.1", worker.port)) as line:
-        head = "".join(f"{name}: {value}\r\n" for name, value in worker.headers(third).items())
-        line.sendall(f"PUT {worker.path(third, 'checkpoint')} HTTP/1.1\r\nHost: x\r\n{head}Content-Length: 9\r\n\r\ncut".encode())
-    assert put(worker, third, "artifacts/later", b"").status == 201
-    assert drover.call("GET", third["checkpoint"]).body == b"saved"
     assert put(worker, second, "checkpoint", b"late").status == 409, "of an attempt that is over"
     assert put(worker, third, "checkpoint", b"newer").status == 201
     assert drover.call("GET", third["checkpoint"]).body == b"newer"
     assert drover.call("GET", f"/jobs/{number}/artifacts/checkpoint.tar.gz").body == b"the job's own"
     assert {one["name"] for one in drover.call("GET", f"/jobs/{number}/artifacts").json} == \
-        {"checkpoint.tar.gz", "checkpoint", "d/checkpoint.tar.gz", "later"}
+        {"checkpoint.tar.gz", "checkpoint", "d/checkpoint.tar.gz"}
     assert worker.try_report(third).status == 200
+
+
+@pytest.mark.parametrize("transport", ["beast", "cpprest"])
+def test_a_checkpoint_that_breaks_off_on_its_way_replaces_none(transport):
+    with with_worker(arguments=[f"--http-transport={transport}"]) as (drover, worker):
+        def spooled():
+            return os.listdir(f"{drover.base}/artifacts/spool")
+        attempt = attempt_of(drover, worker)
+        assert put(worker, attempt, "checkpoint", b"saved").status == 201
+        head = "".join(f"{name}: {value}\r\n" for name, value in worker.headers(attempt).items())
+        for body in ("Content-Length: 9\r\n\r\ncut", "Transfer-Encoding: chunked\r\n\r\n9\r\ncut",
+                     "Transfer-Encoding: chunked\r\n\r\n3\r\ncut\r\n"):
+            with socket.create_connection(("127.0.0.1", worker.port)) as line:
+                line.sendall(f"PUT {worker.path(attempt, 'checkpoint')} HTTP/1.1\r\nHost: x\r\n{head}{body}".encode())
+                wait_for(spooled, "the part that came to be spooled")
+            wait_for(lambda: spooled() == [], "it to be removed")
+            assert drover.call("GET", f"/jobs/{attempt['number']}/checkpoint").body == b"saved", body
+        assert worker.try_report(attempt).status == 200
 
 
 def test_a_worker_of_the_first_version_still_keeps_and_finds_its_checkpoint():
