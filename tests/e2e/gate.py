@@ -4,12 +4,14 @@ It listens on loopback and relays to a TCP address or a Unix socket. All of its 
 are open; each holds for the connections there are and for those to come, until heal().
 """
 import os
+import re
 import socket
 import threading
 import time
 
 UP, DOWN = "up", "down"  # from the client to the server, and back
 CHUNK = 64 * 1024
+REQUEST = re.compile(rb"[A-Z]+ (\S+) HTTP/1\.1\r\n")
 
 
 class Gate:
@@ -22,6 +24,7 @@ class Gate:
         self.links = set()
         self.accepted = 0  # connections so far
         self.passed = {UP: 0, DOWN: 0}  # bytes so far
+        self.answers = []  # of HTTP whose heads come in one piece: (target, status) of each so far
         self.closed = False
         self._reset()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
@@ -132,6 +135,7 @@ class _Link:
         self.counted = {UP: 0, DOWN: 0}
         self.tail = {UP: b"", DOWN: b""}
         self.doomed = None  # the direction whose next bytes are dropped and end the connection
+        self.asked = None  # the target of the request that is not answered yet
         self.alive = 2
 
     def run(self):
@@ -180,7 +184,15 @@ class _Link:
         else:
             sink.sendall(keep)
         gate.passed[direction] += len(keep)
+        self._note(direction, keep)
         return not cut
+
+    def _note(self, direction, data):
+        if direction == UP and (request := REQUEST.match(data)):
+            self.asked = request[1].decode()
+        elif direction == DOWN and self.asked and data.startswith(b"HTTP/1.1 ") and data[9:12] != b"100":
+            self.gate.answers.append((self.asked, int(data[9:12])))
+            self.asked = None
 
     def _limit(self, direction, data):
         with self.gate.lock:

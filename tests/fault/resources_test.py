@@ -1,6 +1,5 @@
 """Disks fill up, descriptors run out, clocks jump: the daemon says so, keeps what it acknowledged and goes on afterwards."""
 import contextlib
-import glob
 import os
 import shutil
 import socket
@@ -107,19 +106,16 @@ def test_a_full_database_refuses_writes_serves_reads_and_recovers():
 
 def test_a_full_disk_for_artifacts_and_one_for_logs_refuse_uploads_lose_nothing_and_hold_up_no_other_job():
     with (small_disk(8) as disk, small_disk(1) as log_disk,
-          contextlib.closing(stack(config={"artifacts": {"directory": f"{disk}/artifacts"}})) as drover):
+          contextlib.closing(stack(config={"artifacts": {"directory": f"{disk}/artifacts"}}, gates=("worker",))) as drover):
         drover.daemon.terminate()
         assert drover.daemon.wait(timeout=20) == 0
         drover.log_path = f"{log_disk}/daemon.log"  # the daemon's own
         drover.start_daemon()
 
         def answered(job, status):
-            """The worker's last answer about this job's first attempt had this status."""
-            for path in glob.glob(f"{drover.cloud.data}/instances/*/root/**/{job['number']}-1/answer.head", recursive=True):
-                with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as head:
-                    if f" {status} " in head.readline():
-                        return True
-            return False
+            """A call of the worker's on this job's first attempt has had this answer."""
+            return any(target.startswith(f"/jobs/{job['number']}/attempts/1/") and got == status
+                       for target, got in drover.gates["worker"].answers)
         talker, end_talker = waiting_job(drover, "talker", "echo the end")
         maker, end_maker = waiting_job(drover, "maker", 'head -c 3000000 /dev/zero > "$DROVER_ARTIFACT_DIR/zeros"')
         ballasts = [fill(disk), fill(log_disk)]
