@@ -5,6 +5,7 @@ and the line, and that is what a step is called here. A first run writes down th
 there, on a machine of its own which stays up, so that whatever the copy leaves running runs on. DROVER_SOAK=1 kills each
 kind of victim at each step, otherwise they take turns.
 """
+import glob
 import os
 import re
 import signal
@@ -34,8 +35,9 @@ if [[ -n $STEP_TRACE ]]; then echo "$step" >>"$STEP_TRACE"; fi' DEBUG
 """
 # Commands whose effect is seen outside the program's own memory: between two of them a kill changes nothing.
 EFFECT = re.compile(r"call \d|info=\$\(curl|curl -q|imds \"|emit |^\. \"|start_task (claim|beat|notice)|\"run_\$task\"|mkdir -p|"
-                    r"run_attempt \"|start_job|setsid|await_job|kill_rest|kill -s|persist|tar -|>>?\"\$base/intent|"
-                    r"send_report|rm -rf|mv \"|register \|\||printf '%s\\n' \"\$offset\"|term_slot|report_at_once|release '")
+                    r"run_attempt \"|start_job|setsid|await_job|kill_rest|kill -s|persist|tar -|write_intent \"|"
+                    r"await_rest|send_report|rm -rf|mv \"|register \|\||printf '%s\\n' \"\$offset\"|term_job|signal_targets|"
+                    r"enter_cgroup|remove_cgroup|report_at_once|release")
 
 MARK = 'echo "begin $DROVER_JOB_NUMBER $DROVER_ATTEMPT" >> "{base}/record"; echo "begin $DROVER_ATTEMPT"; '
 END = 'echo "end $DROVER_JOB_NUMBER $DROVER_ATTEMPT" >> "{base}/record"; echo "end $DROVER_ATTEMPT"'
@@ -61,7 +63,7 @@ class Copy:
 
     def __init__(self, drover, kind, instance, step="", victim="all", trace=""):
         self.kind, self.step, self.victim, self.instance = kind, step, victim, instance["id"]
-        work = f"{drover.base}/copies/{self.instance}"
+        work = self.work = f"{drover.base}/copies/{self.instance}"
         os.makedirs(work)
         self.done = f"{work}/step-done"
         env = {"PATH": os.environ["PATH"], "HOME": work, "STEP": step or "none", "STEP_DONE": self.done, "STEP_TRACE": trace,
@@ -124,11 +126,10 @@ class Steps:
             return states == ["succeeded", "succeeded", "queued"]
         wait_for(over, "the copies that are left alone to do their jobs", timeout=40, every=0.2)
         for one in self.copies:
-            if one.kind == "noticed":
-                one.process.wait(timeout=20)
-            else:
-                os.killpg(one.process.pid, signal.SIGKILL)
-                one.process.wait()
+            if one.kind == "noticed":  # it has removed its files, and waits for its machine's end
+                wait_for(lambda work=one.work: not glob.glob(f"{work}/drover-worker.*"), "the noticed copy to be done")
+            os.killpg(one.process.pid, signal.SIGKILL)
+            one.process.wait()
         steps, seen = {}, set()
         for kind in kinds:
             with open(f"{self.drover.base}/trace-{kind}", encoding="utf-8") as trace:
@@ -170,7 +171,8 @@ def killed_at_each_step(drover, steps):
     assert len(found["plain"]) >= 25 and len(found["full"]) >= 5 and len(found["noticed"]) >= 10, found
     # The process that is about to become the job is the job: its end is the job's own.
     chosen = {kind: [(step, victim) for i, step in enumerate(some) for victim in (victims if SOAK else [victims[i % 3]])
-                     if not (victim == "own" and "exec setsid" in steps.command(step))] for kind, some in found.items()}
+                     if not (victim == "own" and re.search("exec setsid|enter_cgroup", steps.command(step)))]
+              for kind, some in found.items()}
     chosen["late"] = [(step, "main") for step in found["plain"] if steps.command(step) == "await_job"] * 3
     wave = [copy for kind, copies in chosen.items() for copy in steps.run(kind, copies)]
 

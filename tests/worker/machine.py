@@ -9,6 +9,8 @@ import uuid
 
 from fake_daemon import BOOTSTRAP_TOKEN, worker_program
 
+SHELL = os.environ.get("DROVER_TEST_BASH", "/bin/bash")  # the oldest that is promised is 4.2
+
 
 def environment(pid):
     try:
@@ -34,7 +36,7 @@ class Machine:
         self.program = directory / "drover-worker"
         self.program.write_text(worker_program())
 
-    def start(self, slots=1, imds=None, program=None, **more):
+    def start(self, slots=1, imds=None, program=None, under=(), **more):
         work = self.directory / f"work{len(self.workers)}"
         work.mkdir()
         name, value = self.mark.split("=")
@@ -45,7 +47,7 @@ class Machine:
             env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = imds.url
         else:  # nobody listens on port 9
             env.update(AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:9", DROVER_INSTANCE_ID="i-00000000000000001")
-        worker = subprocess.Popen(["/bin/bash", str(program or self.program)], env=env, cwd=work, stdin=subprocess.DEVNULL,
+        worker = subprocess.Popen([*under, SHELL, str(program or self.program)], env=env, cwd=work, stdin=subprocess.DEVNULL,
                                   stdout=self.log, stderr=self.log, start_new_session=True)
         worker.work = work
         self.workers.append(worker)

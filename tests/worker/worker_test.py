@@ -50,14 +50,57 @@ def test_a_job_from_claim_to_finish(daemon, machine):
 
 @pytest.mark.parametrize("job, end", [
     ({"command": "exit 3"}, {"outcome": "failure", "exit_code": 3}),
-    ({"command": "kill -9 $$"}, {"outcome": "failure", "signal": 9}),
+    ({"command": "sleep 0.3; kill -9 $$"}, {"outcome": "failure", "signal": 9}),
     ({"command": "exit 255"}, {"outcome": "failure", "exit_code": 255}),
     ({"args": ["/no/such/program"]}, {"outcome": "failure", "exit_code": 127}),
-], ids=["exit", "signal", "255", "missing"])
+    # A code is a code, and only a death of the job's own process is one by a signal. (Of one that comes before the
+    # worker's shell waits, nothing tells.)
+    ({"command": "exit 129"}, {"outcome": "failure", "exit_code": 129}),
+    ({"command": "exit 143"}, {"outcome": "failure", "exit_code": 143}),
+    ({"command": "exit 150"}, {"outcome": "failure", "exit_code": 150}),
+    ({"command": "exit 192"}, {"outcome": "failure", "exit_code": 192}),
+    ({"command": "sh -c 'kill -9 $$'; exit $?"}, {"outcome": "failure", "exit_code": 137}),
+    ({"command": "sleep 0.3; kill -TERM $$"}, {"outcome": "failure", "signal": 15}),
+    ({"command": "sleep 0.3; ulimit -c 0; kill -SEGV $$"}, {"outcome": "failure", "signal": 11}),
+    ({"command": "sleep 0.3; kill -34 $$"}, {"outcome": "failure", "signal": 34}),
+    ({"command": "sleep 0.3; kill -64 $$"}, {"outcome": "failure", "signal": 64}),
+    ({"command": "(until grep -q '^State:.T' /proc/$$/status; do sleep 0.1; done; kill -CONT $$) &"
+                 "kill -STOP $$; exit 147"}, {"outcome": "failure", "exit_code": 147}),
+], ids=["exit", "signal", "255", "missing", "129", "143", "150", "192", "of-a-child", "term", "segv", "rt", "last-rt", "stopped"])
 def test_how_a_job_failed(daemon, machine, job, end):
     daemon.submit(1, **job)
     machine.start()
     assert daemon.wait_end(1) == {"call": "finish", **end}
+
+
+def test_a_suspended_job_costs_no_time(daemon, machine, tmp_path):
+    daemon.submit(1, command=f"touch {tmp_path}/ready; kill -STOP $$; exit 5")
+    worker = machine.start()
+    wait_for(lambda: (tmp_path / "ready").exists() and any(state(pid) == "T" for pid in machine.job(1)), what="a stopped job")
+    before = cpu_seconds(worker.pid)
+    beats = len(daemon.heartbeats)
+    daemon.wait(lambda: len(daemon.heartbeats) >= beats + 3, what="heartbeats")
+    assert cpu_seconds(worker.pid) < before + 0.5, "it does not ask again and again"
+    for pid in machine.job(1):
+        os.kill(pid, signal.SIGCONT)
+    assert daemon.wait_end(1) == {"call": "finish", "outcome": "failure", "exit_code": 5}
+
+
+def state(pid):
+    return stat(pid)[0]
+
+
+def stat(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    except OSError:
+        return ["X"]
+
+
+def cpu_seconds(group):
+    """What the processes of that group have used that live now."""
+    all_of_it = [stat(p.name) for p in pathlib.Path("/proc").glob("[0-9]*")]
+    return sum(int(s[11]) + int(s[12]) for s in all_of_it if len(s) > 12 and s[2] == str(group)) / os.sysconf("SC_CLK_TCK")
 
 
 def test_text_reaches_the_job_unchanged(daemon, machine, tmp_path):
@@ -275,15 +318,14 @@ def test_a_notice_keeps_the_checkpoint_and_gives_the_job_back(daemon, imds, mach
     daemon.wait(lambda: daemon.log(1) == b"ready\n", what="the job to start")
     assert daemon.registrations[0]["instance_id"] == imds.instance_id
     imds.interrupt(60)
-    assert daemon.wait_end(1) == {"call": "release", "reason": "interruption notice"}
-    assert worker.wait(20) == 0
+    assert daemon.wait_end(1) == {"call": "release", "reason": "interruption notice", "notice": imds.action}
     kept = daemon.artifacts[1, 1, "checkpoint.tar.gz"]
     assert unpack(kept) == {"a b/step": b"42\n"}
     deadline = daemon.log(1).decode().split("\n")[1]
     assert time.strptime(deadline, "%Y-%m-%dT%H:%M:%SZ")
     told = next(b for b in daemon.heartbeats if "notice" in b)
-    assert "terminate" in told["notice"]
-    assert not list(worker.work.glob("drover-worker.*"))
+    assert told["notice"] == imds.action
+    wait_for(lambda: not list(worker.work.glob("drover-worker.*")), what="the worker to have nothing left to do")
 
     # The next attempt, elsewhere, finds it again.
     imds.action = None
@@ -302,22 +344,68 @@ def test_during_a_notice_zero_is_success_unless_the_job_just_wrote_a_checkpoint(
     daemon.submit(2, command="""trap 'echo 1 >"$DROVER_CHECKPOINT_DIR/step"; exit 0' TERM
                                 echo ready; while :; do sleep 0.1; done""")
     daemon.submit(3, command="echo ready; sleep 600")
-    worker = machine.start(slots=3, imds=imds)
+    machine.start(slots=3, imds=imds)
     daemon.wait(lambda: all(daemon.log(n) == b"ready\n" for n in (1, 2, 3)), what="three running jobs")
     imds.interrupt(60)
     assert daemon.wait_end(1)["outcome"] == "succeeded"
     assert daemon.wait_end(2)["call"] == "release"
     assert daemon.wait_end(3)["call"] == "release"
-    assert worker.wait(20) == 0
     assert list(daemon.artifacts) == [(2, 1, "checkpoint.tar.gz")], "an empty checkpoint directory is not kept"
 
 
 def test_a_short_notice_kills_in_time_and_releases(daemon, imds, machine):
     daemon.submit(1, command="trap '' TERM; echo ready; while :; do sleep 600; done")
-    worker = machine.start(imds=imds)
+    machine.start(imds=imds)
     daemon.wait(lambda: daemon.log(1) == b"ready\n", what="the job to start")
     imds.interrupt(6)
     assert daemon.wait_end(1)["call"] == "release"
+
+
+def fake_shutdown(directory):
+    """A directory whose `shutdown` only leaves a mark."""
+    path = directory / "sbin"
+    path.mkdir()
+    (path / "shutdown").write_text(f"#!/bin/sh\ntouch {directory}/shut-down\n")
+    (path / "shutdown").chmod(0o755)
+    return {"PATH": f"{path}:{os.environ['PATH']}", "DROVER_SHUTDOWN": "1"}
+
+
+def test_after_a_notice_the_machine_is_left_to_its_end(daemon, imds, machine, tmp_path):
+    daemon.submit(1, command="echo ready; sleep 600")
+    worker = machine.start(imds=imds, **fake_shutdown(tmp_path))
+    daemon.wait(lambda: daemon.log(1) == b"ready\n", what="the job to start")
+    imds.interrupt(8)
+    assert daemon.wait_end(1)["call"] == "release"
+    wait_for(lambda: not list(worker.work.glob("drover-worker.*")), what="the worker to have nothing left to do")
+    assert any("notice" in beat for beat in daemon.heartbeats)
+    asked = len(daemon.requests)
+    with pytest.raises(subprocess.TimeoutExpired):  # well beyond its heartbeats' interval, and the notice's instant
+        worker.wait(10)
+    assert len(daemon.requests) == asked
+    worker.terminate()
+    assert worker.wait(20) == 0
+    assert not (tmp_path / "shut-down").exists()
+
+
+def test_a_machine_without_a_notice_is_shut_down_at_the_end(daemon, imds, machine, tmp_path):
+    worker = machine.start(imds=imds, **fake_shutdown(tmp_path))
+    daemon.wait(lambda: daemon.claims, what="a claim")
+    worker.terminate()
+    assert worker.wait(20) == 0
+    assert (tmp_path / "shut-down").exists()
+
+
+def test_told_to_end_the_worker_looks_once_more_for_a_notice(daemon, imds, machine):
+    daemon.notice_poll_s = 600
+    daemon.submit(1, command="echo ready; sleep 600")
+    worker = machine.start(imds=imds)
+    daemon.wait(lambda: daemon.log(1) == b"ready\n", what="the job to start")
+    imds.interrupt(60)
+    job = machine.job(1)
+    os.killpg(worker.pid, signal.SIGTERM)  # as a shutdown does, the job's own process too, which may be gone before the answer
+    for pid in job:
+        os.kill(pid, signal.SIGTERM)
+    assert daemon.wait_end(1) == {"call": "release", "reason": "interruption notice", "notice": imds.action}
     assert worker.wait(20) == 0
 
 
@@ -335,9 +423,10 @@ def test_sigterm_gives_the_jobs_back(daemon, machine):
     worker = machine.start()
     daemon.wait(lambda: daemon.log(1) == b"ready\n", what="the job to start")
     os.killpg(worker.pid, signal.SIGTERM)  # as a service manager does, its helpers too
-    assert daemon.wait_end(1)["call"] == "release"
+    assert daemon.wait_end(1) == {"call": "release", "reason": "the worker was told to end"}
     assert worker.wait(20) == 0
     assert not machine.job(1)
+    assert not any("notice" in beat for beat in daemon.heartbeats)
 
 
 def test_slots_run_side_by_side(daemon, machine, tmp_path):

@@ -1,11 +1,12 @@
 #!/bin/bash
-# drover-worker: runs a Drover daemon's jobs on this machine. Needs bash >= 4.2, curl, tar, coreutils and util-linux.
+# drover-worker: runs a Drover daemon's jobs on this machine. Needs bash >= 4.2, curl, tar, grep, coreutils and util-linux.
 #
 # One main loop owns the slots and reads events from a FIFO. Whatever may take time runs beside it: a claim (a long
 # poll), a heartbeat, the shipping of logs and a look for an interruption notice, at most one of each; and for every
 # attempt a runner, which lays out the checkpoint, starts the job in a session of its own, waits for it, ships what is
 # left and reports. Nothing polls on the way from a job's end to the next claim. What the main loop wants of an attempt
-# it appends to a file, $base/intent.SLOT (the last line counts), and then signals the job.
+# it writes into a file, $base/intent.SLOT, and then signals the job. After that the attempt lasts until all processes of
+# the job have ended, or their time is over; without it, until the job's own process has.
 #
 # Environment: DROVER_URL, DROVER_BOOTSTRAP_TOKEN; optional DROVER_SLOTS (1), DROVER_INSTANCE_ID (where there is no
 # metadata service), DROVER_WORKER_DIR (where its files go), DROVER_STOP_GRACE_S (10; between TERM and KILL),
@@ -41,11 +42,11 @@ job_name=''
 job_resume=0 job_checkpoint='' job_max_log_bytes=268435456
 
 # The slots; an empty slot_job is a free one.
-slot_job=() slot_attempt=() slot_token=() slot_runner=() slot_pid=() slot_dir=() slot_intent=() slot_timeout_s=()
+slot_job=() slot_attempt=() slot_token=() slot_runner=() slot_pid=() slot_born=() slot_dir=() slot_intent=() slot_timeout_s=()
 slot_timeout_at=() slot_kill_at=()
 # The tasks beside the main loop: process id while one runs, and when the next is due.
 declare -A task_pid=([claim]='' [beat]='' [ship]='' [notice]='')
 declare -A task_due=([claim]=0 [beat]=0 [ship]=0 [notice]=0)
-register_nonce='' claim_nonce='' claim_delay=0 claim_started=0 draining=0 terminated=0 unknown=0 has_imds=0
-notice='' notice_time='' notice_told=0 deadline=0
+cgroups='' own_group=0 register_nonce='' claim_nonce='' claim_delay=0 claim_started=0 draining=0 terminated=0 unknown=0 has_imds=0
+going=0 notice='' notice_time='' notice_told=0 deadline=0
 now=0 status=000 answer_type='' delay=0

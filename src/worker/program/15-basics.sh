@@ -10,6 +10,14 @@ clock() {
   now=$((10#${up/./}))
 }
 
+# Does nothing for so many hundredths of a second. Not by `read -t`: where that is done by SIGALRM (before bash 5.2), one that
+# comes before the read begins is lost, and the read waits for ever.
+pause() {
+  local seconds
+  printf -v seconds '%d.%02d' $(($1 / 100)) $(($1 % 100))
+  sleep "$seconds"
+}
+
 emit() { printf '%s\n' "$*" >&"$events"; }
 
 random_id() { read -r "$1" </proc/sys/kernel/random/uuid; }

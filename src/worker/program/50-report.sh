@@ -44,8 +44,7 @@ finish() { # OUTCOME REASON [CODE]
 finish_body() { # OUTCOME REASON CODE
   local body="{\"outcome\":\"$1\""
   if [[ -n $3 ]]; then
-    # In bash a death by signal N and `exit 128+N` look the same.
-    if (($3 > 128 && $3 <= 192)); then body+=",\"signal\":$(($3 - 128))"; else body+=",\"exit_code\":$3"; fi
+    if [[ -n $signal ]]; then body+=",\"signal\":$signal"; else body+=",\"exit_code\":$3"; fi
   fi
   if [[ -n $2 ]]; then body+=",\"reason\":$(json "$2")"; fi
   printf '%s}' "$body"
@@ -57,9 +56,15 @@ send_report() { # finish|release BODY
 }
 
 # Back to the queue. The checkpoint goes first: time may be short.
-release() { # REASON
+release() {
+  local body
   keep_checkpoint
   if (($? == 2)); then return; fi
   send_stream stdout && send_stream stderr
-  persist send_report release "{\"reason\":$(json "$1")}"
+  if [[ -n $notice ]]; then
+    body="{\"reason\":\"interruption notice\",\"notice\":$(json "$notice")}"
+  else
+    body='{"reason":"the worker was told to end"}'
+  fi
+  persist send_report release "$body"
 }

@@ -3,7 +3,7 @@
 
 # The runner of one attempt, in a process of its own.
 run_attempt() {
-  local slot=$1 dir=$2 rc=0 pid='' code=0 reason='' intent=none
+  local slot=$1 dir=$2 rc=0 pid='' born=0 code=0 signal='' reason='' intent=none kill_at=0 notice=''
   local auth=$dir/auth answer=$dir/answer attempt_url=$url/jobs/$job_number/attempts/$job_attempt
   local told_to_end=0 out_hold err_hold out_report err_report out_reader err_reader out_rest=() err_rest=()
   trap 'told_to_end=1' TERM INT HUP # a signal to everyone: the main loop and the job answer it
@@ -14,17 +14,21 @@ run_attempt() {
   read_intent
   if [[ $intent == none ]] && ((rc == 0)); then
     start_job
-    emit started "$slot" "$pid"
+    emit started "$slot" "$pid" "$born"
     await_job
-    emit ended "$slot" # from here on its number may be another's
+    emit exited "$slot"
+    read_intent
+    if [[ $intent == none ]] && machine_ends; then await_intent; fi
+    await_rest
     kill_rest
+    emit ended "$slot"
     close_streams
-    conclude "$code"
+    conclude
   elif ((rc == 3)); then
     finish infra "$reason"
   elif [[ $intent == notice ]]; then
     rm -rf "$dir/checkpoint" # the one that is kept is whole, this may not be
-    release 'interruption notice'
+    release
   elif [[ $intent == stop ]]; then
     finish stopped ''
   fi
@@ -32,27 +36,42 @@ run_attempt() {
   rm -rf "$dir"
 }
 
-conclude() { # CODE
-  read_intent
+conclude() {
   case $intent in
     lost) ;;
-    timeout) finish failure "timed out after $job_timeout_s s" "$1" ;;
+    timeout) finish failure "timed out after $job_timeout_s s" "$code" ;;
     stop)
       keep_checkpoint
-      finish stopped '' "$1"
+      finish stopped '' "$code"
       ;;
     notice)
       # Zero is success, unless the job used its last seconds for a checkpoint: then it stopped early, politely.
-      if (($1 == 0)) && ! wrote_checkpoint_since_notice; then finish succeeded '' 0; else release 'interruption notice'; fi
+      if ((code == 0)) && ! wrote_checkpoint_since_notice; then finish succeeded '' 0; else release; fi
       ;;
     *)
-      if (($1 == 0)); then
+      if ((code == 0)); then
         finish succeeded '' 0
-      elif machine_ends "$1"; then
-        release 'the machine is shutting down'
+      elif ((told_to_end == 1)); then
+        release
       else
-        finish failure '' "$1"
+        finish failure '' "$code"
       fi
       ;;
   esac
+}
+
+# A shutdown sends TERM to every process, in any order: a job that died of it gives ours a second to arrive.
+machine_ends() {
+  local tries=0
+  while ((told_to_end == 0 && code == 143 && tries++ < 10)); do pause 10; done
+  ((told_to_end == 1 && code != 0))
+}
+
+# The main loop, which gets that TERM too, first asks whether there is a notice.
+await_intent() {
+  local tries=0
+  while [[ $intent == none ]] && ((tries++ < 100)); do
+    pause 10
+    read_intent
+  done
 }

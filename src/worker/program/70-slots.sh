@@ -15,14 +15,14 @@ on_claim() {
   done
   while [[ -n ${slot_job[slot]:-} ]]; do ((++slot)); done
   slot_job[slot]=$job_number slot_attempt[slot]=$job_attempt slot_token[slot]=$job_token slot_dir[slot]=$dir
-  slot_pid[slot]='' slot_intent[slot]='' slot_kill_at[slot]=0 slot_timeout_at[slot]=0
+  slot_pid[slot]='' slot_born[slot]=0 slot_intent[slot]='' slot_kill_at[slot]=0 slot_timeout_at[slot]=0
   slot_timeout_s[slot]=$job_timeout_s
-  : >"$base/intent.$slot"
+  write_intent "$slot" none 0
   mkdir -p "$dir/work" "$dir/checkpoint" "$dir/artifacts"
   # Too late, or more than was asked for: it goes back without having started.
-  if [[ -n $notice ]] || ((slot > slots)); then
+  if ((going == 1 || slot > slots)); then
     clock
-    echo "notice $((deadline > 0 ? deadline : now + stopped_notice_s * 100))" >>"$base/intent.$slot"
+    write_intent "$slot" notice "$now" $((going == 1 ? deadline : now + stopped_notice_s * 100)) "$notice"
     slot_intent[slot]=notice
   fi
   run_attempt "$slot" "$dir" &
@@ -38,25 +38,22 @@ end_slot() { # SLOT INTENT
   if [[ $intent == notice ]]; then
     printf '%s\n' "$notice_time" 2>/dev/null >"${slot_dir[slot]}/deadline.new"
     mv "${slot_dir[slot]}/deadline.new" "${slot_dir[slot]}/deadline" 2>/dev/null
-    intent="notice $deadline"
     # A quarter of the time that is left, at most 30 s, is for the checkpoint's upload.
     grace=$((deadline - now))
     grace=$((grace - (grace / 4 > 3000 ? 3000 : grace / 4)))
   fi
-  echo "$intent" >>"$base/intent.$slot"
-  if [[ -z $old ]]; then
-    slot_kill_at[slot]=$((now + grace))
-    term_slot "$slot"
-  elif ((slot_kill_at[slot] > now + stop_grace)); then
-    slot_kill_at[slot]=$((now + stop_grace))
+  if [[ -z $old ]] || ((slot_kill_at[slot] > now + grace)); then slot_kill_at[slot]=$((now + grace)); fi
+  write_intent "$slot" "$intent" "${slot_kill_at[slot]}" "$deadline" "$notice"
+  if [[ -z $old && -n ${slot_pid[slot]} ]]; then
+    term_job "${slot_dir[slot]}" "${slot_pid[slot]}" "${slot_born[slot]}"
   fi
 }
 
-on_started() { # SLOT PID
+on_started() { # SLOT PID BORN
   clock
-  slot_pid[$1]=$2
+  slot_pid[$1]=$2 slot_born[$1]=$3
   if ((slot_timeout_s[$1] > 0)); then slot_timeout_at[$1]=$((now + slot_timeout_s[$1] * 100)); fi
-  if [[ -n ${slot_intent[$1]} ]]; then term_slot "$1"; fi # it was to end before it had begun
+  if [[ -n ${slot_intent[$1]} ]]; then term_job "${slot_dir[$1]}" "$2" "$3"; fi # it was to end before it had begun
 }
 
 check_slots() {
@@ -67,9 +64,10 @@ check_slots() {
       slot_timeout_at[slot]=0
       end_slot "$slot" timeout
     fi
-    if ((slot_kill_at[slot] > 0 && now >= slot_kill_at[slot])) && [[ -n ${slot_pid[slot]} ]]; then
+    # Once the job's own process has ended, the runner sees to the rest.
+    if ((slot_kill_at[slot] > 0 && now >= slot_kill_at[slot])) && is_same "${slot_pid[slot]:-none}" "${slot_born[slot]}"; then
       slot_kill_at[slot]=0
-      signal_slot KILL "$slot"
+      kill_job "${slot_dir[slot]}" "${slot_pid[slot]}" "${slot_born[slot]}"
     fi
   done
 }

@@ -45,9 +45,10 @@ handle() { # EVENT
       if [[ ${4:-} == noticed ]]; then notice_told=1; fi
       on_beat_answer "$2"
       ;;
-    notice) if [[ $2 == 200 && -z $notice ]]; then on_notice; fi ;;
-    started) on_started "$2" "$3" ;;
-    ended) slot_pid[$2]='' slot_timeout_at[$2]=0 ;;
+    notice) if [[ $2 == 200 ]]; then on_notice; fi ;;
+    started) on_started "$2" "$3" "$4" ;;
+    exited) slot_timeout_at[$2]=0 ;;
+    ended) slot_pid[$2]='' ;;
     closed) slot_job[$2]='' slot_pid[$2]='' ;;
     gone)
       clock

@@ -6,13 +6,13 @@ main_loop() {
   while :; do
     clock
     open_attempts
-    if ((terminated == 1)) && [[ -z $notice ]]; then begin_notice 'the worker was told to stop' "$stopped_notice_s"; fi
+    if ((terminated == 1 && going == 0)); then on_terminated; fi
     if ((now >= checked + 100)); then
       checked=$now
       check_slots
       check_helpers
     fi
-    if ((unknown == 1)) && [[ -z $notice ]]; then start_over || return 1; fi
+    if ((unknown == 1 && going == 0)); then start_over || return 1; fi
     if is_over; then return 0; fi
     start_due_tasks
     if read -r -t 1 -u "$events" -a event; then handle "${event[@]}"; fi
@@ -21,11 +21,11 @@ main_loop() {
 
 start_due_tasks() {
   local slot
-  if ((draining == 0 && unknown == 0 && open < slots && now >= task_due[claim])) && [[ -z $notice ]]; then
+  if ((draining == 0 && unknown == 0 && going == 0 && open < slots && now >= task_due[claim])); then
     if [[ -z ${task_pid[claim]} ]]; then claim_started=$now; fi
     if [[ -z $claim_nonce ]]; then random_id claim_nonce; fi
     start_task claim $((slots - open))
-  elif ((draining == 1 || unknown == 1)) || [[ -n $notice ]]; then
+  elif ((draining == 1 || unknown == 1 || going == 1)); then
     if [[ -n ${task_pid[claim]} ]]; then kill -s TERM "${task_pid[claim]}" 2>/dev/null; fi
   fi
   if ((now >= task_due[beat])) && [[ -z ${task_pid[beat]} ]]; then
@@ -57,7 +57,7 @@ check_helpers() {
   for slot in "${!slot_job[@]}"; do
     if [[ -n ${slot_job[slot]} ]] && died_silently "${slot_runner[slot]}"; then
       say "the runner of job ${slot_job[slot]} is gone"
-      signal_slot KILL "$slot"
+      kill_job "${slot_dir[slot]}" "${slot_pid[slot]}" "${slot_born[slot]}"
       slot_job[slot]='' slot_pid[slot]=''
     fi
   done
@@ -74,21 +74,38 @@ start_over() {
 
 # True when there is nothing left to do here.
 is_over() {
-  if [[ -n $notice ]] && ((now >= deadline)); then return 0; fi
+  if ((going == 1 && now >= deadline)); then return 0; fi
   if ((open > 0)) || [[ -n ${task_pid[claim]} ]]; then return 1; fi
-  if [[ -n $notice ]]; then ((notice_told == 1)); else ((draining == 1)); fi
+  if [[ -n $notice ]]; then ((notice_told == 1)); else ((draining == 1 || going == 1)); fi
 }
 
 leave() { # CODE
-  local slot
   trap - EXIT
+  end_attempts
+  rm -rf "$base"
+  if [[ -n $cgroups ]]; then rmdir "$cgroups/${base##*/}".* 2>/dev/null; fi
+  if [[ -n $notice ]]; then await_end_of_machine; fi
+  if [[ -n $on_exit ]]; then /bin/sh -c "$on_exit"; fi
+  if [[ $shut_down == 1 && -z $notice ]]; then shutdown -h now; fi
+  exit "$1"
+}
+
+end_attempts() {
+  local slot
   for slot in "${!slot_job[@]}"; do
     if [[ -z ${slot_job[slot]} ]]; then continue; fi
     kill -s KILL "${slot_runner[slot]}" 2>/dev/null
-    signal_slot KILL "$slot"
+    kill_job "${slot_dir[slot]}" "${slot_pid[slot]}" "${slot_born[slot]}"
   done
-  rm -rf "$base"
-  if [[ -n $on_exit ]]; then /bin/sh -c "$on_exit"; fi
-  if [[ $shut_down == 1 ]]; then shutdown -h now; fi
-  exit "$1"
+}
+
+# A spot machine that its own worker shut down after a notice would have ended by its user, and not by the interruption.
+await_end_of_machine() {
+  local sleeper=''
+  while ((terminated == 0)); do
+    sleep 5 &
+    sleeper=$!
+    wait "$sleeper"
+  done
+  if [[ -n $sleeper ]]; then kill "$sleeper" 2>/dev/null; fi
 }

@@ -6,6 +6,9 @@ auth=$base/auth
 mkfifo "$base/events" || exit 1
 exec {events}<>"$base/events"
 trap 'leave 1' EXIT TERM INT # also when this program itself fails: no job is left without its keeper
+look_at $$
+own_group=$group
+find_cgroups
 random_id register_nonce
 identify || leave 1
 register || leave 1
