@@ -1,10 +1,14 @@
+#include <cerrno>
 #include <csignal>
 #include <exception>
 #include <iostream>
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
+
+#include <fcntl.h>
 
 #include "drover/app/programs.hpp"
 #include "drover/base/log.hpp"
@@ -58,9 +62,28 @@ int run(const cli::Command& command) {
       command);
 }
 
+// A standard descriptor that the caller left closed would become that of the next socket or file, and what is
+// printed would be written into it. Standard output then refuses every write, so that the exit status says
+// it.
+void hold_standard_descriptors() {
+  for (const auto& [fd, mode] : {std::pair{0, O_RDONLY}, std::pair{1, O_RDONLY}, std::pair{2, O_WRONLY}}) {
+    if (::fcntl(fd, F_GETFD) < 0) (void)::open("/dev/null", mode);
+  }
+}
+
+// The exit status of a program that ended with `status`: what it printed must have been taken.
+int printed(int status) {
+  if (status != 0) return status;
+  errno = 0;
+  if (std::cout.flush()) return 0;
+  std::cerr << "drover: " << cli::write_error(errno) << "\n";
+  return 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  hold_standard_descriptors();
   std::signal(SIGPIPE, SIG_IGN);  // a peer or reader that goes away is an error of that write, not our end
   try {
     // The supervisor of a local instance: not for people, so it has no place among the subcommands.
@@ -69,8 +92,8 @@ int main(int argc, char** argv) {
       return localcloud::run_instance_supervisor(args);
     }
     const auto parsed = cli::parse_command_line(argc, argv);
-    if (const int* status = std::get_if<int>(&parsed)) return *status;
-    return run(std::get<cli::Command>(parsed));
+    if (const int* status = std::get_if<int>(&parsed)) return printed(*status);
+    return printed(run(std::get<cli::Command>(parsed)));
   } catch (const std::exception& error) {
     std::cerr << "drover: " << error.what() << "\n";
     return 1;

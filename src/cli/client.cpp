@@ -1,57 +1,17 @@
 #include "drover/cli/client.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <ostream>
 
 #include <fmt/format.h>
 
+#include "drover/base/masked.hpp"
 #include "drover/base/text.hpp"
 
 namespace drover::cli {
 namespace {
-
-constexpr std::size_t kReplyBytes = 64UL * 1024 * 1024;
-
-Errc code_of(int status) {
-  switch (status) {
-    case 400:
-    case 422:
-      return Errc::invalid;
-    case 401:
-      return Errc::unauthenticated;
-    case 403:
-      return Errc::forbidden;
-    case 404:
-      return Errc::not_found;
-    case 409:
-    case 412:
-      return Errc::conflict;
-    case 413:
-      return Errc::too_large;
-    case 429:
-      return Errc::overloaded;
-    case 503:
-      return Errc::unavailable;
-    default:
-      return Errc::internal;
-  }
-}
-
-Error refused(const ports::HttpReply& reply) {
-  Error error{code_of(reply.status), fmt::format("HTTP {}", reply.status)};
-  const auto problem = parse_json(reply.body);
-  const Json* detail = problem.ok() ? problem->find("detail") : nullptr;
-  if (detail != nullptr && detail->if_string() != nullptr) error.message = *detail->if_string();
-  return error;
-}
-
-Result<Json> parsed(const Result<ports::HttpReply>& reply) {
-  if (!reply.ok()) return reply.error();
-  if (reply->body.empty()) return Json();
-  auto json = parse_json(reply->body);
-  if (!json.ok()) return Error{Errc::internal, "the answer is not JSON: " + json.error().message};
-  return json;
-}
 
 // Code points: good enough for names, and the API's text is valid UTF-8.
 std::size_t width(std::string_view text) {
@@ -59,38 +19,33 @@ std::size_t width(std::string_view text) {
       text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
-// What a terminal would act upon must not come from a job's name.
-std::string printable(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return out;
-}
-
 using Rows = std::vector<std::vector<std::string>>;
 
-Rows table_of(const Json& list, const std::vector<std::pair<const char*, const char*>>& columns) {
+using Columns = std::vector<std::pair<const char*, const char*>>;  // heading, member
+
+Rows heading_of(const Columns& columns) {
   Rows rows(1);
   for (const auto& [heading, key] : columns) rows[0].emplace_back(heading);
-  if (list.if_array() == nullptr) return rows;
-  for (const Json& item : *list.if_array()) {
-    std::vector<std::string>& row = rows.emplace_back();
-    for (const auto& [heading, key] : columns) row.push_back(text_of(item, key));
-  }
   return rows;
+}
+
+std::vector<std::string> row_of(const Json& item, const Columns& columns) {
+  std::vector<std::string> row;
+  for (const auto& [heading, key] : columns) row.push_back(text_of(item, key));
+  return row;
 }
 
 // One verb's run: where it asks and where it prints.
 class Runner {
  public:
-  Runner(ApiClient& api, std::ostream& out) : api_(api), out_(out) {}
+  Runner(ApiClient& api, std::ostream& out, std::ostream& complaints)
+      : api_(api), out_(out), complaints_(complaints) {}
 
   Status operator()(const SubmitCommand& command) {
     const auto body = submit_body(command);
     if (!body.ok()) return body.error();
     return print(api_.send("POST", "/jobs", *body), [this](const Json& job) {
-      out_ << fmt::format("{} {} {}\n", text_of(job, "number"), text_of(job, "id"), text_of(job, "state"));
+      put(fmt::format("{} {} {}\n", text_of(job, "number"), text_of(job, "id"), text_of(job, "state")));
     });
   }
 
@@ -100,13 +55,14 @@ class Runner {
                                      std::pair{"name", &command.name}}) {
       if (!value->empty()) path += fmt::format("&{}={}", key, percent_encode(*value));
     }
-    return table(path, {{"NUMBER", "number"},
-                        {"STATE", "state"},
-                        {"QUEUE", "queue"},
-                        {"NAME", "name"},
-                        {"ATTEMPTS", "attempts"},
-                        {"CREATED", "created_at"},
-                        {"REASON", "reason"}});
+    return table(std::move(path), static_cast<std::size_t>(command.limit),
+                 {{"NUMBER", "number"},
+                  {"STATE", "state"},
+                  {"QUEUE", "queue"},
+                  {"NAME", "name"},
+                  {"ATTEMPTS", "attempts"},
+                  {"CREATED", "created_at"},
+                  {"REASON", "reason"}});
   }
 
   Status operator()(const ShowCommand& command) {
@@ -115,32 +71,30 @@ class Runner {
     if (!shown.ok()) return shown;
     return print(api_.get(path + "/attempts"), [this](const Json& attempts) {
       if (attempts.if_array() == nullptr || attempts.if_array()->empty()) return;
-      out_ << "\n"
-           << render_table(table_of(attempts, {{"ATTEMPT", "attempt"},
-                                               {"WORKER", "worker"},
-                                               {"OUTCOME", "outcome"},
-                                               {"EXIT", "exit_code"},
-                                               {"STARTED", "started_at"},
-                                               {"ENDED", "ended_at"},
-                                               {"REASON", "reason"}}));
+      const Columns columns = {{"ATTEMPT", "attempt"}, {"WORKER", "worker"},      {"OUTCOME", "outcome"},
+                               {"EXIT", "exit_code"},  {"STARTED", "started_at"}, {"ENDED", "ended_at"},
+                               {"REASON", "reason"}};
+      Rows rows = heading_of(columns);
+      for (const Json& attempt : *attempts.if_array()) rows.push_back(row_of(attempt, columns));
+      put("\n" + render_table(rows));
     });
   }
 
   Status operator()(const LogsCommand& command) {
-    std::string path = fmt::format("/jobs/{}/logs/{}", percent_encode(command.job), command.stream);
-    if (command.attempt) path += fmt::format("?attempt={}", *command.attempt);
-    const auto text = api_.text(path);
-    if (!text.ok()) return text.error();
-    out_ << *text;
-    return Ok{};
+    return api_.log(fmt::format("/jobs/{}/logs/{}", percent_encode(command.job), command.stream),
+                    command.attempt, [this](std::string_view piece) { return put(piece); });
   }
 
+  // A refusal of one job leaves the others to be asked for.
   Status operator()(const ChangeCommand& command) {
     for (const std::string& job : command.jobs) {
       const auto answer =
           api_.send("POST", fmt::format("/jobs/{}/{}", percent_encode(job), command.action), Json());
-      if (!answer.ok()) return Error{answer.error().code, fmt::format("{}: {}", job, answer.error().message)};
-      out_ << fmt::format("{} {}\n", job, text_of(*answer, "state"));
+      if (answer.ok()) {
+        put(fmt::format("{} {}\n", job, text_of(*answer, "state")));
+      } else {
+        complain({answer.error().code, fmt::format("{}: {}", job, answer.error().message)});
+      }
     }
     return Ok{};
   }
@@ -150,7 +104,7 @@ class Runner {
     body.set("is_paused", command.paused);
     const auto answer = api_.send("PATCH", "/scheduler", body);
     if (!answer.ok()) return answer.error();
-    out_ << (command.paused ? "paused\n" : "running\n");
+    put((command.paused ? "paused\n" : "running\n"));
     return Ok{};
   }
 
@@ -159,28 +113,52 @@ class Runner {
   }
 
   Status operator()(const WorkersCommand&) {
-    return table("/workers", {{"NUMBER", "number"},
-                              {"INSTANCE", "instance_id"},
-                              {"POOL", "pool"},
-                              {"STATE", "state"},
-                              {"SLOTS", "slots"},
-                              {"RUNNING", "running"},
-                              {"TYPE", "instance_type"},
-                              {"LAST SEEN", "last_seen_at"}});
+    return table("/workers", SIZE_MAX,
+                 {{"NUMBER", "number"},
+                  {"INSTANCE", "instance_id"},
+                  {"POOL", "pool"},
+                  {"STATE", "state"},
+                  {"SLOTS", "slots"},
+                  {"RUNNING", "running"},
+                  {"TYPE", "instance_type"},
+                  {"LAST SEEN", "last_seen_at"}});
   }
 
   Status operator()(const PoolsCommand&) {
-    return table("/pools", {{"NAME", "name"},
-                            {"PROVIDER", "provider"},
-                            {"MIN", "min"},
-                            {"MAX", "max"},
-                            {"SLOTS", "slots"},
-                            {"MARKET", "market"},
-                            {"QUEUES", "queues"},
-                            {"BLOCKED", "blocked_reason"}});
+    return table("/pools", SIZE_MAX,
+                 {{"NAME", "name"},
+                  {"PROVIDER", "provider"},
+                  {"MIN", "min"},
+                  {"MAX", "max"},
+                  {"SLOTS", "slots"},
+                  {"MARKET", "market"},
+                  {"QUEUES", "queues"},
+                  {"BLOCKED", "blocked_reason"}});
+  }
+
+  void complain(const Error& error) {
+    failed_ = true;
+    std::string text = "drover: " + error.message;
+    const bool whose = error.code == Errc::unavailable || error.code == Errc::timeout;
+    if (whose && error.message.find(api_.base()) == std::string::npos) text += " (" + api_.base() + ")";
+    complaints_ << without_passwords(text) << "\n";
+  }
+  // The exit status, once all is written out.
+  int finish() {
+    errno = 0;
+    if (out_ && !out_.flush()) write_errno_ = errno;
+    if (!out_) complain({Errc::internal, write_error(write_errno_)});
+    return failed_ ? 1 : 0;
   }
 
  private:
+  bool put(std::string_view text) {
+    if (!out_) return false;
+    errno = 0;
+    if (!(out_ << text)) write_errno_ = errno;
+    return bool(out_);
+  }
+
   template <class Print>
   Status print(const Result<Json>& answer, Print print) {
     if (!answer.ok()) return answer.error();
@@ -188,8 +166,15 @@ class Runner {
     return Ok{};
   }
 
-  Status table(const std::string& path, const std::vector<std::pair<const char*, const char*>>& columns) {
-    return print(api_.get(path), [&](const Json& list) { out_ << render_table(table_of(list, columns)); });
+  Status table(std::string path, std::size_t limit, const Columns& columns) {
+    Rows rows = heading_of(columns);
+    const Status read = api_.pages(std::move(path), [&](const Json& item) {
+      rows.push_back(row_of(item, columns));
+      return rows.size() <= limit;
+    });
+    if (!read.ok()) return read;
+    put(render_table(rows));
+    return Ok{};
   }
 
   void print_members(const Json& object) {
@@ -198,47 +183,30 @@ class Runner {
     for (const Json::Member& member : *object.if_object()) {
       if (!member.value.is_null()) rows.push_back({member.key, text_of(object, member.key)});
     }
-    out_ << render_table(rows);
+    put(render_table(rows));
   }
 
   ApiClient& api_;
   std::ostream& out_;
+  std::ostream& complaints_;
+  bool failed_ = false;
+  int write_errno_ = 0;  // of the first failure of `out_`
 };
 
 }  // namespace
 
-Result<ports::HttpReply> ApiClient::call(std::string_view method, std::string_view path, std::string body) {
-  ports::HttpRequest request;
-  request.method = method;
-  request.url = base_ + std::string(path);
-  if (!body.empty()) request.headers.emplace_back("Content-Type", "application/json");
-  request.body = std::move(body);
-  request.total_timeout = Millis{30'000};
-  request.max_reply_bytes = kReplyBytes;
-  auto reply = http_.send(request);
-  if (!reply.ok()) return reply;
-  if (reply->status < 200 || reply->status > 299) return refused(*reply);
-  return reply;
-}
-
-Result<std::string> ApiClient::text(std::string_view path) {
-  auto reply = call("GET", path, {});
-  if (!reply.ok()) return reply.error();
-  return std::move(reply->body);
-}
-
-Result<Json> ApiClient::get(std::string_view path) {
-  return parsed(call("GET", path, {}));
-}
-
-Result<Json> ApiClient::send(std::string_view method, std::string_view path, const Json& body) {
-  return parsed(call(method, path, body.is_null() ? std::string() : body.dump()));
+std::string for_terminal(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return out;
 }
 
 std::string text_of(const Json& json, std::string_view key) {
   const Json* value = json.find(key);
   if (value == nullptr || value->is_null()) return "-";
-  if (const std::string* text = value->if_string()) return text->empty() ? "-" : printable(*text);
+  if (const std::string* text = value->if_string()) return text->empty() ? "-" : for_terminal(*text);
   return value->dump();
 }
 
@@ -295,18 +263,20 @@ Result<Json> submit_body(const SubmitCommand& command) {
   return body;
 }
 
+std::string write_error(int code) {
+  return "cannot write all of it to standard output" +
+         (code != 0 ? std::string(": ") + std::strerror(code) : std::string());
+}
+
 int run_client(const ClientCommand& command, ports::HttpClient& http, std::ostream& out,
                std::ostream& complaints) {
   std::string base = command.url;
   while (base.ends_with('/')) base.pop_back();
   ApiClient api(http, base);
-  const Status done = std::visit(Runner(api, out), command.verb);
-  if (done.ok()) return 0;
-  complaints << "drover: " << done.error().message;
-  if (done.error().code == Errc::unavailable || done.error().code == Errc::timeout)
-    complaints << " (" << base << ")";
-  complaints << "\n";
-  return 1;
+  Runner runner(api, out, complaints);
+  const Status done = std::visit(runner, command.verb);
+  if (!done.ok()) runner.complain(done.error());
+  return runner.finish();
 }
 
 }  // namespace drover::cli

@@ -1,5 +1,6 @@
 #include "drover/cli/command_line.hpp"
 
+#include <cstdlib>
 #include <memory>
 #include <utility>
 
@@ -8,9 +9,19 @@
 namespace drover::cli {
 namespace {
 
+// CLI11's envname() would not do: the verbs share one variable, and CLI11 reads the environment into the
+// option of each verb that was not typed, after it has read the option of the one that was.
+std::string default_url() {
+  const char* url = std::getenv("DROVER_URL");
+  return url != nullptr && url[0] != '\0' ? url : kDefaultUrl;
+}
+
 // CLI11 binds options to variables that must live until it has parsed; the last subcommand's callback says
 // which of them counts.
 struct Parser {
+  explicit Parser(int argc) : arguments(argc) {}
+
+  int arguments;
   CLI::App app{"Drover: a job scheduler for one head node and EC2 spot workers."};
   Command command = VersionCommand{};
   ServeCommand serve;
@@ -18,7 +29,7 @@ struct Parser {
   LocalCloudCommand local_cloud;
   MigrateCommand migrate;
   DoctorCommand doctor;
-  std::string url = kDefaultUrl;
+  std::string url = default_url();
   SubmitCommand submit;
   ListCommand list;
   ShowCommand show;
@@ -30,8 +41,17 @@ struct Parser {
   }
   CLI::App* client(const char* name, const char* help) {
     CLI::App* sub = app.add_subcommand(name, help)->group("Clients of a running daemon");
-    sub->add_option("--url", url, "The daemon")->envname("DROVER_URL")->capture_default_str();
+    sub->add_option("--url", url, "The daemon; wins over DROVER_URL")->capture_default_str();
     return sub;
+  }
+  // The rest of the command line as it was typed. CLI11 splits an element such as "[.a,.b]" where a list has
+  // no end, so this one has room for as many elements as there are arguments.
+  CLI::Option* words(CLI::App* sub, const char* name, std::vector<std::string>& into, const char* help) {
+    return sub->add_option(name, into, help)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->expected(arguments)
+        ->allow_extra_args(false)
+        ->option_text("...");
   }
   template <class Verb>
   void run_client(CLI::App* sub, Verb& verb) {
@@ -99,7 +119,7 @@ struct Parser {
     sub->add_option("--env,-e", submit.env, "NAME=value; may be repeated")->allow_extra_args(false);
     sub->add_flag("--hold", submit.hold, "Do not start before it is released");
     CLI::Option* shell = sub->add_option("--shell,-c", submit.shell, "Shell text to run");
-    CLI::Option* args = sub->add_option("program", submit.args, "Program and its arguments, behind --");
+    CLI::Option* args = words(sub, "program", submit.args, "Program and its arguments, behind --");
     args->excludes(shell);
     sub->positionals_at_end();
     run_client(sub, submit);
@@ -130,7 +150,7 @@ struct Parser {
          {std::pair{"cancel", "Cancel jobs"}, std::pair{"hold", "Hold jobs back"},
           std::pair{"release", "Release held jobs"}, std::pair{"requeue", "Run finished jobs again"}}) {
       sub = client(name, help);
-      sub->add_option("job", change.jobs, "Numbers or ids")->required();
+      words(sub, "job", change.jobs, "Numbers or ids")->required();
       sub->callback([this, action = std::string(name)] {
         change.action = action;
         command = ClientCommand{url, change};
@@ -151,7 +171,7 @@ struct Parser {
 }  // namespace
 
 std::variant<Command, int> parse_command_line(int argc, const char* const* argv) {
-  auto parser = std::make_unique<Parser>();
+  auto parser = std::make_unique<Parser>(argc);
   parser->app.require_subcommand(1);
   parser->app.set_version_flag("--version", std::string("drover ") + DROVER_VERSION);
   parser->add_programs();

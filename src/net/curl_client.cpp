@@ -23,6 +23,8 @@ using HeaderList = std::unique_ptr<curl_slist, ListDelete>;
 
 // What the callbacks fill; `limit` counts the bytes of body and headers together.
 struct Sink {
+  CURL* handle = nullptr;
+  const ports::HttpRequest* request = nullptr;
   ports::HttpReply reply;
   std::size_t limit = 0;
   std::size_t seen = 0;
@@ -37,11 +39,20 @@ struct Sink {
     seen += size;
     return true;
   }
+  // Whether the body goes to the request's own function; fills in the status for it.
+  bool streams() {
+    if (!request->on_body) return false;
+    long status = 0;
+    curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
+    reply.status = static_cast<int>(status);
+    return status >= 200 && status <= 299;
+  }
 };
 
 std::size_t on_body(char* data, std::size_t one, std::size_t size, void* user) {
   auto& sink = *static_cast<Sink*>(user);
   sink.in_body = true;
+  if (sink.streams()) return sink.request->on_body(sink.reply, {data, one * size}) ? one * size : 0;
   if (!sink.take(one * size)) return 0;
   sink.reply.body.append(data, one * size);
   return one * size;
@@ -132,6 +143,16 @@ long at_least_one(Millis time) {
   return static_cast<long>(std::max<Millis::rep>(time.count(), 1));
 }
 
+void set_deadlines(CURL* handle, const ports::HttpRequest& request) {
+  curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, at_least_one(request.connect_timeout));
+  if (!request.on_body) {
+    curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, at_least_one(request.total_timeout));
+    return;
+  }
+  curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, std::max(1L, at_least_one(request.total_timeout) / 1000));
+}
+
 // Scheme and host for a message: a path or query may hold a secret.
 std::string origin_of(std::string_view url) {
   const auto scheme = url.find("://");
@@ -206,6 +227,8 @@ Result<ports::HttpReply> CurlHttpClient::send(const ports::HttpRequest& request)
   CURL* handle = easy.get();
 
   Sink sink;
+  sink.handle = handle;
+  sink.request = &request;
   sink.limit = request.max_reply_bytes;
   std::array<char, CURL_ERROR_SIZE> text{};
   const HeaderList headers = header_list(request);
@@ -213,8 +236,7 @@ Result<ports::HttpReply> CurlHttpClient::send(const ports::HttpRequest& request)
   set_method_and_body(handle, request);
   curl_easy_setopt(handle, CURLOPT_URL, request.url.c_str());
   curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.get());
-  curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT_MS, at_least_one(request.connect_timeout));
-  curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, at_least_one(request.total_timeout));
+  set_deadlines(handle, request);
   curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, text.data());
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(handle, CURLOPT_WRITEDATA, &sink);

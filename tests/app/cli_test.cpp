@@ -1,5 +1,8 @@
+#include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <sstream>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -51,6 +54,59 @@ TEST(CommandLine, SubmitKeepsTheArgumentsOfTheJob) {
   EXPECT_EQ(job.priority, -3);
   EXPECT_EQ(job.args, (std::vector<std::string>{"sh", "-c", "echo --name $A"}));
   EXPECT_TRUE(job.name.empty());
+}
+
+TEST(CommandLine, TheJobsWordsGoThroughAsTheyWereTyped) {
+  const std::vector<std::string> words = {"jq",       "[.a,.b]", "[x]",  "[]", "",   "-x",  "--url",
+                                          "--",       "a,b",     "{}",   "%%", "++", "\\n", "'[1]'",
+                                          "\xff\xfe", " ",       "list", "[",  "]"};
+  std::vector<const char*> args = {"submit", "-q", "[q]", "-n", "", "--"};
+  for (const std::string& word : words) args.push_back(word.c_str());
+  const auto job = expect_client<SubmitCommand>(args);
+  EXPECT_EQ(job.args, words);
+  EXPECT_EQ(job.queue, "[q]");
+  EXPECT_EQ(job.name, "");
+  args = {"submit", "jq"};  // without the "--", what follows the program is the program's
+  for (std::size_t i = 1; i < words.size(); ++i) args.push_back(words[i].c_str());
+  EXPECT_EQ(expect_client<SubmitCommand>(args).args, words);
+  EXPECT_EQ(expect_client<SubmitCommand>({"submit", "--", "[1,2]"}).args,
+            (std::vector<std::string>{"[1,2]"}));
+  EXPECT_EQ(expect_client<SubmitCommand>({"submit", "--", ""}).args, (std::vector<std::string>{""}));
+  EXPECT_EQ(expect_client<SubmitCommand>({"submit", "-e", "A=[1,2]", "-e", "[B]=", "-c", "[ -e x ]"}).env,
+            (std::vector<std::string>{"A=[1,2]", "[B]="}));
+  EXPECT_EQ(expect_client<SubmitCommand>({"submit", "-c", "[ -e x,y ]"}).shell, "[ -e x,y ]");
+  EXPECT_EQ(expect_client<ChangeCommand>({"cancel", "[1,2]", "3"}).jobs,
+            (std::vector<std::string>{"[1,2]", "3"}));
+}
+
+TEST(CommandLine, TheOptionWinsOverTheEnvironmentForEveryVerb) {
+  const std::vector<std::vector<const char*>> verbs = {{"submit", "-c", "true"},
+                                                       {"list"},
+                                                       {"show", "1"},
+                                                       {"logs", "1"},
+                                                       {"cancel", "1"},
+                                                       {"hold", "1"},
+                                                       {"release", "1"},
+                                                       {"requeue", "1"},
+                                                       {"pause"},
+                                                       {"resume"},
+                                                       {"status"},
+                                                       {"workers"},
+                                                       {"pools"}};
+  const auto url = [](std::vector<const char*> args) {
+    return std::get<ClientCommand>(std::get<Command>(parse(std::move(args)))).url;
+  };
+  for (auto args : verbs) {
+    ::unsetenv("DROVER_URL");
+    EXPECT_EQ(url(args), kDefaultUrl) << args[0];
+    ::setenv("DROVER_URL", "", 1);
+    EXPECT_EQ(url(args), kDefaultUrl) << args[0];
+    ::setenv("DROVER_URL", "http://environment", 1);
+    EXPECT_EQ(url(args), "http://environment") << args[0];
+    args.insert(args.begin() + 1, {"--url", "http://option"});
+    EXPECT_EQ(url(args), "http://option") << args[0];
+  }
+  ::unsetenv("DROVER_URL");
 }
 
 TEST(CommandLine, EachActionIsItsOwn) {
@@ -129,11 +185,16 @@ class FakeHttp final : public ports::HttpClient {
  public:
   std::map<std::string, ports::HttpReply> replies;
   std::vector<ports::HttpRequest> sent;
+  int cut = 0;  // so many answers are cut behind what they hold
   Result<ports::HttpReply> send(const ports::HttpRequest& request) override {
     sent.push_back(request);
     const auto found = replies.find(request.method + " " + request.url);
     if (found == replies.end()) return Error{Errc::unavailable, "no answer"};
-    return found->second;
+    ports::HttpReply reply = found->second;
+    if (!request.on_body || reply.status != 200) return reply;
+    const std::string body = std::exchange(reply.body, {});
+    if (!request.on_body(reply, body) || cut-- > 0) return Error{Errc::unavailable, "cut"};
+    return reply;
   }
 };
 
@@ -142,6 +203,8 @@ struct Ran {
   std::string out;
   std::string complaints;
 };
+class FullStream final : public std::streambuf {};  // takes nothing
+
 Ran run(FakeHttp& http, ClientVerb verb, const std::string& url = "http://d/") {
   std::ostringstream out;
   std::ostringstream complaints;
@@ -183,17 +246,94 @@ TEST(Client, ARefusalIsTheProblemsOwnSentence) {
   EXPECT_TRUE(ran.out.empty());
 }
 
+TEST(Client, OneRefusalLeavesTheOthersToBeAsked) {
+  FakeHttp http;
+  http.replies["POST http://d/jobs/1/cancel"] = {
+      200, {}, R"({"number":1,"state":"cancelled","changed":true})"};
+  http.replies["POST http://d/jobs/2/cancel"] = {409, {}, R"({"detail":"job 2 has ended"})"};
+  http.replies["POST http://d/jobs/3/cancel"] = {404, {}, R"({"detail":"no such job"})"};
+  http.replies["POST http://d/jobs/4/cancel"] = {
+      200, {}, R"({"number":4,"state":"stopping","changed":true})"};
+  const Ran ran = run(http, ChangeCommand{"cancel", {"1", "2", "3", "4"}});
+  EXPECT_EQ(ran.status, 1);
+  EXPECT_EQ(ran.out, "1 cancelled\n4 stopping\n");
+  EXPECT_EQ(ran.complaints, "drover: 2: job 2 has ended\ndrover: 3: no such job\n");
+}
+
+TEST(Client, AnyAnswersReasonIsPrinted) {
+  FakeHttp http;
+  http.replies["PATCH http://d/scheduler"] = {
+      503, {{"content-type", "text/plain"}}, "another daemon leads\n"};
+  EXPECT_EQ(run(http, PauseCommand{true}).complaints, "drover: another daemon leads (http://d)\n");
+  http.replies["GET http://d/status"] = {503, {}, R"({"detail":"the database is away\u001b[2J"})"};
+  EXPECT_EQ(run(http, StatusCommand{}).complaints, "drover: the database is away?[2J (http://d)\n");
+  http.replies["GET http://d/pools"] = {404, {{"content-type", "text/html"}}, "<html>"};
+  const Ran other = run(http, PoolsCommand{});
+  EXPECT_EQ(other.status, 1);
+  EXPECT_NE(other.complaints.find("http://d answered HTTP 404"), std::string::npos) << other.complaints;
+}
+
+TEST(Client, ListsFollowTheirPagesToTheLimit) {
+  FakeHttp http;
+  const auto page = [](int from, int to, const std::string& next) {
+    Json list = Json::array();
+    for (int i = from; i > to; --i) list.push(std::move(Json::object().set("number", i)));
+    ports::HttpReply reply{200, {}, list.dump()};
+    if (!next.empty()) reply.headers.emplace_back("link", "<" + next + ">; rel=\"next\"");
+    return reply;
+  };
+  http.replies["GET http://d/jobs?limit=5"] = page(9, 6, "/jobs?limit=5&before=7");
+  http.replies["GET http://d/jobs?limit=5&before=7"] = page(6, 1, "/jobs?limit=5&before=2");
+  ListCommand list;
+  list.limit = 5;
+  const Ran ran = run(http, list);
+  EXPECT_EQ(ran.status, 0) << ran.complaints;
+  EXPECT_EQ(std::count(ran.out.begin(), ran.out.end(), '\n'), 6) << ran.out;
+  http.replies["GET http://d/workers"] = page(9, 6, "/workers?limit=100&before=7");
+  http.replies["GET http://d/workers?limit=100&before=7"] = page(6, 0, "");
+  const std::string workers = run(http, WorkersCommand{}).out;
+  EXPECT_EQ(std::count(workers.begin(), workers.end(), '\n'), 10) << workers;
+}
+
+TEST(Client, OutputThatIsNotTakenIsAnError) {
+  FakeHttp http;
+  http.replies["GET http://d/status"] = {200, {}, R"({"a":1})"};
+  FullStream full;
+  std::ostream out(&full);
+  std::ostringstream complaints;
+  EXPECT_EQ(run_client(ClientCommand{"http://d", StatusCommand{}}, http, out, complaints), 1);
+  EXPECT_NE(complaints.str().find("standard output"), std::string::npos);
+}
+
 TEST(Client, NoAnswerNamesTheDaemonAsked) {
   FakeHttp http;
   const Ran ran = run(http, StatusCommand{}, "http://elsewhere:1");
   EXPECT_EQ(ran.status, 1);
   EXPECT_NE(ran.complaints.find("http://elsewhere:1"), std::string::npos);
+  EXPECT_EQ(run(http, StatusCommand{}, "http://u:hunter2@d").complaints,
+            "drover: no answer (http://u:***@d)\n");
 }
 
 TEST(Client, LogsAreTheBytesThemselves) {
   FakeHttp http;
   http.replies["GET http://d/jobs/5/logs/stderr?attempt=2"] = {200, {}, "line\n\x01raw"};
   EXPECT_EQ(run(http, LogsCommand{"5", "stderr", 2}).out, "line\n\x01raw");
+}
+
+// A daemon gives up on a reader that stands still.
+TEST(Client, ALogThatIsCutGoesOnWhereItWas) {
+  FakeHttp http;
+  const std::vector<std::pair<std::string, std::string>> which = {{"x-drover-attempt", "3"}};
+  http.replies["GET http://d/jobs/5/logs/stdout"] = {200, which, "first "};
+  http.replies["GET http://d/jobs/5/logs/stdout?attempt=3&offset=6"] = {200, which, "second "};
+  http.replies["GET http://d/jobs/5/logs/stdout?attempt=3&offset=13"] = {200, which, "third"};
+  http.cut = 2;
+  const Ran ran = run(http, LogsCommand{"5", "stdout", {}});
+  EXPECT_EQ(ran.status, 0) << ran.complaints;
+  EXPECT_EQ(ran.out, "first second third");
+  http.cut = 1;
+  http.replies["GET http://d/jobs/5/logs/stdout?attempt=3&offset=6"] = {503, {}, R"({"detail":"away"})"};
+  EXPECT_EQ(run(http, LogsCommand{"5", "stdout", {}}).complaints, "drover: away (http://d)\n");
 }
 
 }  // namespace

@@ -174,6 +174,38 @@ TEST(CurlClient, TheCapHoldsForDeclaredAndChunkedBodiesAndForHeaders) {
   }
 }
 
+TEST(CurlClient, ABodyThatIsStreamedHasNoCapAndIsKeptNowhere) {
+  const std::string body(300'000, 'x');
+  const TinyServer server([&](const std::string& request) {
+    const bool good = request.starts_with("GET /good");
+    return (good ? "HTTP/1.1 200 OK" : "HTTP/1.1 503 Away") +
+           std::string("\r\nX-Mark: m\r\nContent-Length: ") + std::to_string(good ? body.size() : 4) +
+           "\r\n\r\n" + (good ? body : "away");
+  });
+  CurlHttpClient client;
+  ports::HttpRequest request;
+  std::string taken;
+  request.max_reply_bytes = 1000;
+  request.on_body = [&](const ports::HttpReply& head, std::string_view piece) {
+    EXPECT_EQ(head.status, 200);
+    EXPECT_EQ(head.header("x-mark"), "m");
+    taken += piece;
+    return taken.size() < 600'000;
+  };
+  request.url = server.url("/good");
+  auto reply = client.send(request);
+  ASSERT_TRUE(reply.ok()) << reply.error().message;
+  EXPECT_TRUE(reply->body.empty());
+  EXPECT_EQ(taken, body);
+  request.url = server.url("/bad");
+  reply = client.send(request);
+  ASSERT_TRUE(reply.ok());
+  EXPECT_EQ(reply->body, "away");
+  EXPECT_EQ(taken, body);
+  request.url = server.url("/good");
+  EXPECT_FALSE(client.send(request).ok());  // given up
+}
+
 TEST(CurlClient, InterimAnswersAndTrailersAddNoHeaders) {
   TinyServer server([](const std::string&) {
     return std::string(

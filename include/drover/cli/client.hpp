@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,18 +20,27 @@ class ApiClient {
   // `base` without a trailing slash. Both must outlive the client.
   ApiClient(ports::HttpClient& http, std::string base) : http_(http), base_(std::move(base)) {}
 
-  // An answer of 200..299. Any other is an Error with the problem's own detail; no answer is the HttpClient's
-  // Error.
+  // An answer of 200..299. Any other is an Error with the reason that the daemon gives, fit for a terminal;
+  // no answer is the HttpClient's Error.
   Result<std::string> text(std::string_view path);
   Result<Json> get(std::string_view path);
   Result<Json> send(std::string_view method, std::string_view path, const Json& body);
+  // The items of a list, page by page from `path` on, until `take` returns false.
+  Status pages(std::string path, const std::function<bool(const Json& item)>& take);
+  // A log of any size as it arrives, until `take` returns false. `path` has no query.
+  Status log(const std::string& path, std::optional<int> attempt,
+             const std::function<bool(std::string_view piece)>& take);
   [[nodiscard]] const std::string& base() const { return base_; }
 
  private:
-  Result<ports::HttpReply> call(std::string_view method, std::string_view path, std::string body);
+  [[nodiscard]] ports::HttpRequest request(std::string_view method, std::string_view path) const;
+  Result<ports::HttpReply> call(const ports::HttpRequest& request);
   ports::HttpClient& http_;
   std::string base_;
 };
+
+// The same text without what a terminal would act upon, such as a job's name may hold.
+std::string for_terminal(std::string_view text);
 
 // A member as text for people: strings as they are, null and absent as "-", anything else as JSON.
 std::string text_of(const Json& json, std::string_view key);
@@ -41,8 +52,12 @@ std::string render_table(const std::vector<std::vector<std::string>>& rows);
 // The body that submits this job; invalid when the command says nothing, or twice, what to run.
 Result<Json> submit_body(const SubmitCommand& command);
 
+// The complaint about output that was not taken, as a full disk or a reader that has gone leaves it; `code`
+// is the errno, 0 when it is not known.
+std::string write_error(int code);
+
 // Does what the verb says and prints the answer to `out`, complaints to `complaints`. Returns the exit
-// status: 0, or 1 when the daemon refused or did not answer.
+// status: 0, or 1 when the daemon refused something or did not answer, or `out` took not all of it.
 int run_client(const ClientCommand& command, ports::HttpClient& http, std::ostream& out,
                std::ostream& complaints);
 
