@@ -16,10 +16,10 @@
 
 #include "drover/api/pool_spec.hpp"
 #include "drover/api/render.hpp"
+#include "drover/base/address.hpp"
 #include "drover/base/json.hpp"
 #include "drover/base/text.hpp"
 
-#include "address.hpp"
 
 namespace drover::app {
 namespace {

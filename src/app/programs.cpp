@@ -10,13 +10,13 @@
 #include <unistd.h>
 
 #include "drover/artifacts/directory_store.hpp"
+#include "drover/base/address.hpp"
 #include "drover/base/clock.hpp"
 #include "drover/base/secret.hpp"
 #include "drover/core/fleet.hpp"
 #include "drover/localcloud/local_cloud.hpp"
 #include "drover/net/curl_client.hpp"
 
-#include "address.hpp"
 #include "parts.hpp"
 
 namespace drover::app {

@@ -14,6 +14,7 @@
 #include "drover/api/api.hpp"
 #include "drover/app/programs.hpp"
 #include "drover/artifacts/directory_store.hpp"
+#include "drover/base/address.hpp"
 #include "drover/base/clock.hpp"
 #include "drover/base/log.hpp"
 #include "drover/engine/engine.hpp"
@@ -24,7 +25,6 @@
 #include "drover/transport/server.hpp"
 #include "drover/worker/worker.hpp"
 
-#include "address.hpp"
 #include "descriptors.hpp"
 #include "parts.hpp"
 #include "systemd.hpp"

@@ -1,5 +1,7 @@
 #include "child.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -16,6 +18,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "drover/base/text.hpp"
 
 namespace drover::cli {
 namespace {
@@ -47,12 +51,22 @@ void close_all(Prepared& prepared) {
   }
 }
 
+// What the caller has set for other servers: it would lead the parts to a database, cloud or proxy that is
+// not theirs, or have them speak for us to the service manager. libpq reads PG*, and so does the server.
+bool is_for_others(std::string_view name) {
+  static constexpr std::array kStarts = {"PG", "AWS_", "EC2_", "WATCHDOG_", "LISTEN_"};
+  return lower(name).ends_with("_proxy") || name == "NOTIFY_SOCKET" ||
+         std::any_of(kStarts.begin(), kStarts.end(),
+                     [&](const char* start) { return name.starts_with(start); });
+}
+
 void prepare_environment(const ChildSpec& spec, Prepared& prepared) {
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text(*entry);
-    bool replaced = false;
-    for (const auto& [name, value] : spec.env) replaced |= text.starts_with(name + "=");
-    if (!replaced) prepared.env_text.emplace_back(text);
+    const std::string_view name = text.substr(0, text.find('='));
+    const bool replaced = std::any_of(spec.env.begin(), spec.env.end(),
+                                      [&](const auto& variable) { return variable.first == name; });
+    if (!replaced && !is_for_others(name)) prepared.env_text.emplace_back(text);
   }
   for (const auto& [name, value] : spec.env) prepared.env_text.push_back(fmt::format("{}={}", name, value));
   for (std::string& text : prepared.env_text) prepared.envp.push_back(text.data());

@@ -25,8 +25,10 @@ struct Account {
 std::optional<Account> find_account(const std::string& user);
 
 struct ChildSpec {
-  std::vector<std::string> argv;                              // argv[0] is a path
-  std::vector<std::pair<std::string, std::string>> env = {};  // added to this process's own
+  std::vector<std::string> argv;  // argv[0] is a path
+  // Added to this process's own, of which PG*, AWS_* and the like, proxies and the service manager's
+  // variables are left out.
+  std::vector<std::pair<std::string, std::string>> env = {};
   std::string log_file =
       {};  // standard error, and standard output unless captured, are appended to it; empty: inherited
   bool capture_stdout = false;  // see Child::read_line

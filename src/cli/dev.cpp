@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "drover/base/address.hpp"
 #include "drover/base/json.hpp"
 #include "drover/base/secret.hpp"
 #include "drover/base/text.hpp"
@@ -67,8 +68,8 @@ class RestartLimit {
 
 class Dev {
  public:
-  Dev(const DevCommand& command, ports::HttpClient& http, DevDirectory directory)
-      : command_(command), http_(http), directory_(std::move(directory)) {
+  Dev(const DevCommand& command, ports::HttpClient& http, DevDirectory directory, ListenAddress address)
+      : command_(command), http_(http), directory_(std::move(directory)), address_(std::move(address)) {
     std::error_code ignored;
     binary_ = std::filesystem::read_symlink("/proc/self/exe", ignored).string();
   }
@@ -123,31 +124,11 @@ class Dev {
     while (!cloud.ok() && std::chrono::steady_clock::now() < until && !stopping(kStep)) cloud = start_cloud();
     if (!cloud.ok()) return cloud;
     say(fmt::format("Cloud     {} (control {})", endpoint_, control_));
-    if (Status address = choose_address(); !address.ok()) return address;
     if (Status written = write_private_file(config(), config_text()); !written.ok()) return written;
     if (Status started = start_daemon(); !started.ok()) return started;
     if (Status ready = wait_ready(); !ready.ok()) return ready;
     say(fmt::format("Daemon    {}", url_));
     return directory_.fresh() ? make_brisk() : Ok{};
-  }
-
-  Status choose_address() {
-    std::string listen = command_.listen;
-    if (command_.demo && !command_.listen_given) listen = "127.0.0.1:0";
-    const std::size_t colon = listen.rfind(':');
-    const auto port = colon == std::string::npos ? std::nullopt : parse_int(listen.substr(colon + 1));
-    if (!port) return invalid("listen", fmt::format("{} is not ADDRESS:PORT", listen));
-    std::string host = listen.substr(0, colon);
-    listen_ = listen;
-    if (*port == 0) {
-      std::string numeric = host;
-      if (numeric.starts_with('[') && numeric.ends_with(']')) numeric = numeric.substr(1, numeric.size() - 2);
-      const auto free = free_port(numeric);
-      if (!free.ok()) return free.error();
-      listen_ = fmt::format("{}:{}", host, *free);
-    }
-    url_ = "http://" + listen_;
-    return Ok{};
   }
 
   [[nodiscard]] std::string config_text() const {
@@ -159,9 +140,9 @@ class Dev {
         "[[pool]]\nname = \"default\"\nqueues = [\"default\"]\nmin = 0\nmax = 4\nslots = 2\nidle_timeout_s = "
         "60\n"
         "instance_types = [\"local.small\"]\nimage = \"ami-local\"\n",
-        toml_string(listen_), toml_string(postgres_->conninfo()), toml_string(url_),
-        toml_string(directory_.path() + "/artifacts"), toml_string(endpoint_), toml_string(kAccessKey),
-        toml_string(secret_));
+        toml_string(url_.substr(std::string_view("http://").size())), toml_string(postgres_->conninfo()),
+        toml_string(url_), toml_string(directory_.path() + "/artifacts"), toml_string(endpoint_),
+        toml_string(kAccessKey), toml_string(secret_));
   }
 
   Status start_cloud() {
@@ -328,8 +309,8 @@ Data and logs lie in {3}. Ctrl-C stops everything; the next start goes on from t
   std::string secret_ = random_token();
   std::string endpoint_;
   std::string control_;
-  std::string listen_;
-  std::string url_;
+  ListenAddress address_;
+  std::string url_ = base_url(address_.host, address_.port);
   std::optional<PrivatePostgres> postgres_;
   std::optional<Child> cloud_;
   std::optional<Child> daemon_;
@@ -339,20 +320,38 @@ Data and logs lie in {3}. Ctrl-C stops everything; the next start goes on from t
   bool stop_ = false;
 };
 
+int complain(const std::string& message, int status) {
+  std::cerr << "drover dev: " << message << std::endl;
+  return status;
+}
+
 }  // namespace
 
 int run_dev(const DevCommand& command, ports::HttpClient& http) {
   const sigset_t signals = watched_signals();
   ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+  const std::string listen = command.demo && !command.listen_given ? "127.0.0.1:0" : command.listen;
+  auto address = parse_listen(listen);
+  if (!address || !address->loopback) {
+    return complain(fmt::format("--listen {} must be a loopback address and a port, such as 127.0.0.1:8080, "
+                                "[::1]:8080, or 127.0.0.1:0 for any free port",
+                                listen),
+                    2);
+  }
+  // Before anything is made. Only what a killed `drover dev` has left behind in the same directory may have
+  // the port for a moment longer: opening the directory waits for its end.
+  auto port = free_port(*address);
+  if (!port.ok() && !DevDirectory::exists(command.data, command.demo))
+    return complain(port.error().message, 1);
   std::error_code error;
   DevCommand absolute = command;
   absolute.input = std::filesystem::absolute(command.input, error).string();
   auto directory = DevDirectory::open(command.data, command.demo);
-  if (!directory.ok()) {
-    std::cerr << "drover dev: " << directory.error().message << std::endl;
-    return 1;
-  }
-  return Dev(absolute, http, std::move(*directory)).run();
+  if (!directory.ok()) return complain(directory.error().message, 1);
+  if (!port.ok()) port = free_port(*address);
+  if (!port.ok()) return complain(port.error().message, 1);
+  address->port = *port;
+  return Dev(absolute, http, std::move(*directory), *address).run();
 }
 
 }  // namespace drover::cli

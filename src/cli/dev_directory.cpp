@@ -50,11 +50,21 @@ std::string default_directory() {
   return fs::absolute("drover-data").string();
 }
 
-}  // namespace
-
-Result<DevDirectory> DevDirectory::open(const std::string& wanted, bool temporary) {
+std::string path_of(const std::string& wanted) {
   std::string path = wanted.empty() ? default_directory() : fs::absolute(wanted).lexically_normal().string();
   if (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path;
+}
+
+}  // namespace
+
+bool DevDirectory::exists(const std::string& wanted, bool temporary) {
+  std::error_code ignored;
+  return !(wanted.empty() && temporary) && fs::exists(path_of(wanted) + "/lock", ignored);
+}
+
+Result<DevDirectory> DevDirectory::open(const std::string& wanted, bool temporary) {
+  std::string path = path_of(wanted);
   const bool made_up = wanted.empty() && temporary;
   if (made_up) {
     char name[] = "/tmp/drover-demo-XXXXXX";
@@ -131,23 +141,30 @@ std::string log_tail(const std::string& path, int lines) {
   return out;
 }
 
-Result<int> free_port(const std::string& address) {
-  const bool six = address.find(':') != std::string::npos;
+Result<std::uint16_t> free_port(const ListenAddress& address) {
+  const bool six = address.host.find(':') != std::string::npos;
   const int fd = ::socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return system_error("socket");
+  const int on =
+      1;  // what connections of an earlier server have left behind does not count, as for the daemon
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_storage storage{};
   socklen_t size = six ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
   auto* four_address = reinterpret_cast<sockaddr_in*>(&storage);
   auto* six_address = reinterpret_cast<sockaddr_in6*>(&storage);
   storage.ss_family = six ? AF_INET6 : AF_INET;
-  const int valid = six ? ::inet_pton(AF_INET6, address.c_str(), &six_address->sin6_addr)
-                        : ::inet_pton(AF_INET, address.c_str(), &four_address->sin_addr);
+  (six ? six_address->sin6_port : four_address->sin_port) = htons(address.port);
+  const int valid = six ? ::inet_pton(AF_INET6, address.host.c_str(), &six_address->sin6_addr)
+                        : ::inet_pton(AF_INET, address.host.c_str(), &four_address->sin_addr);
+  errno = EINVAL;
   const bool bound = valid == 1 && ::bind(fd, reinterpret_cast<sockaddr*>(&storage), size) == 0 &&
                      ::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) == 0;
-  const int port = ntohs(six ? six_address->sin6_port : four_address->sin_port);
+  const int code = errno;
   ::close(fd);
-  if (!bound) return Error{Errc::invalid, fmt::format("no port can be taken at {}", address)};
-  return port;
+  if (bound) return ntohs(six ? six_address->sin6_port : four_address->sin_port);
+  Error error = system_error("cannot listen on " + base_url(address.host, address.port), code);
+  if (code == EADDRINUSE) error.message += "; --listen 127.0.0.1:0 takes any free port";
+  return error;
 }
 
 }  // namespace drover::cli

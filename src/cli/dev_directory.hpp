@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
+#include "drover/base/address.hpp"
 #include "drover/base/result.hpp"
 
 namespace drover::cli {
@@ -12,6 +14,8 @@ class DevDirectory {
  public:
   // Empty `wanted`: a temporary directory, or the default one of this user.
   static Result<DevDirectory> open(const std::string& wanted, bool temporary);
+  // Whether the directory that open() would work in is there already.
+  static bool exists(const std::string& wanted, bool temporary);
   DevDirectory(DevDirectory&& other) noexcept;
   DevDirectory& operator=(DevDirectory&&) = delete;
   ~DevDirectory();
@@ -37,7 +41,7 @@ class DevDirectory {
 Status write_private_file(const std::string& path, const std::string& text);
 // The last lines of a log, for a message; empty when there are none.
 std::string log_tail(const std::string& path, int lines);
-// A TCP port that is free at this moment.
-Result<int> free_port(const std::string& address);
+// The port of `address`, or for 0 one that the system chooses, if nobody has it at this moment.
+Result<std::uint16_t> free_port(const ListenAddress& address);
 
 }  // namespace drover::cli

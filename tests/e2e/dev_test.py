@@ -3,6 +3,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 
@@ -32,14 +33,14 @@ def wait_for_nothing(directory):
 
 
 class Dev:
-    def __init__(self, directory, *arguments):
+    def __init__(self, directory, *arguments, environment=None):
         self.directory = directory
         self.port = free_port()
         self.output = os.path.join(os.path.dirname(directory), f"output-{self.port}")
         with open(self.output, "w") as out:
             self.process = subprocess.Popen(
                 [BINARY, "dev", "--data", directory, "--listen", f"127.0.0.1:{self.port}", *arguments],
-                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})})
 
     def text(self):
         with open(self.output) as file:
@@ -153,11 +154,76 @@ def test_the_demonstration_holds_what_it_says(directory):
     wait_for_nothing(directory)
 
 
-def test_a_port_that_is_taken_is_said(directory):
-    dev = Dev(directory).wait_ready()
-    done = subprocess.run([BINARY, "dev", "--data", directory + "2", "--listen", f"127.0.0.1:{dev.port}"],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1
-    assert "in use" in done.stderr
-    wait_for_nothing(directory + "2")
-    assert dev.end() == 0
+def run_dev(directory, listen):
+    return subprocess.run([BINARY, "dev", "--data", directory, "--listen", listen], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:8080", "localhost:8080", "127.0.0.1", "127.0.0.1:65536", "127.0.0.1:x", ":80",
+                                    "192.0.2.1:80", "[::1", "[::]:80", ""])
+def test_an_address_that_cannot_be_is_said_before_anything_is_made(directory, listen):
+    done = run_dev(directory, listen)
+    assert done.returncode == 2
+    assert f"--listen {listen} must be a loopback address" in done.stderr
+    assert done.stdout == "" and not os.path.exists(directory)
+
+
+def test_a_port_that_is_taken_is_said_before_anything_is_made(directory):
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        done = run_dev(directory, f"127.0.0.1:{holder.getsockname()[1]}")
+        assert done.returncode == 1
+        assert "in use" in done.stderr and "127.0.0.1:0" in done.stderr
+        assert done.stdout == "" and not os.path.exists(directory)
+        # Also where there is a directory of an earlier run.
+        os.makedirs(directory)
+        with open(f"{directory}/lock", "w"):
+            pass
+        assert run_dev(directory, f"127.0.0.1:{holder.getsockname()[1]}").returncode == 1
+        assert not os.path.exists(f"{directory}/postgres")
+
+
+def environment_of(pid):
+    """Empty when the process has ended."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return {}
+    return dict(entry.partition("=")[::2] for entry in text.split("\0"))
+
+
+def test_the_callers_database_cloud_and_proxy_are_not_those_of_the_parts(directory):
+    base = os.path.dirname(directory)
+    with open(f"{base}/services", "w") as file:
+        file.write("[theirs]\nhost=127.0.0.1\ndbname=theirs\nuser=theirs\n")
+    with socket.socket() as theirs:
+        theirs.bind(("127.0.0.1", 0))
+        theirs.listen()
+        port = str(theirs.getsockname()[1])
+        other = f"http://127.0.0.1:{port}"
+        environment = {"PGHOSTADDR": "127.0.0.1", "PGHOST": "127.0.0.1", "PGPORT": port, "PGUSER": "theirs", "PGDATABASE": "theirs",
+                       "PGOPTIONS": "-c nonsense=1", "PGSERVICE": "theirs", "PGSERVICEFILE": f"{base}/services", "PGDATA": base,
+                       "PGPASSFILE": f"{base}/services", "PGSSLMODE": "require", "PGREQUIREPEER": "theirs", "PGCONNECT_TIMEOUT": "x",
+                       "PGAPPNAME": "theirs", "PGTZ": "Mars", "PGSYSCONFDIR": base, "PG_COLOR": "always",
+                       "AWS_ENDPOINT_URL": other, "AWS_ENDPOINT_URL_EC2": other, "AWS_ACCESS_KEY_ID": "theirs",
+                       "AWS_SECRET_ACCESS_KEY": "theirs", "AWS_SESSION_TOKEN": "theirs", "AWS_PROFILE": "theirs", "AWS_REGION": "mars-1",
+                       "AWS_CONFIG_FILE": f"{base}/services", "AWS_EC2_METADATA_SERVICE_ENDPOINT": other,
+                       "http_proxy": other, "HTTP_PROXY": other, "https_proxy": other, "HTTPS_PROXY": other, "all_proxy": other,
+                       "ALL_PROXY": other, "no_proxy": "x", "NO_PROXY": "x", "NOTIFY_SOCKET": f"{base}/notify"}
+        dev = Dev(directory, environment=environment).wait_ready()
+        assert [pool["name"] for pool in call(dev.port, "GET", "/pools").json] == ["default"]
+        number = dev.run("submit", "--shell", "env").split()[0]
+        wait_for(lambda: dev.state(number) == "succeeded", "a job")
+        seen = dict(line.partition("=")[::2] for line in dev.run("logs", number).splitlines())
+        assert seen["DROVER_JOB_NUMBER"] == number
+        parts = [environment_of(pid) for pid, _ in processes_of(directory) if pid != dev.process.pid]
+        assert len(parts) > 3
+        for part in [seen, *parts]:
+            leaked = {name: value for name, value in part.items() if environment.get(name) == value}
+            assert not leaked
+        theirs.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            theirs.accept()
+        assert dev.end() == 0

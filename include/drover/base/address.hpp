@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace drover::app {
+namespace drover {
 
 struct ListenAddress {
   std::string host;  // numeric, without brackets
@@ -18,4 +18,4 @@ std::optional<ListenAddress> parse_listen(std::string_view text);
 // "http://127.0.0.1:8080", "http://[::1]:8080".
 std::string base_url(std::string_view host, std::uint16_t port);
 
-}  // namespace drover::app
+}  // namespace drover

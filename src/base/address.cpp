@@ -1,4 +1,4 @@
-#include "address.hpp"
+#include "drover/base/address.hpp"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -6,7 +6,7 @@
 
 #include "drover/base/text.hpp"
 
-namespace drover::app {
+namespace drover {
 
 std::optional<ListenAddress> parse_listen(std::string_view text) {
   const std::size_t colon = text.rfind(':');
@@ -37,4 +37,4 @@ std::string base_url(std::string_view host, std::uint16_t port) {
   return six ? fmt::format("http://[{}]:{}", host, port) : fmt::format("http://{}:{}", host, port);
 }
 
-}  // namespace drover::app
+}  // namespace drover
