@@ -103,13 +103,17 @@ void get_healthz(const ServicePtr&, const CallPtr& call) {
 }
 
 void get_readyz(const ServicePtr& service, const CallPtr& call) {
-  service->deps.engine.view(service->then<engine::EngineView>(call, [call](const engine::EngineView& view) {
-    if (view.leading && view.store_reachable) return call->send(http::Response::text(200, "ready\n"));
-    const std::string why = !view.standby_reason.empty() ? view.standby_reason
-                            : view.leading               ? "the database is out of reach"
-                                                         : "this daemon does not lead";
-    call->fail(Error{.code = Errc::unavailable, .message = "not ready: " + why, .retry_after_s = 2});
-  }));
+  service->deps.engine.view(
+      service->then<engine::EngineView>(call, [service, call](const engine::EngineView& view) {
+        const std::string unready = service->deps.unready ? service->deps.unready() : "";
+        const bool leads = view.leading && view.store_reachable;
+        if (leads && unready.empty()) return call->send(http::Response::text(200, "ready\n"));
+        const std::string why = leads                          ? unready
+                                : !view.standby_reason.empty() ? view.standby_reason
+                                : view.leading                 ? "the database is out of reach"
+                                                               : "this daemon does not lead";
+        call->fail(Error{.code = Errc::unavailable, .message = "not ready: " + why, .retry_after_s = 2});
+      }));
 }
 
 void get_metrics(const ServicePtr& service, const CallPtr& call) {

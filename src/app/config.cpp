@@ -20,7 +20,6 @@
 #include "drover/base/json.hpp"
 #include "drover/base/text.hpp"
 
-
 namespace drover::app {
 namespace {
 
@@ -360,6 +359,16 @@ Result<Settings> load_settings(const std::string& path) {
                  fmt::format("cannot read the configuration file {}: {}", path, std::strerror(cause))};
   }
   return parse_settings(text.str(), path);
+}
+
+std::string changed_sections(const Settings& before, const Settings& after) {
+  std::vector<std::string_view> changed;
+  if (before.server != after.server) changed.emplace_back("[server]");
+  if (before.store != after.store) changed.emplace_back("[store]");
+  if (before.worker != after.worker) changed.emplace_back("[worker]");
+  if (before.artifacts != after.artifacts) changed.emplace_back("[artifacts]");
+  if (before.cloud != after.cloud) changed.emplace_back("[cloud]");
+  return fmt::format("{}", fmt::join(changed, ", "));
 }
 
 std::vector<std::string> setting_names() {

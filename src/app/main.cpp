@@ -17,22 +17,19 @@
 #include "drover/cli/dev.hpp"
 #include "drover/localcloud/local_cloud.hpp"
 #include "drover/net/curl_client.hpp"
-#include "drover/transport/server.hpp"
 
 namespace {
 
 using namespace drover;
 
-int with_settings(const std::string& path, int (*program)(const app::Settings&),
-                  std::string_view http_transport = {}) {
-  auto settings = app::load_settings(path);
+int migrate(const std::string& path) {
+  const auto settings = app::load_settings(path);
   if (!settings.ok()) {
     std::cerr << "drover: " << settings.error().message << "\n";
     return 1;
   }
-  if (const auto given = transport::parse_transport(http_transport)) settings->server.transport = *given;
   set_log_level(settings->log.level, settings->log.json);
-  return program(*settings);
+  return app::migrate(*settings);
 }
 
 int run(const cli::Command& command) {
@@ -40,9 +37,9 @@ int run(const cli::Command& command) {
       [](const auto& chosen) {
         using T = std::decay_t<decltype(chosen)>;
         if constexpr (std::is_same_v<T, cli::ServeCommand>) {
-          return with_settings(chosen.config, app::serve, chosen.http_transport);
+          return app::serve(chosen);
         } else if constexpr (std::is_same_v<T, cli::MigrateCommand>) {
-          return with_settings(chosen.config, app::migrate);
+          return migrate(chosen.config);
         } else if constexpr (std::is_same_v<T, cli::DoctorCommand>) {
           return app::doctor(chosen.config);
         } else if constexpr (std::is_same_v<T, cli::LocalCloudCommand>) {

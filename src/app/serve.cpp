@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <csignal>
+#include <iostream>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -25,6 +27,7 @@
 #include "drover/transport/server.hpp"
 #include "drover/worker/worker.hpp"
 
+#include "configured_pools.hpp"
 #include "descriptors.hpp"
 #include "parts.hpp"
 #include "systemd.hpp"
@@ -45,13 +48,21 @@ void block(std::initializer_list<int> signals) {
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
-// Waits at most `limit` for one of the signals that end the daemon.
-bool asked_to_stop(Millis limit) {
+// The next of these signals, waited for at most `limit`; 0: none came.
+int next_signal(std::initializer_list<int> signals, Millis limit) {
   sigset_t set;
   ::sigemptyset(&set);
-  for (const int signal : {SIGINT, SIGTERM}) ::sigaddset(&set, signal);
+  for (const int signal : signals) ::sigaddset(&set, signal);
   const timespec time{limit.count() / 1000, (limit.count() % 1000) * 1'000'000};
-  return ::sigtimedwait(&set, nullptr, &time) > 0;
+  return std::max(0, ::sigtimedwait(&set, nullptr, &time));
+}
+
+Result<Settings> read_settings(const cli::ServeCommand& command) {
+  auto settings = load_settings(command.config);
+  if (!settings.ok()) return settings;
+  if (const auto given = transport::parse_transport(command.http_transport))
+    settings->server.transport = *given;
+  return settings;
 }
 
 std::string hostname() {
@@ -111,10 +122,12 @@ struct EngineWatch {
 
 class Daemon {
  public:
-  Daemon(const Settings& settings, std::unique_ptr<artifacts::DirectoryStore> artifacts, CloudParts cloud,
-         const Clock& clock)
-      : settings_(settings),
+  Daemon(const cli::ServeCommand& command, const Settings& settings,
+         std::unique_ptr<artifacts::DirectoryStore> artifacts, CloudParts cloud, const Clock& clock)
+      : command_(command),
+        settings_(settings),
         clock_(clock),
+        pools_(settings.pools, clock),
         artifacts_(std::move(artifacts)),
         cloud_(std::move(cloud)),
         store_(make_store(settings)),
@@ -142,7 +155,12 @@ class Daemon {
     engine_.start();
     reconciler_.start();
     systemd_.notify("READY=1");
-    while (!asked_to_stop(kStep) && !refused_) look_after();
+    while (!refused_) {
+      const int signal = next_signal({SIGINT, SIGTERM, SIGHUP}, kStep);
+      if (signal == SIGINT || signal == SIGTERM) break;
+      if (signal == SIGHUP) reload();
+      look_after();
+    }
     stop();
     return refused_ ? 1 : 0;
   }
@@ -178,6 +196,7 @@ class Daemon {
                         .fleet_notes = [this] { return fleet_notes(reconciler_.status()); },
                         .hostname = hostname(),
                         .port = [this] { return server_->port(); },
+                        .unready = [this] { return pools_.missing(); },
                         .version = DROVER_VERSION};
   }
 
@@ -217,7 +236,7 @@ class Daemon {
     if (view) {
       reconcile_limit_ = Seconds{view->tunables.reconcile_interval_s} * 6 / 5 + kReconcileSlack;
       tell_state(*view);
-      if (view->leading && !pools_made_) make_pools(*view);
+      if (view->leading) pools_.make(engine_, *view);
     }
     feed_watchdog(answered);
   }
@@ -241,23 +260,21 @@ class Daemon {
     systemd_.notify("STATUS=" + state);
   }
 
-  void make_pools(const engine::EngineView& view) {
-    pools_made_ = true;
-    for (const core::PoolSpec& pool : settings_.pools) {
-      const bool there = std::any_of(view.pools.begin(), view.pools.end(),
-                                     [&](const ports::PoolRow& row) { return row.spec.name == pool.name; });
-      if (there) continue;
-      ports::PutPool put;
-      put.spec = pool;
-      put.create = true;
-      put.now = clock_.wall();
-      engine_.apply(put, [this, name = pool.name](const Result<ports::Applied>& done) {
-        if (done.ok()) return log_info("made pool {}", name);
-        if (done.error().code == Errc::conflict) return;  // made by somebody else just now
-        log_warn("pool {} was not made: {}", name, done.error().message);
-        pools_made_ = false;  // once more
-      });
+  // Takes what may change while it runs; a file with an error in it changes nothing.
+  void reload() {
+    const auto now = std::chrono::duration_cast<Micros>(clock_.steady().time_since_epoch());
+    systemd_.notify(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now.count()));
+    const auto read = read_settings(command_);
+    if (read.ok()) {
+      set_log_level(read->log.level, read->log.json);
+      pools_.replace(read->pools);
+      log_info("read {} again", command_.config);
+      if (const std::string changed = changed_sections(settings_, *read); !changed.empty())
+        log_warn("what has changed in {} counts from the next start on", changed);
+    } else {
+      log_error("the configuration is not taken, and the daemon goes on as it was: {}", read.error().message);
     }
+    systemd_.notify("READY=1");
   }
 
   // The service manager restarts a daemon whose loops no longer get on; one that only waits for the database
@@ -290,15 +307,16 @@ class Daemon {
     log_info("stopped");
   }
 
+  const cli::ServeCommand& command_;
   const Settings& settings_;
   const Clock& clock_;
+  ConfiguredPools pools_;
   const Systemd systemd_;
   metrics::PrometheusMetrics metrics_;
   std::unique_ptr<artifacts::DirectoryStore> artifacts_;
   CloudParts cloud_;
   std::unique_ptr<ports::Store> store_;
   const std::shared_ptr<EngineWatch> watch_ = std::make_shared<EngineWatch>();
-  std::atomic<bool> pools_made_{false};
   engine::Engine engine_;
   reconcile::EngineFleet fleet_;
   reconcile::Reconciler reconciler_;
@@ -317,21 +335,27 @@ class Daemon {
 
 }  // namespace
 
-int serve(const Settings& settings) {
-  block({SIGINT, SIGTERM});  // before any thread: the main one alone takes them
+int serve(const cli::ServeCommand& command) {
+  block({SIGINT, SIGTERM, SIGHUP});  // before any thread: the main one alone takes them
+  const auto settings = read_settings(command);
+  if (!settings.ok()) {
+    std::cerr << "drover: " << settings.error().message << "\n";
+    return 1;
+  }
+  set_log_level(settings->log.level, settings->log.json);
   const SystemClock clock;
   net::CurlHttpClient http;
-  auto cloud = make_cloud(settings, http, clock);
+  auto cloud = make_cloud(*settings, http, clock);
   if (!cloud.ok()) {
     log_error("{}", cloud.error().message);
     return 1;
   }
-  auto artifacts = artifacts::DirectoryStore::open(settings.artifacts.directory);
+  auto artifacts = artifacts::DirectoryStore::open(settings->artifacts.directory);
   if (!artifacts.ok()) {
     log_error("artifacts.directory: {}", artifacts.error().message);
     return 1;
   }
-  return Daemon(settings, std::move(*artifacts), std::move(*cloud), clock).run();
+  return Daemon(command, *settings, std::move(*artifacts), std::move(*cloud), clock).run();
 }
 
 }  // namespace drover::app

@@ -1,5 +1,6 @@
 #include "drover/base/log.hpp"
 
+#include <atomic>
 #include <string>
 
 #include <spdlog/sinks/stdout_sinks.h>
@@ -26,10 +27,12 @@ spdlog::level::level_enum level_of(LogLevel level) {
   return spdlog::level::info;
 }
 
+constexpr const char* kTextPattern = "%Y-%m-%dT%H:%M:%S.%fZ %l %v";
+
 struct LogSink {
   std::shared_ptr<spdlog::logger> logger = spdlog::stderr_logger_mt("drover");
-  bool json = false;
-  LogSink() { logger->set_pattern("%Y-%m-%dT%H:%M:%S.%fZ %l %v", spdlog::pattern_time_type::utc); }
+  std::atomic<bool> json{false};
+  LogSink() { logger->set_pattern(kTextPattern, spdlog::pattern_time_type::utc); }
 };
 
 LogSink& sink() {
@@ -55,8 +58,8 @@ std::string one_line(std::string_view text) {
 
 void set_log_level(LogLevel level, bool json) {
   sink().logger->set_level(level_of(level));
-  sink().json = json;
-  if (json) sink().logger->set_pattern("%v");
+  if (sink().json.exchange(json) != json)
+    sink().logger->set_pattern(json ? "%v" : kTextPattern, spdlog::pattern_time_type::utc);
 }
 
 bool log_enabled(LogLevel level) {

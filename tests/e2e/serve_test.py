@@ -1,5 +1,6 @@
 """The daemon as a process: signals, the service manager's socket, its configuration, without any database."""
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -72,6 +73,21 @@ def test_the_service_manager_is_told(place):
         daemon.kill()
         daemon.wait()
         manager.close()
+
+
+def test_the_unit_is_one_that_systemd_takes(place):
+    with open(os.path.join(os.environ["DROVER_SOURCE"], "packaging/drover.service")) as file:
+        text = file.read()
+    binary = shutil.copy(BINARY, f"{place}/drover")  # a path that is surely absolute, and a program
+    for name, value in {"CMAKE_INSTALL_FULL_BINDIR": os.path.dirname(binary), "DROVER_CONFIG": "/etc/drover/drover.toml",
+                        "CMAKE_INSTALL_FULL_DOCDIR": "/usr/share/doc/drover"}.items():
+        text = text.replace(f"@{name}@", value)
+    with open(f"{place}/drover.service", "w") as file:
+        file.write(text)
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", f"{place}/drover.service"], capture_output=True, text=True,
+                          timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\nExecReload=/bin/kill -HUP $MAINPID\n" in text and "\nRestart=always\n" in text
 
 
 def test_a_port_in_use_ends_it_with_a_reason(place):

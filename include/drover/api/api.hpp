@@ -40,6 +40,7 @@ struct ApiDeps {
   std::function<FleetNotes()> fleet_notes;      // may be empty; thread-safe, does not block
   std::string hostname;                         // shown by /status
   std::function<std::uint16_t()> port;          // likewise; asked once it listens
+  std::function<std::string()> unready = {};    // why a leader is not ready; empty: it is. Thread-safe
   std::string version;
   int read_threads = 4;  // for reads of the store and file work
 };

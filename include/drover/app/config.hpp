@@ -14,7 +14,8 @@
 
 namespace drover::app {
 
-// What the daemon reads once, at start, from its configuration file. config/drover.toml explains every
+// What the daemon reads at start from its configuration file, and at SIGHUP again: `log` and `pools` count at
+// once then, the rest at the next start. config/drover.toml explains every
 // setting; what may change while it runs is core::Tunables. Durations are seconds.
 struct Settings {
   struct Server {
@@ -53,13 +54,14 @@ struct Settings {
     std::string access_key;        // empty: the usual chain of credentials
     Secret secret_key;
     std::string profile;  // of the shared credentials file
+    bool operator==(const Cloud&) const = default;
   } cloud;
   struct Log {
     LogLevel level = LogLevel::info;
     bool json = false;
     bool operator==(const Log&) const = default;
   } log;
-  std::vector<core::PoolSpec> pools;  // made at the first start; later changes are made over the API
+  std::vector<core::PoolSpec> pools;  // made where they do not exist; later changes are made over the API
 };
 
 // Parses and checks the text of a configuration file. The error is Errc::invalid: its message begins with
@@ -67,6 +69,9 @@ struct Settings {
 Result<Settings> parse_settings(std::string_view text, const std::string& name = "drover.toml");
 // The same for a file; not_found or forbidden when it cannot be read.
 Result<Settings> load_settings(const std::string& path);
+
+// The sections, as "[server], [cloud]", in which the two differ though a daemon reads them only at its start.
+std::string changed_sections(const Settings& before, const Settings& after);
 
 // Every setting as "section.key" ("pool.name" for the tables of [[pool]]), in the order of
 // config/drover.toml.

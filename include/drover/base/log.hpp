@@ -9,7 +9,7 @@ namespace drover {
 enum class LogLevel { debug, info, warn, error };
 
 // The process's one logger, to standard error, a line a message: time, level, text. Thread-safe.
-// set_log_level is called once by main; json = true writes one JSON object a line.
+// json = true writes one JSON object a line.
 void set_log_level(LogLevel level, bool json = false);
 bool log_enabled(LogLevel level);
 void log_line(LogLevel level, std::string_view text);

@@ -40,6 +40,7 @@ class Secret {
   ~Secret();
   [[nodiscard]] const std::string& reveal() const { return value_; }
   [[nodiscard]] bool empty() const { return value_.empty(); }
+  bool operator==(const Secret&) const = default;
 
  private:
   std::string value_;
