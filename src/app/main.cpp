@@ -41,7 +41,7 @@ int run(const cli::Command& command) {
         } else if constexpr (std::is_same_v<T, cli::MigrateCommand>) {
           return migrate(chosen.config);
         } else if constexpr (std::is_same_v<T, cli::DoctorCommand>) {
-          return app::doctor(chosen.config);
+          return app::doctor(chosen);
         } else if constexpr (std::is_same_v<T, cli::LocalCloudCommand>) {
           return app::local_cloud(chosen);
         } else if constexpr (std::is_same_v<T, cli::VersionCommand>) {

@@ -1,8 +1,6 @@
 #include "parts.hpp"
 
-#include "drover/aws/ec2_cloud.hpp"
 #include "drover/base/secret.hpp"
-#include "drover/postgres/pg_store.hpp"
 
 namespace drover::app {
 namespace {
@@ -37,13 +35,17 @@ double uniform() {
 
 }  // namespace
 
-std::unique_ptr<ports::Store> make_store(const Settings& settings) {
+postgres::PgOptions pg_options(const Settings& settings) {
   postgres::PgOptions options;
   options.conninfo = Secret(settings.store.conninfo);
   options.read_connections = settings.store.read_connections;
   options.takeover = Seconds{settings.store.takeover_s};
   options.allow_unsafe = settings.store.allow_unsafe;
-  return postgres::make_pg_store(std::move(options));
+  return options;
+}
+
+std::unique_ptr<ports::Store> make_store(const Settings& settings) {
+  return postgres::make_pg_store(pg_options(settings));
 }
 
 Result<CloudParts> make_cloud(const Settings& settings, ports::HttpClient& http, const Clock& clock) {
@@ -52,6 +54,15 @@ Result<CloudParts> make_cloud(const Settings& settings, ports::HttpClient& http,
     parts.cloud = std::make_unique<NoCloud>();
     return parts;
   }
+  auto ec2 = make_ec2(settings, http, clock);
+  if (!ec2.ok()) return ec2.error();
+  parts.credentials = std::move(ec2->credentials);
+  parts.cloud = std::move(ec2->cloud);
+  return parts;
+}
+
+Result<Ec2Parts> make_ec2(const Settings& settings, ports::HttpClient& http, const Clock& clock) {
+  Ec2Parts parts;
   const aws::Environment environment = aws::process_environment();
   if (settings.cloud.access_key.empty()) {
     parts.credentials = aws::make_default_credentials(environment, http, clock, settings.cloud.profile);

@@ -232,6 +232,23 @@ Result<std::vector<core::Instance>> Ec2Cloud::run_instances(const core::LaunchRe
   return instances;
 }
 
+Status Ec2Cloud::try_run_instances(const core::LaunchRequest& request) {
+  if (auto checked = check_launch(request); !checked) return checked.error();
+  return dry_run(run_rate_, encode_run_instances(request, options_.launch));
+}
+
+Status Ec2Cloud::try_terminate(const std::string& id) {
+  return dry_run(terminate_rate_, encode_terminate_instances(std::span(&id, 1)));
+}
+
+// EC2 says yes by an error of its own.
+Status Ec2Cloud::dry_run(TokenBucket& bucket, const std::string& body) {
+  Status done = call(bucket, body + "&DryRun=true", [](std::string_view) { return Status(Ok{}); });
+  if (done) return refuse("NoDryRun", "the endpoint took a dry run for a call");
+  if (ports::cloud_error_code(done.error()) == "DryRunOperation") return Ok{};
+  return done;
+}
+
 Result<std::vector<core::Instance>> Ec2Cloud::list_by_tag(const std::string& key, const std::string& value) {
   if (key.empty() || value.empty()) return refuse("MissingParameter", "a listing needs a tag and its value");
   return list({"tag:" + key, {literal_filter_value(value)}});

@@ -83,8 +83,9 @@ struct Parser {
     sub->add_option("--config", migrate.config, "Configuration file")->capture_default_str();
     sub->callback([this] { command = migrate; });
 
-    sub = program("doctor", "Check the configuration and all that it points to");
+    sub = program("doctor", "Check the configuration and all that it points to; changes nothing");
     sub->add_option("--config", doctor.config, "Configuration file")->capture_default_str();
+    sub->add_flag("--policy", doctor.policy, "Only print the IAM policy that a daemon needs");
     sub->callback([this] { command = doctor; });
 
     program("version", "Print the version")->callback([this] { command = VersionCommand{}; });

@@ -7,6 +7,7 @@
 #include <poll.h>
 
 #include "drover/base/log.hpp"
+#include "drover/base/masked.hpp"
 #include "drover/base/text.hpp"
 #include "drover/postgres/embedded.hpp"
 
@@ -59,6 +60,18 @@ struct ParamPointers {
   std::vector<int> formats;
 };
 
+// libpq reads such a URL otherwise than its writer meant, and quotes pieces of the password as host or port.
+bool has_bare_password(std::string_view conninfo) {
+  if (!conninfo.starts_with("postgresql://") && !conninfo.starts_with("postgres://")) return false;
+  conninfo.remove_prefix(conninfo.find("//") + 2);
+  const std::string_view authority = conninfo.substr(0, conninfo.find_first_of("/?#"));
+  if (const std::size_t at = authority.find('@'); at != std::string_view::npos)
+    return authority.find('@', at + 1) != std::string_view::npos;
+  const std::size_t port = authority.rfind(':');
+  return conninfo.find('@', authority.size()) != std::string_view::npos && port != std::string_view::npos &&
+         authority.substr(port + 1).find_first_not_of("0123456789") != std::string_view::npos;
+}
+
 }  // namespace
 
 std::string_view query_text(std::string_view name) {
@@ -76,6 +89,12 @@ Connection::~Connection() {
 }
 
 Result<std::unique_ptr<Connection>> Connection::open(const SessionOptions& options) {
+  if (has_bare_password(options.conninfo.reveal())) {
+    return invalid(
+        "database",
+        "the URL of the database has a character in its password that must be encoded: @ as %40, / as "
+        "%2F, ? as %3F, # as %23");
+  }
   // libpq's own message would quote the string, and with it perhaps a password.
   PQconninfoOption* const parsed = PQconninfoParse(options.conninfo.reveal().c_str(), nullptr);
   if (parsed == nullptr)
@@ -264,7 +283,8 @@ Status Connection::finish_pipeline(std::vector<Rows>& rows, std::size_t expected
 Error Connection::lost(std::string why) {
   broken_ = true;
   // libpq's own words name sockets and hosts: for the log, not for clients.
-  return Error{Errc::unavailable, std::move(why), {}, std::string(trim(PQerrorMessage(connection_))), 1};
+  return Error{
+      Errc::unavailable, std::move(why), {}, without_passwords(trim(PQerrorMessage(connection_))), 1};
 }
 
 Error Connection::error_of(const pg_result* result) {

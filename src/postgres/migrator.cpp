@@ -118,4 +118,12 @@ Result<int> migrate(Connection& connection, std::span<const EmbeddedFile> files)
   return static_cast<int>(known->size() - *applied);
 }
 
+Result<int> count_missing(Connection& connection, std::span<const EmbeddedFile> files) {
+  auto known = known_migrations(files);
+  if (!known) return known.error();
+  auto applied = check_applied(connection, *known);
+  if (!applied) return applied.error();
+  return static_cast<int>(known->size() - *applied);
+}
+
 }  // namespace drover::postgres

@@ -15,4 +15,7 @@ namespace drover::postgres {
 // applied. conflict: the database is newer than `files`, or holds another text of one of them.
 Result<int> migrate(Connection& connection, std::span<const EmbeddedFile> files);
 
+// How many of `files` the database, which has a schema, lacks; it is only read. conflict: as migrate().
+Result<int> count_missing(Connection& connection, std::span<const EmbeddedFile> files);
+
 }  // namespace drover::postgres

@@ -82,6 +82,21 @@ TEST_F(Ec2CloudTest, LaunchesThatCannotBeAreRefusedWithoutACall) {
   EXPECT_EQ(refused([](auto& r) { r.user_data.assign(limits::kUserDataBytes, 'x'); }), "ok");
 }
 
+TEST_F(Ec2CloudTest, ADryRunIsAskedForAndTakenForNothingElse) {
+  http_.then(ec2_error(412, "DryRunOperation"));
+  http_.then(ec2_error(403, "UnauthorizedOperation"));
+  http_.then(ec2_error(412, "DryRunOperation"));
+  http_.then(launched({"i-1"}));
+  EXPECT_TRUE(cloud().try_run_instances(launch()).ok());
+  const auto refused = cloud().try_run_instances(launch());
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(ports::cloud_error_class(refused.error()), ports::CloudErrorClass::permission);
+  EXPECT_TRUE(cloud().try_terminate("i-0a").ok());
+  EXPECT_FALSE(cloud().try_run_instances(launch()).ok());  // an endpoint that knows no dry runs
+  for (const auto& request : http_.requests)
+    EXPECT_TRUE(request.body.ends_with("&DryRun=true")) << request.body;
+}
+
 TEST_F(Ec2CloudTest, AListingTakesAllPages) {
   http_.then(page({"i-1", "i-2"}, "<nextToken>t1==</nextToken>"));
   http_.then(page({}, "<nextToken>t2</nextToken>"));  // a page may be empty and not the last

@@ -107,15 +107,6 @@ def test_a_bad_configuration_is_named_by_line(place):
     assert try_call(1, "GET", "/healthz") is None
 
 
-def test_doctor_says_what_fails_and_what_to_do(place):
-    done = drover("doctor", "--config", write_config(place, free_port()))
-    assert done.returncode == 1
-    lines = {line.split()[1]: line.split()[0] for line in done.stdout.splitlines() if line[:1] != " "}
-    assert lines == {"config": "ok", "worker.url": "ok", "database": "FAIL", "artifacts": "ok", "cloud": "ok"}
-    assert "store.conninfo" in done.stdout
-    assert "hunter2" not in done.stdout + done.stderr
-
-
 def test_migrate_without_a_database_fails_plainly(place):
     done = drover("migrate", "--config", write_config(place, free_port()))
     assert done.returncode == 1

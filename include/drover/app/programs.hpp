@@ -15,9 +15,10 @@ namespace drover::app {
 int serve(const cli::ServeCommand& command);
 // Brings the schema up to date and says what it did.
 int migrate(const Settings& settings);
-// Checks the configuration at `path` and all that it points to: a line a check, with a remedy where it fails.
-// Changes nothing but an empty artifact directory. 1 when anything fails.
-int doctor(const std::string& path);
+// Checks the configuration and all that it points to: a line a check, with a remedy of its own where it
+// fails, and in the end what to type next. Changes nothing, neither here nor in the database nor in the
+// cloud. 1 when anything fails.
+int doctor(const cli::DoctorCommand& command);
 // The local cloud, printing one JSON line when it is ready.
 int local_cloud(const cli::LocalCloudCommand& command);
 

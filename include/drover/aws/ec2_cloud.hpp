@@ -53,6 +53,11 @@ class Ec2Cloud final : public ports::Cloud {
   // Goes on past instances that cannot be terminated and returns the first error.
   Status terminate(std::span<const std::string> ids) override;
 
+  // Whether EC2 would take the call, which has no effect (DryRun): what may not be made is a permission
+  // error, what cannot be made another. EC2 does not look for capacity.
+  Status try_run_instances(const core::LaunchRequest& request);
+  Status try_terminate(const std::string& id);
+
  private:
   using Accept = std::function<Status(std::string_view body)>;  // parses; an error: not understood
   struct Failure;                                               // of one try
@@ -64,6 +69,7 @@ class Ec2Cloud final : public ports::Cloud {
   Result<ports::HttpReply> send_signed(const std::string& body, const Credentials& credentials);
   void recover_credentials(const Failure& failure);
   [[nodiscard]] Millis delay_after(const Failure& failure, int attempt) const;
+  Status dry_run(TokenBucket& bucket, const std::string& body);
   Status spend(TokenBucket& bucket, double tokens);
   Result<std::vector<core::Instance>> list(const Filter& filter);
   Result<std::vector<core::Instance>> list_once(const Filter& filter);

@@ -36,6 +36,7 @@ struct MigrateCommand {
 };
 struct DoctorCommand {
   std::string config = kDefaultConfig;
+  bool policy = false;  // print the IAM policy and do nothing else
 };
 struct VersionCommand {};
 

@@ -1,0 +1,52 @@
+#include "drover/postgres/inspect.hpp"
+
+#include "migrator.hpp"
+#include "rows.hpp"
+
+namespace drover::postgres {
+namespace {
+
+constexpr Millis kReplyTime{15'000};
+
+Status read_schema(Connection& connection, Inspection& found) {
+  auto missing = count_missing(connection, embedded_files());
+  if (!missing && missing.error().code == Errc::conflict) {
+    found.missing_migrations = 0;
+    found.refusal = missing.error().message;
+    return Ok{};
+  }
+  if (!missing) return missing.error();
+  found.missing_migrations = *missing;
+  if (*missing > 0) return Ok{};
+  auto identity = connection.run_once("admin_deployment_id");
+  if (!identity) return identity.error();
+  if (!identity->empty()) found.deployment = (*identity)[0].get<Uuid>();
+  auto pools = connection.run_once("read_pools");
+  if (!pools) return pools.error();
+  for (const ports::PoolRow& pool : read_all(*pools, read_pool)) found.pools.push_back(pool.spec);
+  return Ok{};
+}
+
+}  // namespace
+
+Result<Inspection> inspect(const PgOptions& options) {
+  SessionOptions session;
+  session.conninfo = options.conninfo;
+  session.application_name = "drover doctor";
+  session.statement_timeout = options.statement_timeout;
+  session.read_only = true;
+  session.reply_timeout = kReplyTime;
+  auto connection = Connection::open(session);
+  if (!connection) return connection.error();
+  auto facts = (*connection)->run_once("admin_inspect");
+  if (!facts) return facts.error();
+  Inspection found;
+  bool has_schema = false;
+  (*facts)[0] >> found.server_version >> found.fsync >> found.full_page_writes >> found.standby >>
+      found.may_create >> has_schema >> found.led;
+  if (!has_schema) return found;
+  if (Status read = read_schema(**connection, found); !read) return read.error();
+  return found;
+}
+
+}  // namespace drover::postgres
