@@ -195,8 +195,8 @@ def test_a_process_that_hides_ends_with_its_job_where_there_are_control_groups(d
 
 @pytest.mark.parametrize("kind", ["v2", "v1"], indirect=True)
 def test_a_job_that_makes_groups_of_its_own_or_leaves_its_own_ends_too(daemon, machine, tmp_path, program, kind):
-    inside = "own=$(grep drover-worker /proc/self/cgroup | cut -d: -f3-); for top in /sys/fs/cgroup/freezer /sys/fs/cgroup/unified " \
-             "/sys/fs/cgroup; do if [ -e $top$own/cgroup.procs ]; then break; fi; done; "
+    inside = "own=$(grep drover-worker /proc/self/cgroup | cut -d: -f3-); for top in /sys/fs/cgroup/freezer " \
+             "/sys/fs/cgroup/unified /sys/fs/cgroup; do if [ -e $top$own/cgroup.procs ]; then break; fi; done; "
     submit(daemon, program, 1, inside + f"""mkdir -p $top$own/a/b
         setsid env -i /bin/bash -c "echo 0 >$top$own/a/b/cgroup.procs; echo \\$\\$ >{tmp_path}/hidden; sleep 600" &
         until [ -s {tmp_path}/hidden ]; do sleep 0.1; done""")

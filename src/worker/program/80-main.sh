@@ -74,7 +74,8 @@ start_over() {
 
 # True when there is nothing left to do here.
 is_over() {
-  if ((going == 1 && now >= deadline)); then return 0; fi
+  # A machine may outlive the instant of its notice, and what is under way with it.
+  if ((going == 1 && now >= deadline)) && [[ -z $notice ]]; then return 0; fi
   if ((open > 0)) || [[ -n ${task_pid[claim]} ]]; then return 1; fi
   if [[ -n $notice ]]; then ((notice_told == 1)); else ((draining == 1 || going == 1)); fi
 }
