@@ -1,15 +1,13 @@
 """The main job, end to end: what `drover dev --demo` shows, and what must hold around it."""
-import glob
 import hashlib
 import os
-import re
 import signal
 import sys
 
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
-from harness import call, shell, stack, wait_for  # noqa: E402
+from harness import attempt_headers, call, instance_processes, shell, stack, wait_for  # noqa: E402
 
 LICENSES = "/usr/share/common-licenses"
 
@@ -124,7 +122,7 @@ def test_a_worker_cut_off_reports_late_and_is_refused(drover):
         running = drover.wait_state(job["id"], "running")
         wait_for(lambda: "up" in drover.log_of(job["id"]), "its first line")
         pids = stop_instance(drover, running["worker"])
-        headers = attempt_headers(drover, running["worker"], f"{job['number']}-1")
+        headers = attempt_headers(drover, running["worker"])
         try:
             wait_for(lambda: len(drover.attempts(job["id"])) >= 2, "a second attempt", timeout=90)
             done = drover.wait_state(job["id"], "succeeded", timeout=90)
@@ -139,15 +137,6 @@ def test_a_worker_cut_off_reports_late_and_is_refused(drover):
         assert drover.job(job["id"])["attempts"] == done["attempts"]
     finally:
         drover.call("PATCH", "/config", {"lease_s": 60})
-
-
-def attempt_headers(drover, instance, attempt):
-    """What the worker on that instance would send with a report of the attempt: both tokens."""
-    (path,) = glob.glob(f"{drover.cloud.data}/instances/{instance}/root/tmp/drover-worker.*/{attempt}/auth")
-    with open(path, encoding="utf-8") as auth:
-        headers = dict(re.findall(r'header = "([^:"]+): ([^"]*)"', auth.read()))
-    assert "X-Drover-Attempt-Token" in headers, headers
-    return headers
 
 
 def send(what, pids):
@@ -166,23 +155,6 @@ def stop_instance(drover, instance):
         stopped |= more
     assert stopped
     return stopped
-
-
-def instance_processes(drover, instance):
-    """All processes of a local instance: its user data runs below the instance's own directory."""
-    pids = []
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        try:
-            with open(f"/proc/{entry}/environ", "rb") as environ:
-                mine = f"{drover.cloud.data}/".encode() in environ.read() and instance.encode()
-            with open(f"/proc/{entry}/environ", "rb") as environ:
-                if mine and instance.encode() in environ.read():
-                    pids.append(int(entry))
-        except OSError:
-            continue
-    return pids
 
 
 def test_unknown_fields_are_named_and_change_nothing(drover):

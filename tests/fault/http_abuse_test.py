@@ -1,5 +1,4 @@
 """Abuse of the real daemon over HTTP: slow and idle clients beside honest ones, and JSON that no parser should take."""
-import glob
 import json
 import os
 import re
@@ -13,7 +12,7 @@ import time
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
-from harness import call, shell, stack, user_data_of, wait_for  # noqa: E402
+from harness import attempt_headers, call, shell, stack, user_data_of, wait_for  # noqa: E402
 from ledger import Ledger, common_end  # noqa: E402
 
 FAST = {"heartbeat_interval_s": 1, "notice_poll_s": 2, "reconcile_interval_s": 1}
@@ -207,20 +206,13 @@ WRONG = {"string": [5, True, {}, ["x"]], "integer": ["5", 1.5, True, {}, 10**30,
          "boolean": ["yes", 7, {}], "array": [{}, "x", 7], "object": [[], "x", 7]}
 
 
-def attempt_headers(drover):
-    pattern = f"{drover.cloud.data}/instances/*/root/tmp/drover-worker.*/{drover.lasting['number']}-1/auth"
-    (path,) = glob.glob(pattern)
-    with open(path, encoding="utf-8") as auth:
-        return dict(re.findall(r'header = "([^:"]+): ([^"]*)"', auth.read()))
-
-
 def routes_with_json(drover):
     """(method, path, headers, schema) of every route that takes JSON, allowed to ask."""
     with open(f"{os.environ['DROVER_SOURCE']}/docs/openapi.json", encoding="utf-8") as description:
         described = json.load(description)
     worker = drover.call("GET", "/workers").json[0]
-    headers = attempt_headers(drover)
     (instance,) = drover.cloud.instances("running")
+    headers = attempt_headers(drover, instance["id"])
     bootstrap = re.search(r"[0-9A-Za-z_-]{40,}", user_data_of(instance)).group(0)
     names = {"{worker}": str(worker["number"]), "{job}": str(drover.lasting["number"]), "{attempt}": "1", "{pool}": "default"}
     found = []

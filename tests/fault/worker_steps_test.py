@@ -34,10 +34,10 @@ if [[ $step == "$STEP" && ! -e $STEP_DONE ]]; then : >"$STEP_DONE"; %s; fi; \
 if [[ -n $STEP_TRACE ]]; then echo "$step" >>"$STEP_TRACE"; fi' DEBUG
 """
 # Commands whose effect is seen outside the program's own memory: between two of them a kill changes nothing.
-EFFECT = re.compile(r"call \d|info=\$\(curl|curl -q|imds \"|emit |^\. \"|start_task (claim|beat|notice)|\"run_\$task\"|mkdir -p|"
-                    r"run_attempt \"|start_job|setsid|await_job|kill_rest|kill -s|persist|tar -|write_intent \"|"
-                    r"await_rest|send_report|rm -rf|mv \"|register \|\||printf '%s\\n' \"\$offset\"|term_job|signal_targets|"
-                    r"enter_cgroup|remove_cgroup|report_at_once|release")
+EFFECT = re.compile(r"call (\d|\$)|curl -q|imds |emit |eval \"\$text|start_task (claim|beat|notice)|\"run_\$task\"|mkdir -p|"
+                    r"run_attempt \"|start_job|setsid|await_job|kill_rest|kill -s|persist|tar -|write_intent \"|await_rest|"
+                    r"open_streams|close_streams|send_report|rm -rf|mv \"|register \|\||\"\$offset\" >|term_job|signal_targets|"
+                    r"enter_cgroup|remove_cgroup|report_at_once|release$")
 
 MARK = 'echo "begin $DROVER_JOB_NUMBER $DROVER_ATTEMPT" >> "{base}/record"; echo "begin $DROVER_ATTEMPT"; '
 END = 'echo "end $DROVER_JOB_NUMBER $DROVER_ATTEMPT" >> "{base}/record"; echo "end $DROVER_ATTEMPT"'
@@ -214,7 +214,7 @@ def check_jobs(drover, steps):
         assert job["state"] == "succeeded" and job["counters"]["failures"] == 0, (kind, job, attempts)
         assert job["counters"]["infra"] <= 2 and job["counters"]["interruptions"] <= 1, (kind, job, attempts)
         last = attempts[-1]["attempt"]
-        assert drover.log_of(number).splitlines() == [f"begin {last}", f"end {last}"], (kind, attempts)
+        assert drover.log_of(number).splitlines() == [f"begin {last}", f"end {last}"], (drover.log_of(number), kind, attempts)
         if kind == "full":
             assert drover.call("GET", f"/jobs/{number}/artifacts/attempt").text == f"{last}\n"
         endings[kind, *[one["outcome"] for one in attempts]] += 1

@@ -1,7 +1,9 @@
 """What every test of the worker program is given."""
 
+import ctypes
 import os
 import sys
+import time
 
 import pytest
 
@@ -29,3 +31,19 @@ def machine(daemon, tmp_path):
     made = Machine(daemon, tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A directory with little room."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(b"none", bytes(path), b"tmpfs", 0, b"size=4m,nr_inodes=300,mode=755") != 0:
+        pytest.skip("no file system can be mounted here")
+    yield path
+    for _ in range(100):
+        if libc.umount2(bytes(path), 0) == 0:
+            return
+        time.sleep(0.05)
+    libc.umount2(bytes(path), 2)  # what is left of it goes with its last user

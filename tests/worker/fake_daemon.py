@@ -35,6 +35,7 @@ class Listener:
 
     def __init__(self):
         self.changed = threading.Condition()
+        self.hang_up_on = ""  # part of a path: its requests are refused before their body is read
         self.port = 0
         self.server = None
         self.start()
@@ -53,10 +54,12 @@ class Listener:
                 pass
 
             def do(self):
-                length = int(self.headers.get("Content-Length") or 0)
-                body = self.rfile.read(length)
                 self.close_connection = True
-                if len(body) < length:
+                if outer.hang_up_on and outer.hang_up_on in self.path:
+                    self.wfile.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                    return
+                body = self.body()
+                if body is None:  # cut off
                     return
                 try:
                     answer = outer.handle(self.command, self.path, self.headers, body)
@@ -76,6 +79,21 @@ class Listener:
                     self.wfile.write(data)
                 except (BrokenPipeError, ConnectionResetError):
                     pass
+
+            def body(self):
+                if self.headers.get("Transfer-Encoding") != "chunked":
+                    length = int(self.headers.get("Content-Length") or 0)
+                    data = self.rfile.read(length)
+                    return data if len(data) == length else None
+                data = b""
+                while line := self.rfile.readline().strip():
+                    chunk = self.rfile.read(int(line, 16))
+                    if len(chunk) < int(line, 16) or self.rfile.read(2) != b"\r\n":
+                        return None
+                    if not chunk:
+                        return data
+                    data += chunk
+                return None
 
             do_GET = do_POST = do_PUT = do
 
@@ -133,6 +151,7 @@ class FakeDaemon(Listener):
         self.drain = False
         self.program = b""
         self.refused_artifacts = set()
+        self.stalled = set()  # names of artifacts whose upload is never answered
         super().__init__()
 
     # ---- what tests do
@@ -195,7 +214,7 @@ class FakeDaemon(Listener):
             return self.claim(json.loads(body))
         if path == "/workers/7/heartbeat":
             return self.heartbeat(json.loads(body))
-        match = re.fullmatch(r"/jobs/(\d+)/artifacts/(.+)", path)
+        match = re.fullmatch(r"/jobs/(\d+)/checkpoint", path)
         if match and method == "GET":
             data = self.checkpoints.get(int(match[1]))
             return problem(404) if data is None else (200, "application/octet-stream", data, {})
@@ -265,9 +284,16 @@ class FakeDaemon(Listener):
                 log += body
                 self.chunks.append((*key, name, len(body)))
             return shell(script(next_offset=offset + len(body)))
+        if what == "checkpoint":
+            self.checkpoints[key[0]] = body
+            return 201, "application/json", json.dumps({"sha256": hashlib.sha256(body).hexdigest()}), {}
         if what == "artifacts":
             if name in self.refused_artifacts:
                 return problem(413)
+            if name in self.stalled:
+                self.changed.notify_all()
+                self.changed.wait_for(lambda: name not in self.stalled or not self.running)
+                return None
             self.artifacts[(*key, name)] = body
             return 201, "application/json", json.dumps({"sha256": hashlib.sha256(body).hexdigest()}), {}
         body = {"call": what, **json.loads(body)}

@@ -35,7 +35,7 @@ def test_who_holds_the_pipe_holds_no_job(daemon, machine, tmp_path):
     data = os.urandom(40000)
     (tmp_path / "data").write_bytes(data)
     holds = f"echo $$ >{tmp_path}/quiet; exec sleep 600"
-    writes = f"echo $$ >{tmp_path}/busy; trap \"\" PIPE; while [ -e {tmp_path}/busy ]; do echo stray; done"
+    writes = f"echo $$ >{tmp_path}/busy; trap \"\" PIPE; while [ -e {tmp_path}/busy ]; do echo stray; done 2>/dev/null"
     wait = f"until [ -s {tmp_path}/%s ]; do sleep 0.01; done;"
     daemon.submit(1, command=f"{stray(holds)} {wait % 'quiet'} cat {tmp_path}/data; echo last >&2")
     daemon.submit(2, command=f"cat {tmp_path}/data; {stray(writes)} {wait % 'busy'} echo last >&2")

@@ -319,7 +319,7 @@ def test_a_notice_keeps_the_checkpoint_and_gives_the_job_back(daemon, imds, mach
     assert daemon.registrations[0]["instance_id"] == imds.instance_id
     imds.interrupt(60)
     assert daemon.wait_end(1) == {"call": "release", "reason": "interruption notice", "notice": imds.action}
-    kept = daemon.artifacts[1, 1, "checkpoint.tar.gz"]
+    kept = daemon.checkpoints[1]
     assert unpack(kept) == {"a b/step": b"42\n"}
     deadline = daemon.log(1).decode().split("\n")[1]
     assert time.strptime(deadline, "%Y-%m-%dT%H:%M:%SZ")
@@ -329,9 +329,8 @@ def test_a_notice_keeps_the_checkpoint_and_gives_the_job_back(daemon, imds, mach
 
     # The next attempt, elsewhere, finds it again.
     imds.action = None
-    daemon.checkpoints[1] = kept
-    daemon.fault("/jobs/1/artifacts/", BUSY)
-    daemon.submit(1, attempt=2, resume=True, checkpoint="checkpoint.tar.gz",
+    daemon.fault("/jobs/1/checkpoint", BUSY)
+    daemon.submit(1, attempt=2, resume=True, checkpoint="/jobs/1/checkpoint",
                   command='echo "$DROVER_RESUME"; cat "$DROVER_CHECKPOINT_DIR/a b/step"')
     machine.start(imds=imds)
     daemon.wait(lambda: (1, 2) in daemon.ends, what="the second attempt")
@@ -350,7 +349,7 @@ def test_during_a_notice_zero_is_success_unless_the_job_just_wrote_a_checkpoint(
     assert daemon.wait_end(1)["outcome"] == "succeeded"
     assert daemon.wait_end(2)["call"] == "release"
     assert daemon.wait_end(3)["call"] == "release"
-    assert list(daemon.artifacts) == [(2, 1, "checkpoint.tar.gz")], "an empty checkpoint directory is not kept"
+    assert list(daemon.checkpoints) == [2], "an empty checkpoint directory is not kept"
 
 
 def test_a_short_notice_kills_in_time_and_releases(daemon, imds, machine):
@@ -407,15 +406,6 @@ def test_told_to_end_the_worker_looks_once_more_for_a_notice(daemon, imds, machi
         os.kill(pid, signal.SIGTERM)
     assert daemon.wait_end(1) == {"call": "release", "reason": "interruption notice", "notice": imds.action}
     assert worker.wait(20) == 0
-
-
-def test_a_missing_checkpoint_is_not_silently_begun_anew(daemon, machine):
-    daemon.submit(1, resume=True, checkpoint="checkpoint.tar.gz", command="true")
-    daemon.checkpoints[2] = b"not an archive"
-    daemon.submit(2, resume=True, checkpoint="checkpoint.tar.gz", command="true")
-    machine.start()
-    assert daemon.wait_end(1) == {"call": "finish", "outcome": "infra", "reason": "the checkpoint cannot be fetched"}
-    assert daemon.wait_end(2) == {"call": "finish", "outcome": "infra", "reason": "the checkpoint cannot be unpacked"}
 
 
 def test_sigterm_gives_the_jobs_back(daemon, machine):

@@ -14,11 +14,13 @@
 # shellcheck disable=SC2317  # functions reached by name (start_task, persist) or from a sourced answer
 set -u
 
-readonly version=1
+readonly version=2
 readonly claim_wait_s=20
 readonly chunk_bytes=1048576
 readonly log_interval=200      # hundredths of a second, as every time below
 readonly notice_default_s=30   # when a notice's instant makes no sense by this machine's clock
+readonly full_interval=500 full_tries=12 # between looks for room on the disk, and how many in vain end an idle worker
+readonly upload_grace=6000      # for the files of a job that was stopped or timed out
 readonly stopped_notice_s=20   # what is left after SIGTERM to this program
 
 url=${DROVER_URL:?is not set} bootstrap_token=${DROVER_BOOTSTRAP_TOKEN:?is not set}
@@ -42,11 +44,11 @@ job_name=''
 job_resume=0 job_checkpoint='' job_max_log_bytes=268435456
 
 # The slots; an empty slot_job is a free one.
-slot_job=() slot_attempt=() slot_token=() slot_runner=() slot_pid=() slot_born=() slot_dir=() slot_intent=() slot_timeout_s=()
-slot_timeout_at=() slot_kill_at=()
+slot_job=() slot_attempt=() slot_token=() slot_runner=() slot_pid=() slot_born=() slot_dir=() slot_intent=()
+slot_timeout_s=() slot_timeout_at=() slot_kill_at=()
 # The tasks beside the main loop: process id while one runs, and when the next is due.
 declare -A task_pid=([claim]='' [beat]='' [ship]='' [notice]='')
 declare -A task_due=([claim]=0 [beat]=0 [ship]=0 [notice]=0)
-cgroups='' own_group=0 register_nonce='' claim_nonce='' claim_delay=0 claim_started=0 draining=0 terminated=0 unknown=0 has_imds=0
-going=0 notice='' notice_time='' notice_told=0 deadline=0
-now=0 status=000 answer_type='' delay=0
+cgroups='' own_group=0 register_nonce='' claim_nonce='' claim_delay=0 claim_started=0 draining=0 full=0 terminated=0
+unknown=0 has_imds=0 going=0 notice='' notice_time='' notice_told=0 deadline=0
+now=0 status=000 answer_type='' text='' retry_after='' fault='' watch='' auth='' curl_pid='' imds_auth='' delay=0

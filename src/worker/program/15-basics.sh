@@ -22,6 +22,15 @@ emit() { printf '%s\n' "$*" >&"$events"; }
 
 random_id() { read -r "$1" </proc/sys/kernel/random/uuid; }
 
+# All but the standard three.
+close_descriptors() {
+  local descriptor
+  for descriptor in /proc/self/fd/*; do
+    descriptor=${descriptor##*/}
+    if ((descriptor > 2)); then eval "exec $descriptor>&-"; fi
+  done
+}
+
 # json TEXT: a JSON string; what is not printable ASCII becomes a space.
 json() {
   local LC_ALL=C text=$1 backslash=$'\\' quote='"'
@@ -34,7 +43,7 @@ percent_encode() {
   local LC_ALL=C text=$1 out='' char code i
   for ((i = 0; i < ${#text}; i++)); do
     char=${text:i:1}
-    if [[ $char != [A-Za-z0-9._~-] ]]; then
+    if [[ $char != [A-Za-z0-9._~/-] ]]; then
       printf -v code '%d' "'$char"
       printf -v char '%%%02X' $((code & 255))
     fi

@@ -1,21 +1,22 @@
 
 # ---- The instance ----------------------------------------------------------------------------------------------------
 
-imds() { # ANSWER PATH: sets status
-  status=$(curl -q -s --noproxy '*' --connect-timeout 2 --max-time 4 -K "$base/imds.auth" -o "$1" -w '%{http_code}' \
-    "$imds_url/latest/$2" 2>/dev/null) || status=000
+imds() { # PATH: sets status and text
+  status=000
+  text=$(curl -q -s --noproxy '*' --connect-timeout 2 --max-time 4 -K <(printf '%s\n' "$imds_auth") -w '\n%{http_code}' \
+    "$imds_url/latest/$1" 2>/dev/null) && status=${text##*$'\n'} text=${text%$'\n'*}
 }
 
 imds_token() {
   local token
   token=$(curl -q -s -f --noproxy '*' --connect-timeout 2 --max-time 4 -X PUT \
     -H 'X-aws-ec2-metadata-token-ttl-seconds: 21600' "$imds_url/latest/api/token" 2>/dev/null) || return 1
-  printf 'header = "X-aws-ec2-metadata-token: %s"\n' "$token" >"$base/imds.auth"
+  imds_auth="header = \"X-aws-ec2-metadata-token: $token\""
 }
 
 identify() {
   local tries=0
-  until imds_token && imds "$base/imds.id" meta-data/instance-id && [[ $status == 200 ]]; do
+  until imds_token && imds meta-data/instance-id && [[ $status == 200 ]]; do
     if [[ -n $instance_id ]]; then return 0; fi
     if ((++tries >= 10)); then
       say 'no instance id: there is no metadata service, and DROVER_INSTANCE_ID is not set'
@@ -23,7 +24,7 @@ identify() {
     fi
     sleep 1
   done
-  instance_id=$(<"$base/imds.id")
+  instance_id=$text
   has_imds=1
 }
 
@@ -35,23 +36,22 @@ register() {
   read -r name </proc/sys/kernel/hostname
   body="{\"instance_id\":$(json "$instance_id"),\"nonce\":\"$register_nonce\",\"slots\":$slots,\"cpus\":$cpus,"
   body+="\"mem_mib\":$((mem_kib / 1024)),\"disk_mib\":$disk_mib,\"hostname\":$(json "$name"),\"version\":\"$version\"}"
-  write_auth "$auth" "$bootstrap_token"
+  set_auth "$bootstrap_token"
   delay=0
   while :; do
-    call 30 "$base/register.sh" "${json_body[@]}" "$body" "$url/workers/register"
+    call 30 "${json_body[@]}" "$body" "$url/workers/register"
     if is_script; then break; fi
     # Too long refused to be a daemon on its way up: this machine is not wanted (any more).
     if [[ $status == 4* ]] && ((++refused >= 10)); then
       say "the daemon refuses this worker (status $status)"
       return 1
     fi
-    back_off "$base/register.sh"
+    back_off
     sleep "$delay"
   done
-  # shellcheck source=/dev/null
-  . "$base/register.sh"
+  eval "$text"
   slots=$worker_slots heartbeat_interval_s=$worker_heartbeat_interval_s
-  write_auth "$auth" "$worker_token"
+  set_auth "$worker_token"
   # Never an empty array: to bash before 4.4 that is an unset one.
   for ((slot = 1; slot <= slots; slot++)); do slot_job[slot]='' slot_attempt[slot]='' slot_runner[slot]=''; done
   say "worker $worker_id of pool $worker_pool, slots: $slots"

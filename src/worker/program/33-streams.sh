@@ -29,27 +29,29 @@ close_streams() {
 }
 
 read_rest() { # ARRAY DESCRIPTOR READER
-  local line rc patience=0.2 gone=0
+  local line part='' rc patience=0.2 gone=0
   while :; do
     rc=0
     read -r -t "$patience" line <&"$2" || rc=$?
+    part+=$line
     if ((rc > 128 && gone == 0)); then
       patience=1
       kill -s USR1 "$out_reader" "$err_reader" 2>/dev/null
       if ! kill -0 "$3" 2>/dev/null; then gone=1; fi
     elif ((rc != 0)); then # the reader was killed
-      eval "$1+=('missing some 1')"
+      eval "$1+=('missing some 2')"
       return
-    elif [[ $line == end ]]; then
+    elif [[ $part == end ]]; then
       return
     else
-      eval "$1+=(\"\$line\")"
+      eval "$1+=(\"\$part\")"
+      part=''
     fi
   done
 }
 
-# The reader of one stream. It says its process id, and in the end what follows the first half: "missing BYTES ROOM" (1:
-# there was no room for them) and "piece NUMBER SKIP BYTES".
+# The reader of one stream. It says its process id, and in the end what follows the first half: "missing BYTES WHY" (0:
+# they were too many, 1: there was no room) and "piece NUMBER SKIP BYTES".
 keep_stream() { # STREAM
   local file=$dir/$1 pipe counts reader='' ended=0 cut=0 drained=0
   local bytes=0 reads=0 size=0 kept=0 later=0 lost=0
@@ -95,35 +97,44 @@ keep_last_half() { # BYTES
   done
   if ((whole > $1)); then skip=$((whole - $1)); fi
   for ((piece = first; piece <= last; piece++)); do
-    echo "missing $((piece_lost[piece] + piece_over[piece] + skip)) $((piece_lost[piece] > 0))"
-    echo "piece $piece $skip $((piece_kept[piece] - skip))"
+    tell $((piece_lost[piece] + piece_over[piece] + skip)) $((piece_lost[piece] > 0)) $((piece_kept[piece] - skip))
     skip=0
   done
+}
+
+tell() { # MISSING WHY KEPT
+  if (($1 > 0)); then echo "missing $1 $2"; fi
+  if (($3 > 0)); then echo "piece $piece $skip $3"; fi
 }
 
 # Adds to FILE, which has `size` bytes, what comes: `reads` times at most `bytes`. Sets `kept`, the bytes that found room
 # there, `lost`, those that found none, `later`, those that found room after that, in NEXT; and `ended` when no more
 # will come.
 take() { # FILE NEXT
-  local line records=0 taken=0 draining=$cut how=()
+  local line='' part='' until records=0 taken=0 draining=$cut how=()
   if ((draining == 1)); then how=(if=/dev/stdin iflag=nonblock); fi
   LC_ALL=C dd bs="$bytes" count="$reads" ${how[@]+"${how[@]}"} <&"$pipe" 2>&"$counts" \
     > >(write_down "$1" "$2" 2>/dev/null && echo written >&"$counts") &
   reader=$!
   while kill -0 "$reader" 2>/dev/null; do wait "$reader" 2>/dev/null; done
-  while read -r -t 60 line <&"$counts"; do
+  until=$((SECONDS + 60))
+  # A signal ends `read` before its time.
+  while [[ $line != written ]] && ((SECONDS < until)); do
+    if ! read -r -t 5 line <&"$counts"; then
+      part+=$line
+      continue
+    fi
+    line=$part$line part=''
     if [[ $line =~ ^([0-9]+)\+([0-9]+)\ records\ in ]]; then
       records=$((BASH_REMATCH[1] + BASH_REMATCH[2]))
     elif [[ $line =~ ^([0-9]+)\ byte ]]; then
       taken=${BASH_REMATCH[1]}
-    elif [[ $line == written ]]; then
-      break
     fi
   done
   kept=$(stat -c %s "$1" 2>/dev/null) || kept=$size
   later=$(stat -c %s "$2" 2>/dev/null) || later=0
   kept=$((kept - size)) drained=$((drained + draining * taken))
-  lost=$((taken - kept - later))
+  lost=$((taken - kept - later < 0 ? 0 : taken - kept - later)) # one that was cut off may not have said what it took
   # Fewer reads than were asked for: the pipe is closed or, when it is drained, empty.
   if ((records < reads && cut == draining || drained >= 16 * read_bytes)); then ended=1; fi
 }
@@ -137,16 +148,29 @@ write_down() { # FILE NEXT
 }
 
 # Somebody holds the pipe of a job that has ended: what is in it is taken, and no more. The dd is ended while it waits
-# with nothing in hand, or when a second has nearly passed; told by USR1, it first says what it read.
+# with nothing in hand; when somebody goes on to write, after as much as the pipe can have held. Told by USR1, it first
+# says what it read.
 cut_pipe() {
-  local tries=0 idle=0 state
+  local tries=0 idle=0 state before
   if ((cut == 1)) && ! kill -0 "$reader" 2>/dev/null; then return; fi
   cut=1
-  while ((idle < 2 && tries++ < 6)) && read -r state 2>/dev/null </proc/"$reader"/stat; do
-    state=${state##*) }
-    if [[ ${state:0:1} == S ]] && ! read -r -t 0 -u "$pipe"; then ((++idle)); else idle=0; fi
-    if ((idle == 2)); then kill -s USR1 "$reader" 2>/dev/null; fi
+  before=$(bytes_here)
+  while ((tries++ < 100)) && read -r state 2>/dev/null </proc/"$reader"/stat; do
+    if [[ $state != "$reader (dd) S"* ]] || read -r -t 0 -u "$pipe"; then
+      idle=0
+    elif ((++idle == 2)); then
+      kill -s USR1 "$reader" 2>/dev/null
+    elif ((idle == 3)); then
+      break
+    fi
+    if ((tries > 8 && $(bytes_here) - before > 16 * read_bytes)); then break; fi
     sleep 0.05
   done
   kill -s KILL "$reader" 2>/dev/null
+}
+
+bytes_here() {
+  local sum=0 one
+  while read -r one; do sum=$((sum + one)); done < <(stat -c %s "$file" "$file".* 2>/dev/null)
+  echo "$sum"
 }

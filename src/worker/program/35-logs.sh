@@ -11,9 +11,12 @@ lay_parts() { # STREAM [LINE...]: the lines of its reader
   for line; do
     if [[ $line =~ ^piece\ ([0-9]+)\ ([0-9]+)\ ([0-9]+)$ ]]; then
       add_part "$dir/$stream.${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" "${BASH_REMATCH[3]}" ''
-    elif [[ $line =~ ^missing\ ([1-9][0-9]*|some)\ ([01])$ ]]; then
-      line="a log has at most $job_max_log_bytes bytes"
-      if ((BASH_REMATCH[2] == 1)); then line='no room on the disk'; fi
+    elif [[ $line =~ ^missing\ ([0-9]+|some)\ ([0-2])$ ]]; then
+      case ${BASH_REMATCH[2]} in
+        0) line="a log has at most $job_max_log_bytes bytes" ;;
+        1) line='no room on the disk' ;;
+        2) line='who read them was killed' ;;
+      esac
       add_text $'\n'"[drover: ${BASH_REMATCH[1]} bytes are missing here: $line]"$'\n'
     fi
   done
@@ -46,18 +49,20 @@ send_log() {
     if ((part == ${#part_size[@]})); then return 0; fi
     chunk=$((start + part_size[part] - offset))
     chunk=$((chunk < chunk_bytes ? chunk : chunk_bytes))
-    call 120 "$answer" "${raw_body[@]}" @- "$attempt_url/logs/$1?offset=$offset" \
+    call 120 "${raw_body[@]}" @- "$attempt_url/logs/$1?offset=$offset" \
       < <(print_part "$part" $((offset - start)) "$chunk")
-    next=$((offset + chunk))
-    if [[ $status == 409 && $(<"$answer") =~ \"next_offset\"[[:space:]]*:[[:space:]]*([0-9]+) ]]; then
+    if [[ $status == 409 && $text =~ \"next_offset\"[[:space:]]*:[[:space:]]*([0-9]+) ]]; then
       next=${BASH_REMATCH[1]}
       if ((next == offset)); then return 1; fi
       if ((next < offset)); then part=0 start=0; fi
     else
       verdict || return
+      next=$((offset + chunk))
+      # Less was there than the file's size says: it cannot be read.
+      if [[ $text =~ next_offset=([0-9]+) ]] && ((BASH_REMATCH[1] < next)); then return 3; fi
     fi
     offset=$next
-    printf '%s\n' "$offset" >"$dir/$1.sent"
+    { printf '%s\n' "$offset" >"$dir/$1.sent"; } 2>/dev/null
   done
 }
 
@@ -67,6 +72,7 @@ send_stream() { # STREAM
     lay_parts stdout ${out_rest[@]+"${out_rest[@]}"}
   else
     lay_parts stderr ${err_rest[@]+"${err_rest[@]}"}
+    add_text "$notes"
   fi
   send_log "$1" 1000000
 }
@@ -81,10 +87,12 @@ has_new_log() { # SLOT
 }
 
 run_ship() {
-  local slot stream rc dir answer attempt_url auth part_file part_skip part_size part_text
+  local slot stream rc dir attempt_url auth part_file part_skip part_size part_text
+  open_answers
   for slot in "${!slot_job[@]}"; do
     if [[ -z ${slot_pid[slot]:-} ]] || ! has_new_log "$slot"; then continue; fi
-    dir=${slot_dir[slot]} auth=${slot_dir[slot]}/auth answer=$base/ship.answer
+    dir=${slot_dir[slot]}
+    set_auth "$worker_token" "${slot_token[slot]}"
     attempt_url=$url/jobs/${slot_job[slot]}/attempts/${slot_attempt[slot]}
     for stream in stdout stderr; do
       rc=0

@@ -1,34 +1,163 @@
 
 # ---- Artifacts and the checkpoint ------------------------------------------------------------------------------------
 
-upload() { # FILE NAME
-  call 0 "$answer" -T "$1" "$attempt_url/artifacts/$(percent_encode "$2")"
-  verdict
+readonly most_artifacts=1000 longest_name=256
+
+# Sets `artifacts`: the names of all that is below the artifact directory and is no directory, one more than may be kept at
+# most. A directory that cannot be read is named too.
+list_artifacts() {
+  local entry path
+  artifacts=()
+  while IFS= read -r -d '' entry; do
+    entry=${entry#*$'\t'} path=$dir/artifacts/$entry
+    if [[ -d $path && ! -L $path && -r $path && -x $path ]]; then continue; fi
+    artifacts+=("${entry#./}")
+    if ((${#artifacts[@]} > most_artifacts)); then break; fi
+  done < <(cd "$dir/artifacts" 2>/dev/null && LC_ALL=C du -al0 . 2>/dev/null | LC_ALL=C sort -z -t $'\t' -k 2)
 }
 
-download_checkpoint() {
-  call 0 "$answer" -H 'Accept: */*' "$url/jobs/$job_number/artifacts/$(percent_encode "$job_checkpoint")"
+# Returns as persist does, and 5 when the fault is this machine's. What cannot be kept is added to `faults`.
+upload_artifacts() {
+  local name file why top rc taken=0
+  top=$(readlink -f "$dir/artifacts")
+  for name in ${artifacts[@]+"${artifacts[@]}"}; do
+    if ((taken++ == most_artifacts)); then
+      add_fault "there are more than $most_artifacts artifacts: the others are not kept"
+      break
+    fi
+    rc=0 why=''
+    if open_artifact "$name"; then
+      persist upload "/dev/fd/$file" "artifacts/$(percent_encode "$name")" || rc=$?
+      exec {file}<&-
+      case $rc in
+        0) ;;
+        3) why="was refused (status $status)" ;;
+        4) why='cannot be read' ;;
+        *) return "$rc" ;;
+      esac
+    fi
+    if [[ -n $why ]]; then add_fault "artifact ${name:0:longest_name} $why"; fi
+  done
+}
+
+# Opens a file before it looks at what it is, so that nobody can put another in its place. Sets `file`, or `why` not.
+open_artifact() { # NAME
+  local LC_ALL=C path=$dir/artifacts/$1 target
+  if ((${#1} > longest_name)); then
+    why="has a name of more than $longest_name bytes"
+  elif [[ -d $path && ! -L $path ]]; then
+    why='is a directory that cannot be read'
+  elif [[ -L $path && ! -f $path ]]; then
+    why='is a link, but to no file'
+  elif [[ ! -f $path ]]; then
+    why='is no file'
+  elif ! { exec {file}<"$path"; } 2>/dev/null; then
+    why='cannot be read'
+  else
+    target=$(readlink "/dev/fd/$file")
+    if [[ -f /dev/fd/$file && $target == "$top"/* ]]; then return 0; fi
+    exec {file}<&-
+    why='is a link to a file outside of the artifact directory'
+  fi
+  return 1
+}
+
+add_fault() {
+  local LC_ALL=C text=${1//[[:cntrl:]]/?}
+  notes+="[drover: $text]"$'\n'
+  if ((${#faults} < 900)); then faults+=${faults:+; }$text; fi
+}
+
+upload() { # FILE PATH
+  call 0 -T "$1" "$attempt_url/$2" </dev/null
+  case $fault in
+    file) return 4 ;;
+    '') verdict ;;
+    *) return 5 ;;
+  esac
+}
+
+# ---- The checkpoint --------------------------------------------------------------------------------------------------
+
+# Returns as persist does. One that is not there any more, or cannot be unpacked, is said to be lost: the job begins anew.
+# 5: this machine has no room for it.
+lay_out_checkpoint() {
+  local rc=0 said lost=''
+  persist fetch_checkpoint || rc=$?
+  case $rc in
+    0)
+      said=$(LC_ALL=C tar --no-same-owner -xzf "$dir/checkpoint.tar.gz" -C "$dir/checkpoint" 2>&1) || rc=$?
+      if ((rc != 0)) && [[ $said =~ 'No space left'|'quota exceeded'|'Cannot allocate' ]]; then return 5; fi
+      if ((rc != 0)); then lost="it cannot be unpacked: ${said%%$'\n'*}"; fi
+      ;;
+    3) lost="it cannot be fetched (status $status)" ;;
+    *) return "$rc" ;;
+  esac
+  rm -f "$dir/checkpoint.tar.gz"
+  if [[ -z $lost ]]; then return 0; fi
+  add_lost "$lost"
+}
+
+add_lost() {
+  say "job $job_number: the checkpoint is lost: $1"
+  last_words="[drover: the checkpoint of an earlier attempt is lost: $1]"
+  job_resume=0 checkpoint_lost=1
+  rm -rf "$dir/checkpoint"
+  mkdir "$dir/checkpoint" || return 5
+}
+
+fetch_checkpoint() {
+  call 0 -o "$dir/checkpoint.tar.gz" -H 'Accept: */*' "$url$job_checkpoint" </dev/null
+  case $fault in
+    room | machine) return 5 ;;
+  esac
   if [[ $status == 404 ]]; then return 3; fi
   verdict
 }
 
-# Returns as persist does, and 3 when there is nothing to resume from or it cannot be unpacked: `reason` says so.
-lay_out_checkpoint() {
-  local rc=0
-  persist download_checkpoint || rc=$?
-  if ((rc == 3)); then reason='the checkpoint cannot be fetched'; fi
-  if ((rc != 0)); then return "$rc"; fi
-  if ! tar --no-same-owner -xzf "$answer" -C "$dir/checkpoint" 2>/dev/null; then
-    reason='the checkpoint cannot be unpacked'
-    return 3
-  fi
+# When the archive cannot be made, the one from before stays.
+keep_checkpoint() {
+  local files=("$dir/checkpoint"/*) rc=0 failed=''
+  if ((${#files[@]} == 0)); then return 0; fi
+  persist send_checkpoint || rc=$?
+  case $rc in
+    0 | 1 | 2) return "$rc" ;;
+    4) add_fault "the checkpoint was not kept: ${failed:0:400}" ;;
+    *) add_fault "the checkpoint was not kept: it was refused (status $status)" ;;
+  esac
+  return 3
 }
 
-keep_checkpoint() {
-  local files=("$dir/checkpoint"/*)
-  if ((${#files[@]} == 0)); then return 0; fi
-  tar -czf "$dir/checkpoint.tar.gz" -C "$dir/checkpoint" . 2>/dev/null || say "job $job_number: tar found fault"
-  persist upload "$dir/checkpoint.tar.gz" checkpoint.tar.gz
+# The archive goes straight to the daemon: there may be no room for it here.
+send_checkpoint() {
+  local packed packer='' before=$watch
+  exec {packed}<> <(:)
+  failed='' watch=is_packing_over
+  call 0 -T - "$attempt_url/checkpoint" < <(pack_checkpoint "$BASHPID")
+  watch=$before
+  is_packing_over
+  exec {packed}>&-
+  if [[ -n $packer ]]; then kill "$packer" 2>/dev/null; fi
+  if [[ -n $failed ]]; then return 4; fi
+  verdict
+}
+
+# True when the archive is not to be had, or the call is to be given up anyway.
+is_packing_over() {
+  while read -r -t 0 -u "$packed" && read -r -u "$packed" packer failed; do :; done
+  if [[ -n $failed ]]; then return 0; fi
+  [[ -n ${before:-} ]] && "$before"
+}
+
+# What tar finds changed while it reads is kept as it is read (1). After a failure the daemon must not take what it has for
+# the whole: the pipe stays open until the upload has been ended.
+pack_checkpoint() { # RUNNER
+  local out said rc=0
+  exec {out}>&1
+  said=$(LC_ALL=C tar -czf - -C "$dir/checkpoint" . 2>&1 >&"$out") || rc=$?
+  if ((rc <= 1 || rc > 128)) || [[ $said == *'Broken pipe'* ]]; then return; fi
+  printf '%s %s\n' "$BASHPID" "${said//$'\n'/; }" >&"$packed"
+  while kill -0 "$1" 2>/dev/null; do sleep 1; done
 }
 
 # The same instant counts: file times are only as fine as the kernel's tick.

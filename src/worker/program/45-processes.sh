@@ -5,7 +5,8 @@ start_job() { # sets pid and born
   local vars command cgroup group shell=/bin/bash
   if [[ ! -x $shell ]]; then shell=/bin/sh; fi
   vars=(${job_env[@]+"${job_env[@]}"} "DROVER_JOB_ID=$job_id" "DROVER_JOB_NUMBER=$job_number"
-    "DROVER_ATTEMPT=$job_attempt" "DROVER_QUEUE=$job_queue" "DROVER_RESUME=$job_resume"
+    "DROVER_ATTEMPT=$job_attempt" "DROVER_QUEUE=$job_queue"
+    "DROVER_RESUME=$job_resume" "DROVER_CHECKPOINT_LOST=$checkpoint_lost"
     "$(mark_of "$dir")" "DROVER_ARTIFACT_DIR=$dir/artifacts" "DROVER_DEADLINE_FILE=$dir/deadline")
   if ((${#job_args[@]} == 0)); then
     command=("$shell" -c "$job_command")
@@ -16,14 +17,14 @@ start_job() { # sets pid and born
   fi
   (
     if cgroup_of "$dir"; then enter_cgroup "$cgroup" || rmdir "$cgroup" 2>/dev/null; fi
+    close_descriptors
     umask "$job_umask"
     # Out of memory, it is the job that goes, not the worker.
     echo 300 2>/dev/null >/proc/self/oom_score_adj
     # Those that a shell's background command ignores; bash 4.2 does not give them back.
     trap - INT QUIT
     cd "$dir/work" && exec setsid env -- "${vars[@]}" "${command[@]}"
-  ) </dev/null >"$dir/stdout.pipe" 2>"$dir/stderr.pipe" {events}>&- {out_hold}>&- {err_hold}>&- \
-    {out_report}<&- {err_report}<&- &
+  ) </dev/null >"$dir/stdout.pipe" 2>"$dir/stderr.pipe" &
   pid=$!
   look_at "$pid" || born=0
   exec {out_hold}>&- {err_hold}>&-

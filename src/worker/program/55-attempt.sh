@@ -3,29 +3,34 @@
 
 # The runner of one attempt, in a process of its own.
 run_attempt() {
-  local slot=$1 dir=$2 rc=0 pid='' born=0 code=0 signal='' reason='' intent=none kill_at=0 notice=''
-  local auth=$dir/auth answer=$dir/answer attempt_url=$url/jobs/$job_number/attempts/$job_attempt
+  local slot=$1 dir=$2 rc=0 pid='' born=0 code=0 signal='' intent=none kill_at=0 notice=''
+  local auth answers attempt_url=$url/jobs/$job_number/attempts/$job_attempt
+  local uploading=0 upload_started=0 absent=0 given_up=0 ended_by='' checkpoint_lost=0 last_words='' notes='' faults=''
   local told_to_end=0 out_hold err_hold out_report err_report out_reader err_reader out_rest=() err_rest=()
   trap 'told_to_end=1' TERM INT HUP # a signal to everyone: the main loop and the job answer it
   shopt -s dotglob nullglob
-  write_auth "$auth" "$worker_token" "$job_token"
-  if [[ $job_resume == 1 ]]; then lay_out_checkpoint || rc=$?; fi
-  if ((rc == 0)) && ! open_streams; then rc=3 reason='the machine has no room for the files of an attempt'; fi
+  set_auth "$worker_token" "$job_token"
+  open_answers
+  watch=is_given_up
+  make_directories || rc=5
+  if ((rc == 0)) && [[ $job_resume == 1 ]]; then lay_out_checkpoint || rc=$?; fi
+  if ((rc == 0)); then open_streams || rc=5; fi
   read_intent
   if [[ $intent == none ]] && ((rc == 0)); then
+    if [[ -n $last_words ]]; then printf '%s\n' "$last_words" >&"$err_hold"; fi
     start_job
     emit started "$slot" "$pid" "$born"
     await_job
-    emit exited "$slot"
     read_intent
     if [[ $intent == none ]] && machine_ends; then await_intent; fi
     await_rest
     kill_rest
     emit ended "$slot"
+    rm -rf "$dir/work" "$dir/tmp" # on a full disk, room for what follows
     close_streams
     conclude
-  elif ((rc == 3)); then
-    finish infra "$reason"
+  elif ((rc == 5)); then
+    finish infra 'the machine has no room for the files of the job'
   elif [[ $intent == notice ]]; then
     rm -rf "$dir/checkpoint" # the one that is kept is whole, this may not be
     release
@@ -35,6 +40,8 @@ run_attempt() {
   emit closed "$slot"
   rm -rf "$dir"
 }
+
+make_directories() { mkdir -p "$dir/work" "$dir/tmp" "$dir/checkpoint" "$dir/artifacts" 2>/dev/null; }
 
 conclude() {
   case $intent in

@@ -9,37 +9,47 @@ start_task() { # TASK ARGUMENT...: unless it is already under way
   task_pid[$task]=$!
 }
 
-# Tells the main loop: ok, or the status, and after how many seconds to try again.
-finish_task() { # TASK ANSWER
-  local outcome=$status
+# Tells the main loop: ok, or the status; after how many seconds to try again; and how long the answer is, which follows
+# through a pipe.
+finish_task() { # TASK PIPE
+  local LC_ALL=C outcome=$status
   delay=$claim_delay
-  if is_script; then outcome=ok; else back_off "$2"; fi
-  emit "$1" "$outcome" "$delay" "${notice:+noticed}"
+  if is_script; then outcome=ok; else back_off; fi
+  emit "$1" "$outcome" "$delay" ${#text} "${notice:+noticed}"
+  if [[ $outcome == ok ]]; then printf '%s' "$text" >&"$2"; fi
+}
+
+# A machine with a full disk takes no jobs, which it could only give back. When nothing of its own is left that could be
+# using the room, it is of no use any more.
+has_room() {
+  if { head -c "$chunk_bytes" /dev/zero >"$base/room" && rm "$base/room"; } 2>/dev/null; then
+    full=0
+    return 0
+  fi
+  rm -f "$base/room"
+  task_due[claim]=$((now + full_interval))
+  if ((full == 0)); then say "no room for jobs: $base"; fi
+  full=$((open == 0 ? full + 1 : 1))
+  if ((full > full_tries)); then leave 1; fi
+  return 1
 }
 
 run_claim() { # FREE
-  local curl_pid rc=0 info=$base/claim.info answer=$base/claim.sh
-  : >"$answer"
-  : >"$answer.head"
-  curl -q "${request[@]}" -K "$auth" --max-time $((claim_wait_s + 10)) -D "$answer.head" -o "$answer" \
-    -w '%{http_code} %{content_type}' "${json_body[@]}" \
-    "{\"nonce\":\"$claim_nonce\",\"slots\":$1,\"wait_s\":$claim_wait_s}" "$url/workers/$worker_id/claim" \
-    >"$info" 2>/dev/null &
-  curl_pid=$!
+  local told=0 curl_pid=''
+  open_answers
   # Ended early, the connection must close, so that the daemon claims nothing for it.
-  trap 'kill "$curl_pid" 2>/dev/null' TERM
-  wait "$curl_pid" || rc=$?
-  if ((rc > 128)); then
-    rc=0
-    wait "$curl_pid" || rc=$?
-  fi
-  status=000 answer_type=''
-  if ((rc == 0)); then read -r status answer_type <"$info"; fi
-  finish_task claim "$answer"
+  trap 'told=1; if [[ -n $curl_pid ]]; then kill "$curl_pid" 2>/dev/null; fi' TERM
+  watch=is_told
+  call $((claim_wait_s + 10)) "${json_body[@]}" "{\"nonce\":\"$claim_nonce\",\"slots\":$1,\"wait_s\":$claim_wait_s}" \
+    "$url/workers/$worker_id/claim"
+  finish_task claim "$claim_pipe"
 }
+
+is_told() { ((told == 1)); }
 
 run_beat() {
   local body='{"attempts":[' slot separator=''
+  open_answers
   for slot in "${!slot_job[@]}"; do
     if [[ -z ${slot_job[slot]} ]]; then continue; fi
     body+="$separator{\"job\":${slot_job[slot]},\"attempt\":${slot_attempt[slot]},\"token\":\"${slot_token[slot]}\"}"
@@ -47,7 +57,6 @@ run_beat() {
   done
   body+=']'
   if [[ -n $notice ]]; then body+=",\"notice\":$(json "$notice")"; fi
-  printf '%s}' "$body" >"$base/beat.json"
-  call 10 "$base/beat.sh" "${json_body[@]}" "@$base/beat.json" "$url/workers/$worker_id/heartbeat"
-  finish_task beat "$base/beat.sh"
+  call 10 "${json_body[@]}" @- "$url/workers/$worker_id/heartbeat" < <(printf '%s}' "$body")
+  finish_task beat "$beat_pipe"
 }

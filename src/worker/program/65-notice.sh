@@ -3,22 +3,22 @@
 
 run_notice() {
   look_for_notice
-  emit notice "$status"
+  emit notice "$status" "$text"
 }
 
-look_for_notice() { # sets status: 200 when there is one
-  imds "$base/notice.json" meta-data/spot/instance-action
-  if [[ $status == 401 ]] && imds_token; then imds "$base/notice.json" meta-data/spot/instance-action; fi
+look_for_notice() { # sets status, 200 when there is one, and text
+  imds meta-data/spot/instance-action
+  if [[ $status == 401 ]] && imds_token; then imds meta-data/spot/instance-action; fi
+  text=${text//[^ -~]/ }
 }
 
-on_notice() {
+on_notice() { # TEXT
   local left=$notice_default_s
   if [[ -n $notice ]]; then return; fi
-  notice=$(<"$base/notice.json")
+  notice=$1
   if [[ $notice =~ \"time\"[[:space:]]*:[[:space:]]*\"([0-9TZ:.+-]+)\" ]]; then
     left=$(($(date -d "${BASH_REMATCH[1]}" +%s 2>/dev/null || echo 0) - $(date +%s)))
   fi
-  notice=${notice//[^ -~]/ }
   say "interruption notice: $notice"
   # EC2 gives two minutes; anything else is the clock of this machine being wrong.
   go $((left > 0 && left <= 150 ? left : notice_default_s))
@@ -29,7 +29,7 @@ on_notice() {
 on_terminated() {
   if ((has_imds == 1)); then
     look_for_notice
-    if [[ $status == 200 ]]; then on_notice; fi
+    if [[ $status == 200 ]]; then on_notice "$text"; fi
   fi
   if ((going == 0)); then
     say 'told to end'

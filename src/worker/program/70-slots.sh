@@ -18,7 +18,6 @@ on_claim() {
   slot_pid[slot]='' slot_born[slot]=0 slot_intent[slot]='' slot_kill_at[slot]=0 slot_timeout_at[slot]=0
   slot_timeout_s[slot]=$job_timeout_s
   write_intent "$slot" none 0
-  mkdir -p "$dir/work" "$dir/checkpoint" "$dir/artifacts"
   # Too late, or more than was asked for: it goes back without having started.
   if ((going == 1 || slot > slots)); then
     clock

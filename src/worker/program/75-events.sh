@@ -1,13 +1,25 @@
 
 # ---- What comes to the main loop -------------------------------------------------------------------------------------
 
-on_claim_answer() { # OUTCOME DELAY
+# Sets `text` to the answer that a task hands on. Without all of it, it was no answer.
+take_answer() { # PIPE BYTES
+  local LC_ALL=C part tries=0
+  text=''
+  while ((${#text} < $2 && tries++ < 5)); do # a signal ends `read` before its time
+    IFS= read -r -N $(($2 - ${#text})) -t 2 -u "$1" part
+    text+=$part
+  done
+  ((${#text} == $2))
+}
+
+on_claim_answer() { # OUTCOME DELAY BYTES
+  local outcome=$1
+  if [[ $outcome == ok ]] && ! take_answer "$claim_pipe" "$3"; then outcome=000; fi
   clock
-  case $1 in
+  case $outcome in
     ok)
       claim_jobs=0 claim_drain=0 claim_nonce='' claim_delay=0
-      # shellcheck source=/dev/null
-      . "$base/claim.sh"
+      eval "$text"
       if [[ $claim_drain == 1 ]]; then draining=1; fi
       # A daemon that does not hold the poll is not to be asked without a pause.
       if ((claim_jobs == 0 && now < claim_started + 100)); then task_due[claim]=$((now + 100)); fi
@@ -21,14 +33,13 @@ on_claim_answer() { # OUTCOME DELAY
   esac
 }
 
-on_beat_answer() { # OUTCOME
+on_beat_answer() { # OUTCOME BYTES
   local key slot
   clock
   if [[ $1 == 401 || $1 == 404 ]]; then unknown=1; fi
-  if [[ $1 != ok ]]; then return; fi
+  if [[ $1 != ok ]] || ! take_answer "$beat_pipe" "$2"; then return; fi
   heartbeat_drain=0 heartbeat_stop=()
-  # shellcheck source=/dev/null
-  . "$base/beat.sh"
+  eval "$text"
   if [[ $heartbeat_drain == 1 ]]; then draining=1; fi
   for key in ${heartbeat_stop[@]+"${heartbeat_stop[@]}"}; do
     for slot in "${!slot_job[@]}"; do
@@ -40,14 +51,13 @@ on_beat_answer() { # OUTCOME
 handle() { # EVENT
   if [[ -n ${task_pid[$1]+task} ]]; then task_pid[$1]=''; fi
   case $1 in
-    claim) on_claim_answer "$2" "$3" ;;
+    claim) on_claim_answer "$2" "$3" "$4" ;;
     beat)
-      if [[ ${4:-} == noticed ]]; then notice_told=1; fi
-      on_beat_answer "$2"
+      if [[ ${5:-} == noticed ]]; then notice_told=1; fi
+      on_beat_answer "$2" "$4"
       ;;
-    notice) if [[ $2 == 200 ]]; then on_notice; fi ;;
+    notice) if [[ $2 == 200 ]]; then on_notice "${*:3}"; fi ;;
     started) on_started "$2" "$3" "$4" ;;
-    exited) slot_timeout_at[$2]=0 ;;
     ended) slot_pid[$2]='' ;;
     closed) slot_job[$2]='' slot_pid[$2]='' ;;
     gone)

@@ -24,7 +24,7 @@ start_due_tasks() {
   if ((draining == 0 && unknown == 0 && going == 0 && open < slots && now >= task_due[claim])); then
     if [[ -z ${task_pid[claim]} ]]; then claim_started=$now; fi
     if [[ -z $claim_nonce ]]; then random_id claim_nonce; fi
-    start_task claim $((slots - open))
+    if [[ -n ${task_pid[claim]} ]] || has_room; then start_task claim $((slots - open)); fi
   elif ((draining == 1 || unknown == 1 || going == 1)); then
     if [[ -n ${task_pid[claim]} ]]; then kill -s TERM "${task_pid[claim]}" 2>/dev/null; fi
   fi

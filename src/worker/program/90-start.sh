@@ -2,7 +2,8 @@
 # ---- The start -------------------------------------------------------------------------------------------------------
 
 base=$(mktemp -d "$work_dir/drover-worker.XXXXXX") || exit 1
-auth=$base/auth
+open_answers
+exec {claim_pipe}<> <(:) {beat_pipe}<> <(:)
 mkfifo "$base/events" || exit 1
 exec {events}<>"$base/events"
 trap 'leave 1' EXIT TERM INT # also when this program itself fails: no job is left without its keeper
