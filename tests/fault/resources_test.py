@@ -125,6 +125,12 @@ def test_a_full_disk_for_artifacts_and_one_for_logs_refuse_uploads_lose_nothing_
         wait_for(lambda: answered(maker, 507), "an upload to be refused")
         quiet = drover.ledger.submit(shell("true", name="quiet")).json
         succeeded_at_once(drover, quiet)
+        # Who does not want to wait for room may take a job back, whatever its worker still has to send.
+        unwanted = drover.ledger.submit(shell("echo nobody reads this", name="unwanted")).json
+        wait_for(lambda: answered(unwanted, 507), "its log to be refused")
+        assert drover.job(unwanted["id"])["state"] == "running"
+        assert drover.call("POST", f"/jobs/{unwanted['id']}/cancel").status == 200
+        drover.wait_state(unwanted["id"], "cancelled")
         for job in (talker, maker):  # their results stay where they are until there is room
             assert drover.job(job["id"])["state"] == "running"
         wait_for(lambda: os.listdir(f"{disk}/artifacts/spool") == [], "no part of an upload to stay")
