@@ -168,7 +168,7 @@ class Runner {
 
   Status table(std::string path, std::size_t limit, const Columns& columns) {
     Rows rows = heading_of(columns);
-    const Status read = api_.pages(std::move(path), [&](const Json& item) {
+    Status read = api_.pages(std::move(path), [&](const Json& item) {
       rows.push_back(row_of(item, columns));
       return rows.size() <= limit;
     });
