@@ -43,7 +43,8 @@ struct PoolFleet {
   int leases = 0;  // likewise
 };
 
-PoolFleet fleet_of(const engine::EngineView& view, const std::string& pool) {
+// A worker that runs a suspect has no free slot. `whole`: nor has one that runs anything, for a suspect.
+PoolFleet fleet_of(const engine::EngineView& view, const std::string& pool, bool whole) {
   PoolFleet fleet;
   for (const engine::WorkerView& worker : view.workers) {
     if (worker.pool != pool || worker.state == core::WorkerState::gone) continue;
@@ -52,7 +53,7 @@ PoolFleet fleet_of(const engine::EngineView& view, const std::string& pool) {
       ++fleet.starting;
     } else if (worker.state == core::WorkerState::active) {
       fleet.slots += worker.slots;
-      fleet.leases += worker.leases;
+      fleet.leases += worker.alone || (whole && worker.leases > 0) ? worker.slots : worker.leases;
     } else {
       ++fleet.draining;
     }
@@ -138,7 +139,7 @@ void explain_no_launch(Explanation& out, const ExplainInput& input, const ports:
 
 void explain_pool(Explanation& out, const ExplainInput& input, const ports::PoolRow& pool) {
   const std::string& name = pool.spec.name;
-  const PoolFleet fleet = fleet_of(*input.view, name);
+  const PoolFleet fleet = fleet_of(*input.view, name, input.job.alone > Seconds{0});
   if (!pool.blocked_reason.empty()) {
     out.add("pool_blocked", fmt::format("Pool {} launches nothing: {}", name, pool.blocked_reason))
         .set("pool", name);
@@ -225,6 +226,14 @@ void explain_queued(Explanation& out, const ExplainInput& input) {
             fmt::format("{} waits until {}", why, to_rfc3339(*wake)))
         .set("until", to_rfc3339(*wake));
   }
+  if (job.alone > Seconds{0}) {
+    out.add("suspect",
+            fmt::format("Its last attempt broke with its machine, so it waits for a worker that runs nothing "
+                        "else, and has it to itself for {} s",
+                        job.alone.count()))
+        .set("alone_s", static_cast<std::int64_t>(job.alone.count()))
+        .set("charges", job.charges);
+  }
   if (!input.view) {
     out.add("unknown", "The scheduler did not answer; ask again");
     return;
@@ -240,7 +249,7 @@ void explain_queued(Explanation& out, const ExplainInput& input) {
             "The scheduler is paused: nothing is claimed or launched until it is resumed");
   }
   explain_pools(out, input);
-  if (!wake || *wake <= input.now) explain_position(out, input);
+  if ((!wake || *wake <= input.now) && job.alone == Seconds{0}) explain_position(out, input);
 }
 
 void explain_final(Explanation& out, const ports::JobRow& job) {

@@ -57,6 +57,15 @@ Json counters_json(const core::Counters& counters) {
   return std::move(out.set("interruptions", counters.interruptions));
 }
 
+// Its last attempt broke with its machine: how long the next has a worker to itself, and how often it broke
+// one so.
+Json suspect_json(const ports::JobRow& row) {
+  if (row.alone == Seconds{0} || core::is_final(row.state)) return {};
+  Json out = Json::object();
+  return std::move(
+      out.set("alone_s", static_cast<std::int64_t>(row.alone.count())).set("charges", row.charges));
+}
+
 }  // namespace
 
 Json job_json(const ports::JobRow& row) {
@@ -73,7 +82,8 @@ Json job_json(const ports::JobRow& row) {
   out.set("exit_code", int_json(row.exit_code)).set("signal", int_json(row.signal));
   out.set("worker", text_json(row.worker));
   out.set("created_at", to_rfc3339(row.created)).set("started_at", time_json(row.started));
-  return std::move(out.set("finished_at", time_json(row.finished)).set("revision", row.revision));
+  out.set("finished_at", time_json(row.finished)).set("revision", row.revision);
+  return std::move(out.set("suspect", suspect_json(row)));
 }
 
 Json attempt_json(const ports::AttemptRow& row) {
@@ -104,7 +114,8 @@ Json worker_json(const ports::WorkerRow& row, std::optional<int> running) {
   out.set("market", to_string(row.spot ? core::Market::spot : core::Market::on_demand));
   out.set("reason", text_json(row.reason)).set("created_at", to_rfc3339(row.created));
   out.set("registered_at", time_json(row.registered)).set("last_seen_at", time_json(row.last_seen));
-  return std::move(out.set("ended_at", time_json(row.ended)));
+  return std::move(
+      out.set("ended_at", time_json(row.ended)).set("notice_until", time_json(row.notice_until)));
 }
 
 Json pool_json(const ports::PoolRow& row) {

@@ -46,6 +46,13 @@ void read_lenient(Fields& fields, std::string_view key, std::string& out) {
   out = lenient_text(*value->if_string());
 }
 
+// The text of an interruption notice, as the machine's metadata service gave it.
+std::optional<std::string> read_notice(Fields& fields) {
+  std::string notice;
+  read_lenient(fields, "notice", notice);
+  return notice.empty() ? std::nullopt : std::optional(std::move(notice));
+}
+
 void read_optional(Fields& fields, std::string_view key, std::optional<int>& out, int min, int max) {
   if (fields.any_but_null(key) == nullptr) return;
   int value = 0;
@@ -106,9 +113,7 @@ Result<engine::Heartbeat> heartbeat_in(const Json& body, engine::WorkerAuth auth
       out.attempts.push_back(std::move(*ref));
     }
   }
-  std::string notice;
-  read_lenient(fields, "notice", notice);
-  if (!notice.empty()) out.notice = std::move(notice);
+  out.notice = read_notice(fields);
   if (Status done = fields.finish(true); !done.ok()) return done.error();
   return out;
 }
@@ -216,7 +221,7 @@ void finish_attempt(const ServicePtr& service, const CallPtr& call) {
   if (!caller.ok()) return call->fail(caller.error());
   const std::optional<Json> body = body_or_fail(call);
   if (!body) return;
-  engine::Report out{std::move(caller->auth), std::move(caller->attempt), {}, {}, {}, {}};
+  engine::Report out{std::move(caller->auth), std::move(caller->attempt), {}, {}, {}, {}, {}};
   Fields fields(*body, "");
   const Result<core::Outcome> outcome = reported_outcome(fields);
   read_optional(fields, "exit_code", out.exit_code, 0, 255);
@@ -232,10 +237,10 @@ void release_attempt(const ServicePtr& service, const CallPtr& call) {
   if (!caller.ok()) return call->fail(caller.error());
   const std::optional<Json> body = body_or_fail(call, true);
   if (!body) return;
-  engine::Report out{
-      std::move(caller->auth), std::move(caller->attempt), core::Outcome::interruption, {}, {}, {}};
+  engine::Report out{std::move(caller->auth), std::move(caller->attempt), {}, {}, {}, {}, {}};
   Fields fields(*body, "");
   read_lenient(fields, "reason", out.reason);
+  out.notice = read_notice(fields);
   if (Status done = fields.finish(true); !done.ok()) return call->fail(done.error());
   report(service, call, std::move(out));
 }

@@ -21,14 +21,15 @@ int instances_for(const PoolSpec& spec, std::int64_t jobs) {
   return static_cast<int>(std::clamp(exact, 0.0, 1e9));
 }
 
-void count_workers(Context& c, PoolState& pool, std::int64_t& leased) {
+void count_workers(Context& c, PoolState& pool) {
   for (const FleetWorker* worker : pool.workers) {
     if (c.leaving.contains(worker->id)) continue;
     ++pool.figures.instances;
     if (worker->state != WorkerState::starting && worker->state != WorkerState::active) continue;
     if (c.silent(*worker)) continue;
     ++pool.figures.capacity;
-    leased += worker->leases;
+    pool.figures.pending += worker->leases;
+    ++(worker->alone ? pool.alone : worker->leases > 0 ? pool.busy : pool.empty);
   }
 }
 
@@ -41,6 +42,7 @@ void count_launches(Context& c) {
     pool->second.figures.launching += under_way;
     pool->second.figures.capacity += under_way;
     pool->second.figures.instances += under_way;
+    pool->second.empty += under_way;
   }
 }
 
@@ -49,13 +51,37 @@ bool may_launch(const Context& c, const PoolState& pool) {
          choose_offering(c.seen, pool.view->spec).offering.has_value();
 }
 
+// Machines for the jobs that run side by side. A busy one can be no suspect's, however few jobs it has.
+int shared_machines(const PoolState& pool) {
+  const int needed = instances_for(pool.view->spec, pool.figures.pending - pool.alone);
+  return pool.alone > 0 ? std::max(needed, pool.busy) : needed;
+}
+
+using Counts = std::map<std::string, std::int64_t>;
+
+// Suspects of its queues go to the pool, one to a machine, as long as there are such to be had: `free`.
+void take_suspects(PoolState& pool, Counts& ready, Counts& suspects, int free) {
+  for (const std::string& queue : queues_of(pool.view->spec)) {
+    const auto left = suspects.find(queue);
+    if (left == suspects.end() || free <= 0) continue;
+    const std::int64_t taken = std::min<std::int64_t>(left->second, free);
+    left->second -= taken;
+    ready[queue] -= taken;
+    free -= static_cast<int>(taken);
+    pool.alone += static_cast<int>(taken);
+    pool.figures.pending += taken;
+  }
+}
+
 // Ready jobs of its queues go to the pool until it answers for those of `instances` instances.
-void take(PoolState& pool, std::map<std::string, std::int64_t>& ready, int instances) {
-  std::int64_t room = jobs_of(pool.view->spec, instances) - pool.figures.pending;
+void take(PoolState& pool, Counts& ready, const Counts& suspects, int instances) {
+  std::int64_t room = jobs_of(pool.view->spec, instances - pool.alone) - (pool.figures.pending - pool.alone);
   for (const std::string& queue : queues_of(pool.view->spec)) {
     const auto left = ready.find(queue);
     if (left == ready.end() || room <= 0) continue;
-    const std::int64_t taken = std::min(left->second, room);
+    const auto waiting = suspects.find(queue);
+    const std::int64_t shared = left->second - (waiting == suspects.end() ? 0 : waiting->second);
+    const std::int64_t taken = std::clamp<std::int64_t>(shared, 0, room);
     left->second -= taken;
     room -= taken;
     pool.figures.pending += taken;
@@ -71,12 +97,19 @@ std::vector<std::string> queues_of(const PoolSpec& spec) {
 // A queue may have several pools: its jobs are counted once. First for the machines that are there, then for
 // what each pool may still launch, in the order of their names.
 void measure_pools(Context& c) {
-  auto ready = c.seen.ready;
-  for (auto& [name, pool] : c.pools) count_workers(c, pool, pool.figures.pending);
+  Counts ready = c.seen.ready;
+  Counts suspects = c.seen.suspects;
+  for (auto& [name, pool] : c.pools) count_workers(c, pool);
   count_launches(c);
-  for (auto& [name, pool] : c.pools) take(pool, ready, pool.figures.capacity);
   for (auto& [name, pool] : c.pools) {
-    if (may_launch(c, pool)) take(pool, ready, pool.view->spec.max);
+    take_suspects(pool, ready, suspects, pool.empty);
+    take(pool, ready, suspects, pool.figures.capacity);
+  }
+  for (auto& [name, pool] : c.pools) {
+    if (!may_launch(c, pool)) continue;
+    const int max = pool.view->spec.max;
+    take_suspects(pool, ready, suspects, max - std::max(shared_machines(pool), pool.busy) - pool.alone);
+    take(pool, ready, suspects, max);
   }
   for (auto& [name, pool] : c.pools) {
     const PoolSpec& spec = pool.view->spec;
@@ -84,11 +117,9 @@ void measure_pools(Context& c) {
       const auto left = ready.find(queue);
       if (left != ready.end()) pool.unserved += left->second;
     }
-    pool.figures.wanted =
-        spec.provider == Provider::ec2
-            ? std::clamp(instances_for(spec, pool.figures.pending), std::min(spec.min, spec.max),
-                         spec.max)
-            : pool.figures.capacity;  // others decide
+    pool.figures.wanted = spec.provider == Provider::ec2 ? std::clamp(shared_machines(pool) + pool.alone,
+                                                                      std::min(spec.min, spec.max), spec.max)
+                                                         : pool.figures.capacity;  // others decide
   }
 }
 

@@ -32,6 +32,14 @@ void end_drained(Context& c, const FleetWorker& worker) {
   c.terminate(&worker, worker.instance_id, true, "drained");
 }
 
+// The cloud takes it back by itself; what it leaves standing would cost money for nothing.
+void end_noticed(Context& c, const FleetWorker& worker) {
+  const auto left = *worker.notice_until + kNoticeGrace - c.seen.now;
+  if (left > Micros{0}) return c.wake_in(left);
+  c.terminate(&worker, worker.instance_id, true,
+              "still there five minutes after its interruption notice's time");
+}
+
 // One machine that says nothing is given up when its attempts are back in the queue, so that another may
 // take its place though the pool is at its max. Many at once are given more time: that may well be us, and
 // when we hear them again they are wanted.
@@ -71,7 +79,9 @@ void end_workers(Context& c) {
       continue;
     }
     if (c.frozen() || !c.managed(*worker)) continue;
-    if (!worker->registered) {
+    if (worker->notice_until) {
+      end_noticed(c, *worker);
+    } else if (!worker->registered) {
       end_unregistered(c, *worker);
     } else if (worker->state == WorkerState::draining) {
       end_drained(c, *worker);

@@ -9,9 +9,11 @@ namespace {
 
 void end_machine(Context& c, const FleetWorker& worker, std::string_view state_reason,
                  const std::string& how) {
-  const MachineVerdict verdict = classify_end({worker.state, state_reason});
+  const MachineVerdict verdict = classify_end({worker.state, worker.notice_until.has_value(), state_reason});
   c.leaving.insert(worker.id);
-  if (!worker.registered && verdict.counts_against_image) distrust(c, worker);
+  // Absence says nothing about the image: of a machine listed as ended the cloud knew, of this one it does
+  // not.
+  if (!worker.registered && verdict.counts_against_image && how.empty()) distrust(c, worker);
   const std::string reason = how.empty() ? verdict.reason : verdict.reason + "; " + how;
   if (worker.state == WorkerState::terminating && worker.leases == 0) {
     c.act(MarkGone{worker.id, reason});
@@ -53,6 +55,17 @@ void freeze_on_mass_absence(Context& c, const std::vector<const FleetWorker*>& a
   c.note({}, NoteKind::frozen, c.plan.frozen);
 }
 
+// Losses that were not asked for, many in one look, are one event: nothing that a job of theirs did.
+void mark_mass_loss(Context& c, int fleet) {
+  std::vector<LoseWorker*> lost;
+  for (Action& action : c.plan.actions) {
+    auto* loss = std::get_if<LoseWorker>(&action);
+    if (loss != nullptr && c.workers.at(loss->worker)->state == WorkerState::active) lost.push_back(loss);
+  }
+  if (static_cast<double>(lost.size()) <= c.credible_loss(fleet)) return;
+  for (LoseWorker* loss : lost) loss->with_many = true;
+}
+
 bool heard_lately(const Context& c, const FleetWorker& worker) {
   return worker.silent_for && *worker.silent_for < Seconds{3 * c.seen.tunables.heartbeat_interval_s};
 }
@@ -85,9 +98,11 @@ void judge_workers(Context& c) {
   int fleet = 0;
   const auto absent = judge_listed(c, fleet);
   freeze_on_mass_absence(c, absent, fleet);
-  if (c.frozen()) return;
   std::vector<std::string> look_up;
-  for (const FleetWorker* worker : absent) judge_absent(c, *worker, look_up);
+  if (!c.frozen()) {
+    for (const FleetWorker* worker : absent) judge_absent(c, *worker, look_up);
+  }
+  mark_mass_loss(c, fleet);
   if (!look_up.empty()) c.act(LookUp{std::move(look_up)});
 }
 

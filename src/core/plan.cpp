@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "drover/core/suspects.hpp"
+
 #include "names.hpp"
 #include "plan_context.hpp"
 
@@ -93,8 +95,7 @@ bool Context::silent(const FleetWorker& worker) const {
 }
 
 double Context::credible_loss(int fleet) const {
-  return std::max(static_cast<double>(seen.tunables.freeze_min),
-                  seen.tunables.freeze_share * static_cast<double>(fleet));
+  return core::credible_loss(fleet, seen.tunables);
 }
 
 void Context::terminate(const FleetWorker* worker, const std::string& instance_id, bool mark,

@@ -16,6 +16,9 @@ struct PoolState {
   const PoolView* view = nullptr;
   std::vector<const FleetWorker*> workers;  // by id
   PoolFigures figures;
+  int busy = 0;               // machines that run jobs side by side
+  int empty = 0;              // machines, there or under way, that run nothing
+  int alone = 0;              // machines that one suspect has, or is to have, to itself
   std::int64_t unserved = 0;  // ready jobs that no pool has room for, of its queues
 };
 

@@ -2,7 +2,9 @@
 #include <array>
 #include <string>
 
+#include "drover/core/health.hpp"
 #include "drover/core/job.hpp"
+#include "drover/core/suspects.hpp"
 
 namespace drover::core {
 namespace {
@@ -113,18 +115,26 @@ void after_failure(const EndedAttempt& end, Disposition& out) {
   out.reason = end.reason.empty() ? "the last allowed attempt failed" : end.reason;
 }
 
+// Who meets the end alone is charged. Who meets it with others becomes a suspect, and so does who is charged:
+// it would take the next machine from its neighbours.
 void after_infra(const EndedAttempt& end, Disposition& out) {
   ++out.counters.infra;
+  out.delay = doubled(kInfraBackoff, out.counters.infra, kInfraBackoffMax);
+  const bool suspect = out.alone > Seconds{0};
+  if (end.with_many && !suspect && end.counters.infra < kForgivenEnds) return;
+  out.alone = alone_time(end.ran);
+  if (end.shared || (end.with_many && !suspect)) return;
+  out.charged = true;
+  ++out.charges;
   if (end.infra_workers >= kPoisonWorkers) {
     out.state = JobState::failed;
     out.reason = with_reason(
         "poison: its attempts broke on " + std::to_string(end.infra_workers) + " different workers",
         end.reason);
-  } else if (out.counters.infra >= kPoisonEnds) {
+  } else if (out.charges >= kPoisonEnds) {
     out.state = JobState::failed;
     out.reason = with_reason(
-        "poison: " + std::to_string(out.counters.infra) + " of its attempts broke with their worker",
-        end.reason);
+        "poison: " + std::to_string(out.charges) + " of its attempts broke with their worker", end.reason);
   }
 }
 
@@ -152,9 +162,10 @@ ActionDecision decide_action(const JobBrief& job, JobAction action) {
 }
 
 Disposition decide_end(const EndedAttempt& end) {
-  Disposition out{JobState::queued, end.counters, Seconds{0}, {}};
+  Disposition out{JobState::queued, end.counters, Seconds{0}, {}, false, end.charges, end.alone};
   if (end.outcome == Outcome::succeeded) {  // the work is done, whatever was wished meanwhile
     out.state = JobState::succeeded;
+    out.alone = Seconds{0};
     return out;
   }
   // A stop was asked for: how the attempt ended is our doing, so nothing is counted.
@@ -163,6 +174,8 @@ Disposition decide_end(const EndedAttempt& end) {
     out.reason = end.wanted == JobState::held ? "held while it ran" : "cancelled while it ran";
     return out;
   }
+  // What ended by itself, or outlived the time, has not broken its worker.
+  if (end.outcome == Outcome::failure || end.ran >= end.alone) out.alone = Seconds{0};
   switch (end.outcome) {
     case Outcome::failure:
       after_failure(end, out);

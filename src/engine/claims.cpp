@@ -60,15 +60,22 @@ void Engine::Impl::expire_waiters() {
 }
 
 bool Engine::Impl::refill(const std::vector<std::string>& queues) {
-  while (const auto name = memory_.ready.needs_refill(queues)) {
+  return refill(memory_.suspects, queues) && refill(memory_.ready, queues);
+}
+
+bool Engine::Impl::refill(core::ReadyIndex& index, const std::vector<std::string>& queues) {
+  const bool suspects = &index == &memory_.suspects;
+  while (const auto name = index.needs_refill(queues)) {
     const auto limit = static_cast<int>(limits::kRefillKeys);
-    const auto keys = session_->ready_after(*name, memory_.ready.cursor(*name), limit);
+    const auto keys = session_->ready_after(*name, index.cursor(*name), limit, suspects);
     if (!keys) return false;
     const bool exhausted = std::cmp_less(keys->size(), limit);
-    memory_.ready.refill(*name, *keys, exhausted);
+    index.refill(*name, *keys, exhausted);
+    if (suspects) continue;
     // All of the queue is in memory now: rows that were changed by hand are counted right again.
     QueueCount& queue = memory_.queues[*name];
-    const auto known = static_cast<std::int64_t>(memory_.ready.size(*name)) + queue.in_flight;
+    const auto known =
+        static_cast<std::int64_t>(memory_.ready.size(*name) + memory_.suspects.size(*name)) + queue.in_flight;
     if (exhausted || known > queue.ready) queue.ready = known;
   }
   return true;
@@ -81,7 +88,7 @@ bool Engine::Impl::match() {
   for (const auto& [id, waiter] : waiters_) {
     const Worker* worker = memory_.worker(id);
     if (worker == nullptr || worker->row.state != core::WorkerState::active) continue;
-    order.emplace_back(-static_cast<int>(worker->jobs.size()), id);
+    order.emplace_back(-static_cast<int>(worker->jobs.size()) - worker->claiming, id);
   }
   std::sort(order.begin(), order.end());
   for (const auto& [busy, id] : order) {
@@ -93,34 +100,48 @@ bool Engine::Impl::match() {
     }
     if (!refill(worker.row.queues)) return false;
     const int room = std::min(found->second.request.slots, worker.row.slots + busy);
-    if (room <= 0 || !memory_.ready.best(worker.row.queues)) continue;
+    const core::Offer offer = offer_to(worker);
+    if (room <= 0 || offer == core::Offer::nothing) continue;
+    const bool suspect = offer == core::Offer::suspect;
     Waiter waiter = std::move(found->second);
     waiters_.erase(found);
-    stage_claims(std::move(waiter), room);
+    stage_claims(std::move(waiter), suspect ? 1 : room, suspect);
   }
   return true;
 }
 
-void Engine::Impl::stage_claims(Waiter waiter, int room) {
+void Engine::Impl::stage_claims(Waiter waiter, int room, bool suspect) {
   const WorkerId id = waiter.request.auth.worker;
-  const std::vector<std::string> queues = memory_.worker(id)->row.queues;
+  Worker& worker = *memory_.worker(id);
+  const std::vector<std::string> queues = worker.row.queues;
+  core::ReadyIndex& index = suspect ? memory_.suspects : memory_.ready;
   auto group = std::make_shared<ClaimGroup>();
   group->waiter = std::move(waiter);
+  if (suspect) waiting_suspects_.erase(index.best(queues)->first);
   for (; room > 0; --room) {
-    const auto best = memory_.ready.best(queues);
+    const auto best = index.best(queues);
     if (!best) break;
-    memory_.ready.remove(best->first, best->second);
+    index.remove(best->first, best->second);
     ++memory_.queues[best->first].in_flight;
     ++group->outstanding;
+    ++worker.claiming;
+    worker.claiming_alone = suspect;
     const JobNumber job{best->second.number};
     const ClaimRequest& request = group->waiter.request;
     ports::ClaimJob claim{job, id, request.nonce, request.auth.token, clock_.wall()};
     committer_.add(Work{
-        job, 1, [this, claim, best = *best] { return make_claim(claim, best.first, best.second); },
-        [this, group, queue = best->first](ports::Outcome outcome) {
+        job, 1,
+        [this, claim, of = ports::ReadyJob{best->first, best->second, suspect}] {
+          return make_claim(claim, of);
+        },
+        [this, group, id, queue = best->first](ports::Outcome outcome) {
           QueueCount& count = memory_.queues[queue];
           count.in_flight = std::max<std::int64_t>(0, count.in_flight - 1);
           --group->outstanding;
+          if (Worker* by = memory_.worker(id)) {
+            by->claiming = std::max(0, by->claiming - 1);
+            by->claiming_alone = false;
+          }
           if (outcome) {
             const ports::OpenAttempt& attempt = std::get<ports::Claimed>(*outcome).attempt;
             const ClaimRequest& asked = group->waiter.request;
@@ -139,13 +160,17 @@ void Engine::Impl::stage_claims(Waiter waiter, int room) {
 // job, and meanwhile the scheduler may have been paused, or the worker cordoned. Then the job stays with the
 // ready ones.
 Result<std::optional<ports::Command>> Engine::Impl::make_claim(const ports::ClaimJob& claim,
-                                                               const std::string& queue, core::ReadyKey key) {
+                                                               const ports::ReadyJob& job) {
   const Worker* worker = memory_.worker(claim.worker);
-  if (!memory_.paused && worker != nullptr && worker->row.state == core::WorkerState::active) {
+  // A suspect's claim is made for a worker that has nothing, and of which nothing else is claimed; nothing
+  // else is claimed before this is done.
+  if (!memory_.paused && worker != nullptr && worker->row.state == core::WorkerState::active &&
+      (!job.suspect || worker->jobs.empty())) {
     return std::optional<ports::Command>(claim);
   }
-  memory_.ready.add(queue, key);
-  return Error{Errc::conflict, memory_.paused ? "the scheduler is paused" : "the worker is not active"};
+  (job.suspect ? memory_.suspects : memory_.ready).add(job.queue, job.key);
+  return Error{Errc::conflict,
+               memory_.paused ? "the scheduler is paused" : "the worker may not take it any more"};
 }
 
 void Engine::Impl::answer_group(const std::shared_ptr<ClaimGroup>& group) {
@@ -159,8 +184,8 @@ void Engine::Impl::answer_group(const std::shared_ptr<ClaimGroup>& group) {
   waiter.done(std::move(group->answer));
 }
 
-ports::EndAttempt Engine::Impl::make_end(const Lease& lease, core::Outcome outcome,
-                                         std::string reason) const {
+ports::EndAttempt Engine::Impl::make_end(const Lease& lease, core::Outcome outcome, std::string reason,
+                                         const Break& broken) const {
   const ports::OpenAttempt& attempt = lease.attempt;
   int infra_workers = static_cast<int>(attempt.infra_workers.size());
   if (outcome == core::Outcome::infra && std::find(attempt.infra_workers.begin(), attempt.infra_workers.end(),
@@ -168,6 +193,12 @@ ports::EndAttempt Engine::Impl::make_end(const Lease& lease, core::Outcome outco
     ++infra_workers;
   }
   core::EndedAttempt ended{outcome, attempt.wanted, attempt.counters, attempt.retry, infra_workers, reason};
+  ended.shared = broken.shared;
+  ended.with_many = broken.with_many;
+  const SteadyTime::duration open = clock_.wall() - attempt.started;
+  ended.ran = std::max(open - broken.silent, SteadyTime::duration{0});
+  ended.alone = attempt.alone;
+  ended.charges = attempt.charges;
   ports::EndAttempt end;
   end.job = attempt.job;
   end.attempt = attempt.attempt;
@@ -179,15 +210,15 @@ ports::EndAttempt Engine::Impl::make_end(const Lease& lease, core::Outcome outco
 }
 
 void Engine::Impl::stage_end(JobNumber job, int attempt, core::Outcome outcome, const std::string& reason,
-                             bool counted, std::function<void(ports::Outcome)> done) {
-  auto make = [this, job, attempt, outcome, reason, counted,
+                             bool counted, const Break& broken, std::function<void(ports::Outcome)> done) {
+  auto make = [this, job, attempt, outcome, reason, counted, broken,
                done]() -> Result<std::optional<ports::Command>> {
     const Lease* lease = memory_.lease(job);
     if (lease == nullptr || lease->attempt.attempt != attempt) {
       done(ports::Applied(Ok{}));  // ended meanwhile: what was wanted is so
       return std::optional<ports::Command>();
     }
-    ports::EndAttempt end = make_end(*lease, outcome, reason);
+    ports::EndAttempt end = make_end(*lease, outcome, reason, broken);
     if (!counted) end.disposition.counters = lease->attempt.counters;
     return std::optional<ports::Command>(std::move(end));
   };
@@ -197,12 +228,13 @@ void Engine::Impl::stage_end(JobNumber job, int attempt, core::Outcome outcome, 
 void Engine::Impl::do_unclaim(const std::vector<ports::OpenAttempt>& attempts) {
   for (const ports::OpenAttempt& attempt : attempts) {
     stage_end(attempt.job, attempt.attempt, core::Outcome::interruption,
-              "the claim's answer could not be delivered", false, [](const ports::Outcome&) {});
+              "the claim's answer could not be delivered", false, {}, [](const ports::Outcome&) {});
   }
 }
 
 void Engine::Impl::expire_leases() {
   const SteadyTime now = clock_.steady();
+  std::optional<bool> with_many;  // asked once, if at all
   for (auto& [job, lease] : memory_.leases) {
     const bool dropped = lease.missed_lists >= 2;
     if (lease.ending || (lease.deadline > now && !dropped)) continue;
@@ -212,10 +244,18 @@ void Engine::Impl::expire_leases() {
                                    : "no heartbeat for " + std::to_string(memory_.tunables.lease_s) + " s";
     log_warn("job {} attempt {} on worker {}: {}", job.value, lease.attempt.attempt,
              lease.attempt.worker.value, reason);
-    stage_end(job, lease.attempt.attempt, core::Outcome::infra, reason, true,
-              [this, job](const ports::Outcome& outcome) {
+    Break broken = break_of(lease);
+    if (!dropped) {
+      broken.silent = memory_.lease_term() + (now - lease.deadline);
+      if (!with_many) with_many = many_are_silent();
+      broken.with_many = *with_many;
+    }
+    const core::Outcome outcome = outcome_of_broken(lease.attempt.worker);
+    if (outcome == core::Outcome::infra) tell_neighbours(lease);
+    stage_end(job, lease.attempt.attempt, outcome, reason, true, broken,
+              [this, job](const ports::Outcome& ended) {
                 Lease* still = memory_.lease(job);
-                if (!outcome && still != nullptr) still->ending = false;  // tried again at the next sweep
+                if (!ended && still != nullptr) still->ending = false;  // tried again at the next sweep
               });
   }
 }

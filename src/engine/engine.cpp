@@ -242,7 +242,7 @@ bool Engine::Impl::lead_once() {
     }
   }
   const SteadyTime now = clock_.steady();
-  memory_.boot(std::move(*state), now);
+  memory_.boot(std::move(*state), now, clock_.wall());
   tokens_.open();
   for (const auto& [id, worker] : memory_.workers) tokens_.put(worker.row);
   session_ = std::move(*session);
@@ -322,6 +322,7 @@ bool Engine::Impl::timers() {
     if (next != memory_.queues.end()) {
       rescanned_ = next->first;
       memory_.ready.restart(rescanned_);
+      memory_.suspects.restart(rescanned_);
       if (!refill({rescanned_})) return false;
     }
   }

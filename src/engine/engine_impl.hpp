@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "drover/core/suspects.hpp"
 #include "drover/engine/engine.hpp"
 
 #include "committer.hpp"
@@ -40,6 +41,13 @@ struct ClaimGroup {
   ClaimAnswer answer;
 };
 
+// How an attempt broke that its worker did not bring to its own end.
+struct Break {
+  bool shared = false;             // with others of its worker
+  bool with_many = false;          // with more of the fleet than is credible
+  SteadyTime::duration silent{0};  // that nothing was heard of it before
+};
+
 struct Engine::Impl {
   Impl(ports::Store& store, const Clock& clock, ports::Metrics& metrics, EngineOptions options);
 
@@ -67,33 +75,43 @@ struct Engine::Impl {
   void do_change(const ports::ChangeJob& command, const Done<ChangeAnswer>& done);
   void do_register(const Registration& registration, const Done<Registered>& done);
   void do_heartbeat(const Heartbeat& heartbeat, const Done<HeartbeatAnswer>& done);
+  void take_notice(const Worker& worker, const std::string& notice);
+  [[nodiscard]] core::Outcome outcome_of_broken(WorkerId worker);
   void do_report(const Report& report, const Done<ReportAnswer>& done);
   void do_check_attempt(const WorkerAuth& auth, const AttemptRef& attempt,
                         const Done<ports::OpenAttempt>& done);
   void do_put_artifact(const WorkerAuth& auth, const AttemptRef& attempt, const std::string& name,
                        std::int64_t size, const Sha256& hash, const Done<Ok>& done);
   void do_apply(ports::Command command, Done<ports::Applied> done);
-  void do_lose_worker(WorkerId id, core::Outcome outcome, const std::string& reason, const Done<Ok>& done);
+  void do_lose_worker(WorkerId id, core::Outcome outcome, const std::string& reason, bool with_many,
+                      const Done<Ok>& done);
   [[nodiscard]] EngineView make_view() const;
 
   // claims.cpp: waiters, matching, leases
   void do_claim(ClaimRequest request, Done<ClaimAnswer> done);
   void do_unclaim(const std::vector<ports::OpenAttempt>& attempts);
   bool match();  // false: the session is lost
-  void stage_claims(Waiter waiter, int room);
-  Result<std::optional<ports::Command>> make_claim(const ports::ClaimJob& claim, const std::string& queue,
-                                                   core::ReadyKey key);
+  void stage_claims(Waiter waiter, int room, bool suspect);
+  Result<std::optional<ports::Command>> make_claim(const ports::ClaimJob& claim, const ports::ReadyJob& job);
   void answer_group(const std::shared_ptr<ClaimGroup>& group);
   bool refill(const std::vector<std::string>& queues);
+  bool refill(core::ReadyIndex& index, const std::vector<std::string>& queues);
   void end_waiter(WorkerId worker, ClaimAnswer answer);
   void expire_waiters();
   void expire_leases();
   // Ends an open attempt on our own account.
   void stage_end(JobNumber job, int attempt, core::Outcome outcome, const std::string& reason, bool counted,
-                 std::function<void(ports::Outcome)> done);
-  [[nodiscard]] ports::EndAttempt make_end(const Lease& lease, core::Outcome outcome,
-                                           std::string reason) const;
+                 const Break& broken, std::function<void(ports::Outcome)> done);
+  [[nodiscard]] ports::EndAttempt make_end(const Lease& lease, core::Outcome outcome, std::string reason,
+                                           const Break& broken) const;
   void announce_demand();
+
+  // suspects.cpp: what a worker may be given, and who broke together
+  [[nodiscard]] core::Offer offer_to(const Worker& worker);
+  [[nodiscard]] bool is_kept_free(const Worker& worker, const std::string& queue, core::ReadyKey suspect);
+  [[nodiscard]] Break break_of(const Lease& lease) const;
+  void tell_neighbours(const Lease& broken);
+  [[nodiscard]] bool many_are_silent() const;
 
   ports::Store& store_;
   const Clock& clock_;
@@ -129,6 +147,8 @@ struct Engine::Impl {
   SteadyTime next_rescan_{};
   SteadyTime next_sweep_{};
   std::string rescanned_;  // queue of the last rescan
+  // By queue, the suspect that every worker which asked would have had to take next, and since when.
+  std::map<std::string, std::pair<core::ReadyKey, SteadyTime>> waiting_suspects_;
 };
 
 }  // namespace drover::engine

@@ -6,7 +6,7 @@
 
 namespace drover::engine {
 
-void Memory::boot(ports::BootState state, SteadyTime now) {
+void Memory::boot(ports::BootState state, SteadyTime now, WallTime wall) {
   *this = Memory();
   deployment = state.deployment;
   deployment_secret = std::move(state.deployment_secret);
@@ -21,7 +21,11 @@ void Memory::boot(ports::BootState state, SteadyTime now) {
   for (ports::PoolRow& pool : state.pools) pools.emplace(pool.id, std::move(pool));
   for (ports::WorkerRow& row : state.workers) put_worker(std::move(row), now);
   for (const ports::QueueDepth& depth : state.depths) queues[depth.queue].ready = depth.ready;
-  for (ports::OpenAttempt& attempt : state.open) open(std::move(attempt), now);
+  for (ports::OpenAttempt& attempt : state.open) {
+    const SteadyTime::duration left = attempt.alone - (wall - attempt.started);
+    const SteadyTime::duration whole = attempt.alone;
+    open(std::move(attempt), now, std::clamp(left, SteadyTime::duration{0}, whole));
+  }
 }
 
 Worker* Memory::worker(WorkerId id) {
@@ -43,29 +47,38 @@ Lease* Memory::fenced_lease(JobNumber job, int attempt, const Sha256& token_hash
   return equal_constant_time(bytes(held->attempt.token_hash), bytes(token_hash)) ? held : nullptr;
 }
 
+bool Memory::runs_alone(const Worker& worker, SteadyTime now) const {
+  return worker.claiming_alone || std::any_of(worker.jobs.begin(), worker.jobs.end(), [&](JobNumber job) {
+           const auto found = leases.find(job);
+           return found != leases.end() && found->second.alone_until > now;
+         });
+}
+
 bool Memory::has_unserved() const {
   return std::any_of(queues.begin(), queues.end(),
                      [](const auto& queue) { return queue.second.ready > queue.second.in_flight; });
 }
 
-void Memory::add_ready(const std::string& queue, core::ReadyKey key) {
-  ready.add(queue, key);
-  ++queues[queue].ready;
+void Memory::add_ready(const ports::ReadyJob& job) {
+  (job.suspect ? suspects : ready).add(job.queue, job.key);
+  ++queues[job.queue].ready;
 }
 
-void Memory::queued_again(const std::string& queue, core::ReadyKey key, std::optional<WallTime> wake_at) {
+void Memory::queued_again(const ports::ReadyJob& job, std::optional<WallTime> wake_at) {
   if (!wake_at) {
-    add_ready(queue, key);
+    add_ready(job);
   } else if (!next_wake || *wake_at < *next_wake) {
     next_wake = wake_at;
   }
 }
 
-void Memory::open(ports::OpenAttempt attempt, SteadyTime now) {
+void Memory::open(ports::OpenAttempt attempt, SteadyTime now, SteadyTime::duration alone) {
   ++queues[attempt.queue].leased;
   if (Worker* owner = worker(attempt.worker)) owner->jobs.insert(attempt.job);
   const JobNumber job = attempt.job;
-  leases.insert_or_assign(job, Lease{std::move(attempt), now + lease_term(), now});
+  Lease lease{std::move(attempt), now + lease_term(), now};
+  lease.alone_until = now + alone;
+  leases.insert_or_assign(job, std::move(lease));
 }
 
 void Memory::close(JobNumber job, SteadyTime now) {
@@ -99,7 +112,7 @@ void Memory::on(const ports::InsertJobs& command, const ports::Applied&, SteadyT
   for (const ports::NewJob& job : command.jobs) {
     if (job.spec.hold) continue;
     const bool later = job.spec.run_at && *job.spec.run_at > job.created;
-    queued_again(job.spec.queue, {-job.spec.priority, job.number.value},
+    queued_again({job.spec.queue, {-job.spec.priority, job.number.value}},
                  later ? job.spec.run_at : std::nullopt);
   }
 }
@@ -107,7 +120,7 @@ void Memory::on(const ports::InsertJobs& command, const ports::Applied&, SteadyT
 void Memory::on(const ports::ClaimJob&, const ports::Applied& applied, SteadyTime now) {
   const ports::OpenAttempt& attempt = std::get<ports::Claimed>(applied).attempt;
   --queues[attempt.queue].ready;
-  open(attempt, now);
+  open(attempt, now, attempt.alone);
 }
 
 void Memory::on(const ports::EndAttempt& command, const ports::Applied& applied, SteadyTime now) {
@@ -115,7 +128,9 @@ void Memory::on(const ports::EndAttempt& command, const ports::Applied& applied,
   if (ended.repeated) return;
   ++attempts_ended;
   close(command.job, now);
-  if (ended.state == core::JobState::queued) queued_again(ended.queue, ended.key, ended.wake_at);
+  if (ended.state == core::JobState::queued) {
+    queued_again({ended.queue, ended.key, command.disposition.alone > Seconds{0}}, ended.wake_at);
+  }
 }
 
 void Memory::on(const ports::ChangeJob& command, const ports::Applied& applied, SteadyTime) {
@@ -128,15 +143,17 @@ void Memory::on(const ports::ChangeJob& command, const ports::Applied& applied, 
     return;
   }
   if (changed.was_ready) {
-    ready.remove(changed.queue, changed.key);
+    (changed.suspect ? suspects : ready).remove(changed.queue, changed.key);
     --queues[changed.queue].ready;
   }
-  if (changed.after == core::JobState::queued) queued_again(changed.queue, changed.key, changed.wake_at);
+  if (changed.after == core::JobState::queued) {
+    queued_again({changed.queue, changed.key, changed.suspect}, changed.wake_at);
+  }
 }
 
 void Memory::on(const ports::WakeJobs&, const ports::Applied& applied, SteadyTime) {
   const auto& woken = std::get<ports::Woken>(applied);
-  for (const auto& [queue, key] : woken.ready) add_ready(queue, key);
+  for (const ports::ReadyJob& job : woken.ready) add_ready(job);
   next_wake = woken.next;
 }
 

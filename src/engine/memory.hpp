@@ -18,13 +18,17 @@ struct Lease {
   ports::OpenAttempt attempt;
   SteadyTime deadline;  // without a heartbeat until then the attempt goes back to the queue
   SteadyTime claimed;
-  int missed_lists = 0;  // heartbeats of its worker in a row that did not list it
-  bool ending = false;   // an end of ours is on its way to the store
+  int missed_lists = 0;      // heartbeats of its worker in a row that did not list it
+  bool ending = false;       // an end of ours is on its way to the store
+  SteadyTime alone_until{};  // of a suspect: until then its worker is given nothing else
+  std::optional<SteadyTime> neighbour_broke = {};  // another attempt of its worker ended as infra then
 };
 
 struct Worker {
   ports::WorkerRow row;
   std::set<JobNumber> jobs;                // its leases
+  int claiming = 0;                        // claims under way
+  bool claiming_alone = false;             // one of them is of a suspect
   std::optional<SteadyTime> heard;         // in this term of leadership
   std::optional<WallTime> unflushed_seen;  // heartbeat not yet written
   SteadyTime idle_since;
@@ -41,9 +45,9 @@ struct QueueCount {
 // changes only by apply(), with what was committed, and by heartbeats. Owned by the engine's thread.
 class Memory {
  public:
-  Memory() : ready(limits::kReadyKeys) {}
+  Memory() : ready(limits::kReadyKeys), suspects(limits::kReadyKeys) {}
 
-  void boot(ports::BootState state, SteadyTime now);
+  void boot(ports::BootState state, SteadyTime now, WallTime wall);
   // Takes over what a committed command did.
   void apply(const ports::Command& command, const ports::Applied& applied, SteadyTime now);
 
@@ -51,6 +55,8 @@ class Memory {
   [[nodiscard]] Lease* lease(JobNumber job);
   // The lease, if it is this attempt with this token.
   [[nodiscard]] Lease* fenced_lease(JobNumber job, int attempt, const Sha256& token_hash);
+  // Does it hold, or claim, a suspect that is to run alone still?
+  [[nodiscard]] bool runs_alone(const Worker& worker, SteadyTime now) const;
   // Is there ready work that no claim under way will take?
   [[nodiscard]] bool has_unserved() const;
   [[nodiscard]] Seconds lease_term() const { return Seconds{tunables.lease_s}; }
@@ -59,7 +65,8 @@ class Memory {
   std::map<WorkerId, Worker> workers;
   std::map<PoolId, ports::PoolRow> pools;
   std::map<std::string, QueueCount> queues;
-  core::ReadyIndex ready;
+  core::ReadyIndex ready;     // without the suspects
+  core::ReadyIndex suspects;  // these alone
   std::optional<WallTime> next_wake;
   core::Tunables tunables;
   bool paused = false;
@@ -70,9 +77,9 @@ class Memory {
   std::int64_t attempts_ended = 0;
 
  private:
-  void add_ready(const std::string& queue, core::ReadyKey key);
-  void queued_again(const std::string& queue, core::ReadyKey key, std::optional<WallTime> wake_at);
-  void open(ports::OpenAttempt attempt, SteadyTime now);
+  void add_ready(const ports::ReadyJob& job);
+  void queued_again(const ports::ReadyJob& job, std::optional<WallTime> wake_at);
+  void open(ports::OpenAttempt attempt, SteadyTime now, SteadyTime::duration alone);
   void close(JobNumber job, SteadyTime now);
   void put_worker(ports::WorkerRow row, SteadyTime now);
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "drover/base/log.hpp"
+#include "drover/core/classify.hpp"
 
 #include "engine_impl.hpp"
 
@@ -206,14 +207,25 @@ void Engine::Impl::do_heartbeat(const Heartbeat& heartbeat, const Done<Heartbeat
     Lease* lease = memory_.lease(job);
     if (!listed.contains(job) && now - lease->claimed > grace) ++lease->missed_lists;
   }
-  if (heartbeat.notice && worker.row.state == core::WorkerState::active) {
-    log_info("worker {} has an interruption notice: {}", worker.row.instance_id, *heartbeat.notice);
-    do_apply(ports::ChangeWorker{worker.row.id, ports::WorkerChange::drain,
-                                 "interruption notice: " + *heartbeat.notice, clock_.wall()},
-             [](const Result<ports::Applied>&) {});
-  }
+  if (heartbeat.notice) take_notice(worker, *heartbeat.notice);
   answer.drain = heartbeat.notice || worker.row.state != core::WorkerState::active;
   done(std::move(answer));
+}
+
+void Engine::Impl::take_notice(const Worker& worker, const std::string& notice) {
+  if (worker.row.notice_until) return;
+  log_info("worker {} has an interruption notice: {}", worker.row.instance_id, notice);
+  const WallTime now = clock_.wall();
+  do_apply(ports::ChangeWorker{worker.row.id, ports::WorkerChange::notice, "interruption notice: " + notice,
+                               now, core::notice_end(notice, now)},
+           [](const Result<ports::Applied>&) {});
+}
+
+// Nothing is known of a worker that is not in memory: it is gone, and its attempts ended with it.
+core::Outcome Engine::Impl::outcome_of_broken(WorkerId id) {
+  const Worker* worker = memory_.worker(id);
+  if (worker == nullptr) return core::Outcome::infra;
+  return core::outcome_of_broken_worker(worker->row.state, worker->row.notice_until.has_value());
 }
 
 void Engine::report(Report report, Done<ReportAnswer> done) {
@@ -231,6 +243,7 @@ void Engine::Impl::do_report(const Report& report, const Done<ReportAnswer>& don
       done(known.error());
       return;
     }
+    if (report.notice) take_notice(*worker, *report.notice);
   }
   const Sha256 hash = sha256(report.attempt.token.reveal());
   std::string reason = report.reason;
@@ -240,15 +253,20 @@ void Engine::Impl::do_report(const Report& report, const Done<ReportAnswer>& don
   auto make = [this, report, hash, reason]() -> Result<std::optional<ports::Command>> {
     const Lease* lease = memory_.fenced_lease(report.attempt.job, report.attempt.attempt, hash);
     if (lease != nullptr && lease->attempt.worker != report.auth.worker) return stale_attempt(report.attempt);
+    const core::Outcome outcome = report.outcome  ? *report.outcome
+                                  : report.notice ? core::Outcome::interruption
+                                                  : outcome_of_broken(report.auth.worker);
     ports::EndAttempt end;
     if (lease != nullptr) {
-      end = make_end(*lease, report.outcome, reason);
+      end = make_end(*lease, outcome, reason, break_of(*lease));
+      if (outcome == core::Outcome::infra) tell_neighbours(*lease);
     } else {
       end.job = report.attempt.job;
       end.attempt = report.attempt.attempt;
-      end.outcome = report.outcome;
+      end.outcome = outcome;
       end.now = clock_.wall();
     }
+    end.released = !report.outcome;
     end.token_hash = hash;
     end.exit_code = report.exit_code;
     end.signal = report.signal;
@@ -340,20 +358,23 @@ void Engine::Impl::do_apply(ports::Command command, Done<ports::Applied> done) {
   committer_.add(std::move(work));
 }
 
-void Engine::lose_worker(WorkerId worker, core::Outcome outcome, std::string reason, Done<Ok> done) {
+void Engine::lose_worker(WorkerId worker, core::Outcome outcome, std::string reason, bool with_many,
+                         Done<Ok> done) {
   auto refuse = refuse_by(done);
-  impl_->post([this, worker, outcome, reason = std::move(reason),
-               done = std::move(done)] { impl_->do_lose_worker(worker, outcome, reason, done); },
+  impl_->post([this, worker, outcome, reason = std::move(reason), with_many,
+               done = std::move(done)] { impl_->do_lose_worker(worker, outcome, reason, with_many, done); },
               std::move(refuse));
 }
 
 void Engine::Impl::do_lose_worker(WorkerId id, core::Outcome outcome, const std::string& reason,
-                                  const Done<Ok>& done) {
+                                  bool with_many, const Done<Ok>& done) {
   const Worker* worker = memory_.worker(id);
   if (worker == nullptr) {
     done(Ok{});
     return;
   }
+  // The notice may have come after the look at the fleet by which the loss was judged.
+  if (worker->row.notice_until) outcome = core::Outcome::interruption;
   struct Pending {
     std::size_t ends = 0;
     std::optional<Error> failed;
@@ -377,7 +398,10 @@ void Engine::Impl::do_lose_worker(WorkerId id, core::Outcome outcome, const std:
   pending->ends = jobs.size();
   if (jobs.empty()) finish();
   for (const JobNumber job : jobs) {
-    stage_end(job, memory_.lease(job)->attempt.attempt, outcome, reason, true,
+    const Lease& lease = *memory_.lease(job);
+    Break broken = break_of(lease);
+    broken.with_many = with_many;
+    stage_end(job, lease.attempt.attempt, outcome, reason, true, broken,
               [pending, finish](const ports::Outcome& ended) {
                 if (!ended) pending->failed = ended.error();
                 if (--pending->ends == 0) finish();
@@ -410,7 +434,10 @@ EngineView Engine::Impl::make_view() const {
   view.tunables = memory_.tunables;
   view.jobs_submitted = memory_.jobs_submitted;
   view.attempts_ended = memory_.attempts_ended;
-  for (const auto& [name, queue] : memory_.queues) view.queues[name] = QueueView{queue.ready, queue.leased};
+  for (const auto& [name, queue] : memory_.queues) {
+    view.queues[name] =
+        QueueView{queue.ready, queue.leased, static_cast<std::int64_t>(memory_.suspects.size(name))};
+  }
   for (const auto& [id, pool] : memory_.pools) view.pools.push_back(pool);
   const auto since = [now](SteadyTime then) { return std::chrono::duration_cast<Millis>(now - then); };
   for (const auto& [id, worker] : memory_.workers) {
@@ -422,7 +449,8 @@ EngineView Engine::Impl::make_view() const {
                    static_cast<int>(worker.jobs.size()),
                    worker.row.registered.has_value(),
                    {},
-                   {}};
+                   {},
+                   memory_.runs_alone(worker, now)};
     if (worker.heard) one.silent_for = since(*worker.heard);
     if (one.registered && worker.jobs.empty()) one.idle_for = since(worker.idle_since);
     view.workers.push_back(std::move(one));

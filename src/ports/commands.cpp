@@ -35,6 +35,8 @@ std::string_view to_string(WorkerChange change) {
       return "cordon_idle";
     case WorkerChange::drain:
       return "drain";
+    case WorkerChange::notice:
+      return "notice";
     case WorkerChange::activate:
       return "activate";
     case WorkerChange::terminate:

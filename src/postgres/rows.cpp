@@ -42,7 +42,7 @@ ports::JobRow read_job(RowReader row) {
   const auto started = row.get<std::optional<WallTime>>();
   row >> out.worker;
   row.skip();  // finished_at once more, for the statements to choose by
-  row >> out.signal;
+  row >> out.signal >> out.alone >> out.charges;
   if (attempt) {
     out.attempts = *attempt;
     out.started = started;
@@ -60,6 +60,7 @@ ports::WorkerRow read_worker(RowReader row) {
       out.reason >> out.token_hash >> out.nonce >> out.created >> out.registered >> out.last_seen >>
       out.ended;
   out.queues = queues_of(decode_pool(row.get<std::string>()));
+  row >> out.notice_until;
   return out;
 }
 
@@ -96,7 +97,7 @@ ports::ArtifactRow read_artifact(RowReader row) {
 
 void read_job_run(RowReader& row, ports::OpenAttempt& out) {
   row >> out.job >> out.id >> out.attempt >> out.queue >> out.name >> out.rank >> out.task >> out.retry >>
-      out.counters >> out.timeout >> out.infra_workers;
+      out.counters >> out.timeout >> out.infra_workers >> out.alone >> out.charges;
   const auto checkpoint = row.get<std::optional<int>>();
   out.has_checkpoint = checkpoint.has_value();
   out.checkpoint_attempt = checkpoint.value_or(0);

@@ -54,8 +54,10 @@ Result<Outcome> apply(Batch& batch, const ports::WakeJobs& wake) {
   if (!rows) return rows.error();
   ports::Woken woken;
   for (int r = 0; r < rows->size(); ++r) {
-    std::pair<std::string, core::ReadyKey> one;
-    (*rows)[r] >> one.first >> one.second.rank >> one.second.number;
+    ports::ReadyJob one;
+    RowReader row = (*rows)[r];
+    row >> one.queue >> one.key.rank >> one.key.number;
+    one.suspect = row.get<Seconds>() > Seconds{0};
     woken.ready.push_back(std::move(one));
   }
   auto next = batch.connection.run("write_next_wake");
@@ -151,7 +153,7 @@ struct WorkerMove {
 };
 
 // What a change makes of a worker: total, so that every change is done, needless or refused with the reason.
-WorkerMove move_worker(WorkerChange change, WorkerState state, bool registered, bool leased) {
+WorkerMove move_worker(WorkerChange change, WorkerState state, bool registered, bool leased, bool noticed) {
   const bool ending = state == WorkerState::terminating || state == WorkerState::gone;
   const std::string is = fmt::format("it is {}", core::to_string(state));
   switch (change) {
@@ -164,7 +166,11 @@ WorkerMove move_worker(WorkerChange change, WorkerState state, bool registered, 
       if (ending) return {std::nullopt, is};
       if (state == WorkerState::draining) return {};
       return {WorkerState::draining};
+    case WorkerChange::notice:
+      if (noticed || state == WorkerState::gone) return {};
+      return {ending ? state : WorkerState::draining};
     case WorkerChange::activate:
+      if (noticed) return {std::nullopt, "its machine has an interruption notice"};
       if (ending || state == WorkerState::starting) return {std::nullopt, is};
       if (state == WorkerState::active) return {};
       return {registered ? WorkerState::active : WorkerState::starting};
@@ -188,18 +194,19 @@ Result<Outcome> apply(Batch& batch, const ports::ChangeWorker& change) {
   const WorkerState state = row.get(core::parse_worker_state);
   const bool registered = row.get<bool>();
   const bool leased = row.get<bool>();
-  const WorkerMove move = move_worker(change.change, state, registered, leased);
+  const bool noticed = row.get<bool>();
+  const WorkerMove move = move_worker(change.change, state, registered, leased, noticed);
   if (!move.refusal.empty()) {
     return refused(Errc::conflict, fmt::format("cannot change worker {} ({}): {}", change.worker.value,
                                                ports::to_string(change.change), move.refusal));
   }
   if (!move.to) return worker_outcome(batch, change.worker, false);
   auto done = batch.connection.run(
-      "write_worker_state", Params::of(change.worker, core::to_string(*move.to), change.reason, change.now));
+      "write_worker_state",
+      Params::of(change.worker, core::to_string(*move.to), change.reason, change.now, change.notice_until));
   if (!done) return done.error();
-  add_event(
-      batch,
-      {change.now, "worker_" + std::string(core::to_string(*move.to)), change.reason, change.worker, {}, {}});
+  const std::string_view what = change.change == WorkerChange::notice ? "noticed" : core::to_string(*move.to);
+  add_event(batch, {change.now, "worker_" + std::string(what), change.reason, change.worker, {}, {}});
   return worker_outcome(batch, change.worker, true);
 }
 

@@ -31,13 +31,21 @@ struct SeenJob {
   std::string queue;
   core::ReadyKey key;
   std::optional<WallTime> wake_at;
+  bool suspect = false;
 };
 
 Changed changed(const SeenJob& job, bool really, core::JobState after, std::optional<WallTime> wake_at) {
   const core::JobBrief& was = job.brief;
   const bool was_ready = was.stored == core::JobState::queued && !was.leased && !job.wake_at;
-  return {really,  was_ready, was.leased ? core::JobState::running : was.stored, after, job.queue,
-          job.key, wake_at};
+  return {really,  was_ready,  was.leased ? core::JobState::running : was.stored, after, job.queue, job.key,
+          wake_at, job.suspect};
+}
+
+// Is it the report that this outcome came of? How a release was classified may have depended on what was
+// known of its worker then.
+bool same_report(const EndAttempt& end, core::Outcome stored) {
+  const bool given_back = stored == core::Outcome::interruption || stored == core::Outcome::infra;
+  return end.released ? given_back : end.outcome == stored;
 }
 
 // The whole of one batch's work on jobs.
@@ -165,6 +173,7 @@ void JobWrites::take_changes(const Rows& rows) {
     row >> job.key.number >> job.id >> job.finished_at;
     job.brief.stored = row.get(core::parse_job_state);
     row >> job.brief.attempts >> job.queue >> job.key.rank >> job.wake_at;
+    job.suspect = row.get<Seconds>() > Seconds{0};
     const auto wanted = row.maybe(core::parse_job_state);
     job.brief.leased = wanted.has_value();
     job.brief.wanted = wanted.value_or(core::JobState::running);
@@ -237,7 +246,7 @@ void JobWrites::answer_missing_ends(const Rows& rows) {
       refuse(i, Errc::stale,
              fmt::format("attempt {} of job {} is not open with this token", end.attempt, end.job.value));
     } else if (end.token_hash && end.token_hash == found->second.hash &&
-               end.outcome == found->second.outcome) {
+               same_report(end, *found->second.outcome)) {
       answer(i, std::move(found->second.now));
     } else {
       refuse(i, Errc::stale,
@@ -293,7 +302,9 @@ void JobWrites::store(std::size_t i, const SeenJob& job, core::JobState state) {
   stores_.anew.push(was_final), stores_.at.push(change.now),
       stores_.kind.push(core::to_string(change.action));
   ++stores_.count;
-  answer(i, changed(job, true, state, wake_at));
+  Changed done = changed(job, true, state, wake_at);
+  if (was_final) done.suspect = false;  // it begins anew
+  answer(i, std::move(done));
 }
 
 Status JobWrites::second_trip() {

@@ -31,7 +31,8 @@ class PgWriter final : public ports::WriteSession {
   std::vector<ports::Outcome> take_partial() override { return std::exchange(partial_, {}); }
   Result<JobNumber> reserve_numbers(int count) override;
   Result<std::vector<core::ReadyKey>> ready_after(const std::string& queue,
-                                                  std::optional<core::ReadyKey> after, int limit) override;
+                                                  std::optional<core::ReadyKey> after, int limit,
+                                                  bool suspects) override;
   Status ping() override;
   Status make_partitions(WallTime now) override;
 
@@ -127,10 +128,11 @@ Result<JobNumber> PgWriter::reserve_numbers(int count) {
 }
 
 Result<std::vector<core::ReadyKey>> PgWriter::ready_after(const std::string& queue,
-                                                          std::optional<core::ReadyKey> after, int limit) {
+                                                          std::optional<core::ReadyKey> after, int limit,
+                                                          bool suspects) {
   const core::ReadyKey from = after.value_or(core::ReadyKey{std::numeric_limits<std::int32_t>::min(), 0});
-  auto rows =
-      connection_->run("write_ready_after", Params::of(queue, from.rank, from.number, std::int64_t{limit}));
+  auto rows = connection_->run(suspects ? "write_ready_suspects" : "write_ready_after",
+                               Params::of(queue, from.rank, from.number, std::int64_t{limit}));
   if (!rows) return rows.error();
   std::vector<core::ReadyKey> out;
   out.reserve(static_cast<std::size_t>(rows->size()));

@@ -38,9 +38,11 @@ Result<ports::Applied> EngineFleet::apply(ports::Command command) {
                                    [&](auto done) { engine_.apply(std::move(command), std::move(done)); });
 }
 
-Status EngineFleet::lose_worker(WorkerId worker, core::Outcome outcome, const std::string& reason) {
-  return answer_of<Ok>(answer_time_,
-                       [&](auto done) { engine_.lose_worker(worker, outcome, reason, std::move(done)); });
+Status EngineFleet::lose_worker(WorkerId worker, core::Outcome outcome, const std::string& reason,
+                                bool with_many) {
+  return answer_of<Ok>(answer_time_, [&](auto done) {
+    engine_.lose_worker(worker, outcome, reason, with_many, std::move(done));
+  });
 }
 
 }  // namespace drover::reconcile

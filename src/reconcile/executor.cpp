@@ -67,7 +67,7 @@ const ports::PoolRow* Executor::pool(const std::string& name) const {
 void Executor::carry_out(const core::LoseWorker& action) {
   log_warn("worker {} lost ({}): {}", action.worker.value, core::to_string(action.outcome), action.reason);
   DROVER_FAILPOINT("lose.chosen");
-  const Status lost = fleet_.lose_worker(action.worker, action.outcome, action.reason);
+  const Status lost = fleet_.lose_worker(action.worker, action.outcome, action.reason, action.with_many);
   DROVER_FAILPOINT("lose.stored");
   if (!lost) return dropped("the loss of a worker", lost.error());
   metrics_.add("drover_workers_lost_total", 1, {{"outcome", core::to_string(action.outcome)}});
@@ -76,7 +76,7 @@ void Executor::carry_out(const core::LoseWorker& action) {
 void Executor::carry_out(const core::MarkGone& action) {
   DROVER_FAILPOINT("terminate.seen");
   // Through the same door: an attempt it may still hold has to end with its machine.
-  const Status gone = fleet_.lose_worker(action.worker, core::Outcome::interruption, action.reason);
+  const Status gone = fleet_.lose_worker(action.worker, core::Outcome::interruption, action.reason, false);
   DROVER_FAILPOINT("terminate.gone");
   if (!gone) dropped("the end of a worker", gone.error());
 }

@@ -16,6 +16,7 @@ core::FleetWorker worker_of(const ports::WorkerRow& row,
   worker.state = row.state;
   worker.registered = row.registered.has_value();
   worker.known_before = known_before;
+  worker.notice_until = row.notice_until;
   const auto found = memory.find(row.id);
   if (found == memory.end()) {
     // Not in memory (yet, or any more): nothing is known of its leases, so it passes for busy.
@@ -23,6 +24,7 @@ core::FleetWorker worker_of(const ports::WorkerRow& row,
     return worker;
   }
   worker.leases = found->second->leases;
+  worker.alone = found->second->alone;
   worker.silent_for = found->second->silent_for;
   worker.idle_for = found->second->idle_for;
   return worker;
@@ -53,7 +55,10 @@ core::Observation observe(Sight sight) {
   for (const auto& pool : sight.view.pools) {
     seen.pools.push_back(core::PoolView{pool.spec, pool.version, pool.blocked_reason});
   }
-  for (const auto& [name, queue] : sight.view.queues) seen.ready[name] = queue.ready;
+  for (const auto& [name, queue] : sight.view.queues) {
+    seen.ready[name] = queue.ready;
+    seen.suspects[name] = std::min(queue.suspects, queue.ready);
+  }
   std::map<WorkerId, const engine::WorkerView*> memory;
   for (const auto& worker : sight.view.workers) memory[worker.id] = &worker;
   std::set<WorkerId> before;

@@ -104,6 +104,26 @@ TEST_F(Explain, ALaunchThatFailedJustNow) {
   EXPECT_EQ(codes(), (Codes{"launch_pending", "position"}));
 }
 
+TEST_F(Explain, ASuspectWaitsForAWorkerOfItsOwn) {
+  add_pool("p", 3);
+  input.job.alone = Seconds{90};
+  input.job.charges = 1;
+  add_worker(core::WorkerState::active, 4, 1);
+  EXPECT_EQ(codes(), (Codes{"suspect", "workers_busy", "launch_pending"})) << "its free slots are not for it";
+  EXPECT_EQ(reason(0).find("alone_s")->dump(), "90");
+  EXPECT_EQ(reason(0).find("charges")->dump(), "1");
+  add_worker(core::WorkerState::active, 4, 0);
+  EXPECT_EQ(codes(), (Codes{"suspect", "worker_free"}));
+}
+
+TEST_F(Explain, AWorkerThatASuspectHasToItselfIsBusy) {
+  add_pool();
+  add_worker(core::WorkerState::active, 4, 1);
+  EXPECT_EQ(codes().front(), "worker_free");
+  input.view->workers[0].alone = true;
+  EXPECT_EQ(codes().front(), "workers_busy");
+}
+
 TEST_F(Explain, TheFleetsLoopWaits) {
   add_pool();
   input.notes.pools.push_back({"p", "", "launches are limited to 60 a minute", kNow + Seconds{30}});

@@ -77,7 +77,7 @@ void Engine::apply(ports::Command command, Done<ports::Applied> done) {
   impl_->answer<ports::Applied>(
       done, impl_->script.apply ? impl_->script.apply(command) : Result<ports::Applied>(Ok{}));
 }
-void Engine::lose_worker(WorkerId, core::Outcome, std::string, Done<Ok> done) {
+void Engine::lose_worker(WorkerId, core::Outcome, std::string, bool, Done<Ok> done) {
   impl_->answer<Ok>(done, Ok{});
 }
 void Engine::view(Done<EngineView> done) {

@@ -45,7 +45,7 @@ TEST(Render, AJobWithEverything) {
       R"("retry":{"max_attempts":4,"max_interruptions":9,"backoff_s":60},"timeout_s":30,)"
       R"("run_at":"2030-01-02T00:00:00Z","attempts":2,"counters":{"failures":1,"infra":2,"interruptions":3},)"
       R"("reason":"exit code 7","exit_code":7,"signal":null,"worker":"i-1","created_at":"2030-01-02T00:00:01Z",)"
-      R"("started_at":"2030-01-02T00:00:02.500000Z","finished_at":"2030-01-02T00:00:03Z","revision":3})");
+      R"("started_at":"2030-01-02T00:00:02.500000Z","finished_at":"2030-01-02T00:00:03Z","revision":3,"suspect":null})");
 }
 
 TEST(Render, AbsentValuesAreNull) {
@@ -113,7 +113,7 @@ TEST(Render, Workers) {
       R"({"number":5,"instance_id":"i-1","pool":"p","state":"active","slots":4,"running":3,"queues":["q"],)"
       R"("resources":{"cpus":8,"mem_mib":100,"disk_mib":200,"gpus":0},"hostname":"h","instance_type":"c5.large",)"
       R"("zone":"a","market":"spot","reason":null,"created_at":"2030-01-02T00:00:00Z",)"
-      R"("registered_at":"2030-01-02T00:00:05Z","last_seen_at":null,"ended_at":null})");
+      R"("registered_at":"2030-01-02T00:00:05Z","last_seen_at":null,"ended_at":null,"notice_until":null})");
   EXPECT_TRUE(worker_json(row).find("running")->is_null());
 }
 

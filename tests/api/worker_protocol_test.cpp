@@ -221,14 +221,20 @@ TEST_F(WorkerProtocol, ALongReasonIsCutAtACharacter) {
   EXPECT_TRUE(storable_text(store.engine.reports[0].reason));
 }
 
-TEST_F(WorkerProtocol, ReleaseIsAnInterruption) {
+TEST_F(WorkerProtocol, ReleaseLeavesTheOutcomeToTheEngineAndTellsOfANotice) {
   store.engine.report = engine::ReportAnswer{false, core::JobState::queued};
   EXPECT_EQ(send("POST", "/jobs/17/attempts/2/release", R"({"reason":"notice"})", kAttempt).at("state"),
             "\"queued\"");
   EXPECT_EQ(send("POST", "/jobs/17/attempts/2/release", "", kAttempt).status, 200);
-  ASSERT_EQ(store.engine.reports.size(), 2U);
-  EXPECT_EQ(store.engine.reports[0].outcome, core::Outcome::interruption);
+  EXPECT_EQ(
+      send("POST", "/jobs/17/attempts/2/release", R"({"notice":"{\"action\":\"terminate\"}"})", kAttempt)
+          .status,
+      200);
+  ASSERT_EQ(store.engine.reports.size(), 3U);
+  EXPECT_EQ(store.engine.reports[0].outcome, std::nullopt);
   EXPECT_EQ(store.engine.reports[0].reason, "notice");
+  EXPECT_EQ(store.engine.reports[0].notice, std::nullopt);
+  EXPECT_EQ(store.engine.reports[2].notice, R"({"action":"terminate"})");
 }
 
 TEST_F(WorkerProtocol, CallsOnAnAttemptNeedBothTokens) {

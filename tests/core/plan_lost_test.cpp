@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "drover/base/text.hpp"
 #include "drover/core/classify.hpp"
 
 #include "fleet_builder.hpp"
@@ -18,6 +19,7 @@ TEST(ClassifyEnd, FirstMatchingRuleWins) {
     const char* reason;
     Outcome outcome;
     bool image;
+    bool noticed = false;
   };
   for (const Row& row :
        {Row{WorkerState::active, "Server.SpotInstanceTermination", Outcome::interruption, false},
@@ -27,15 +29,79 @@ TEST(ClassifyEnd, FirstMatchingRuleWins) {
         Row{WorkerState::active, "Client.InstanceInitiatedShutdown", Outcome::infra, true},
         Row{WorkerState::starting, "Client.VolumeLimitExceeded", Outcome::infra, true},
         Row{WorkerState::starting, "Client.InternalError", Outcome::infra, true},
-        Row{WorkerState::active, "Client.UserInitiatedShutdown", Outcome::infra, false},
+        Row{WorkerState::active, "Client.UserInitiatedShutdown", Outcome::interruption, false},
+        Row{WorkerState::draining, "Client.InstanceInitiatedShutdown", Outcome::interruption, false},
+        Row{WorkerState::draining, "Client.InstanceInitiatedShutdown", Outcome::interruption, false, true},
+        Row{WorkerState::draining, "", Outcome::interruption, false, true},
+        Row{WorkerState::active, "Client.InstanceInitiatedShutdown", Outcome::interruption, false, true},
         Row{WorkerState::terminating, "Client.UserInitiatedShutdown", Outcome::interruption, false},
-        Row{WorkerState::active, "", Outcome::interruption, false},
-        Row{WorkerState::active, "Something.New", Outcome::interruption, false}}) {
-    const MachineVerdict verdict = classify_end({row.worker, row.reason});
+        Row{WorkerState::active, "", Outcome::infra, true},
+        Row{WorkerState::active, "Something.New", Outcome::infra, true}}) {
+    const MachineVerdict verdict = classify_end({row.worker, row.noticed, row.reason});
     EXPECT_EQ(to_string(verdict.outcome), to_string(row.outcome)) << row.reason;
     EXPECT_EQ(verdict.counts_against_image, row.image) << row.reason;
     EXPECT_NE(verdict.reason.find(row.reason), std::string::npos);
   }
+}
+
+TEST(ClassifyEnd, AWorkerThatBrokeIsFreeOnlyWhenItsEndWasAnnouncedOrAskedFor) {
+  EXPECT_EQ(outcome_of_broken_worker(WorkerState::active, false), Outcome::infra);
+  EXPECT_EQ(outcome_of_broken_worker(WorkerState::active, true), Outcome::interruption);
+  EXPECT_EQ(outcome_of_broken_worker(WorkerState::draining, false), Outcome::interruption);
+  EXPECT_EQ(outcome_of_broken_worker(WorkerState::terminating, false), Outcome::interruption);
+}
+
+TEST(NoticeEnd, IsTheNoticesTimeWhereThatMakesSense) {
+  const WallTime now = *parse_rfc3339("2026-03-01T12:00:00Z");
+  const auto left = [&](const char* notice) {
+    return std::chrono::duration_cast<Seconds>(notice_end(notice, now) - now).count();
+  };
+  EXPECT_EQ(left(R"({"action":"terminate","time":"2026-03-01T12:01:30Z"})"), 90);
+  EXPECT_EQ(left(R"({"action":"terminate","time":"2026-03-01T11:00:00Z"})"), 0) << "a clock is wrong";
+  EXPECT_EQ(left(R"({"action":"terminate","time":"2027-03-01T11:00:00Z"})"), 600) << "a clock is wrong";
+  for (const char* unreadable : {"", "the worker was told to stop", "{}", "[]", R"({"time":5})",
+                                 R"({"time":"soon"})", R"({"action":"terminate")"}) {
+    EXPECT_EQ(left(unreadable), 120) << unreadable;
+  }
+}
+
+TEST(LostWorkers, AnAbsentMachineThatNeverRegisteredSaysNothingAgainstItsImage) {
+  for (const bool listed : {true, false}) {
+    Fleet fleet;
+    fleet.pool("p", 50).registration_timeout = Seconds{86'400};
+    for (int id = 1; id <= kBadImageWorkers; ++id) {
+      fleet.worker(id, "p", WorkerState::starting);
+      if (listed) fleet.list(id, InstanceState::terminated);
+      fleet.seen.looked_up[instance_id(id)] = std::nullopt;
+    }
+    fleet.settle();
+    for (int i = 0; i < 3; ++i) {
+      fleet.tick();
+      fleet.pass(Seconds{60});
+    }
+    EXPECT_EQ(fleet.seen.memory.trust["p"].failed.size(), listed ? kBadImageWorkers : 0U) << listed;
+  }
+}
+
+TEST(LostWorkers, ANoticedMachineIsLeftToTheCloudAndEndedFiveMinutesAfterItsTime) {
+  Fleet fleet;
+  fleet.pool("p", 5);
+  fleet.worker(1, "p", WorkerState::draining).registered = true;
+  fleet.seen.workers[0].idle_for = Seconds{60};  // a drained machine without a notice is ended after ten
+  fleet.seen.workers[0].silent_for = Seconds{3600};
+  fleet.seen.workers[0].notice_until = fleet.seen.now + Seconds{120};
+  fleet.list(1);
+  fleet.settle();
+  EXPECT_TRUE(fleet.tick().actions.empty());
+  fleet.pass(Seconds{419});
+  const Plan waiting = fleet.tick();
+  EXPECT_TRUE(waiting.actions.empty());
+  EXPECT_EQ(waiting.next_wake, Millis{1000});
+  fleet.pass(Seconds{1});
+  const auto ended = all<Terminate>(fleet.tick());
+  ASSERT_EQ(ended.size(), 1U);
+  EXPECT_TRUE(ended[0].mark);
+  EXPECT_NE(ended[0].reason.find("notice"), std::string::npos);
 }
 
 TEST(LostWorkers, ListedAsGoneIsGoneNow) {
@@ -49,6 +115,22 @@ TEST(LostWorkers, ListedAsGoneIsGoneNow) {
     ASSERT_EQ(lost.size(), 1U) << to_string(state);
     EXPECT_EQ(lost[0].worker.value, 1);
     EXPECT_EQ(lost[0].outcome, Outcome::interruption);
+  }
+}
+
+TEST(LostWorkers, MoreInOneLookThanIsCredibleAreMarked) {
+  for (const int lost : {3, 4}) {
+    Fleet fleet;
+    fleet.pool("p", 10);
+    for (int id = 1; id <= 10; ++id) {
+      fleet.busy(id, "p");
+      fleet.list(id, id <= lost ? InstanceState::terminated : InstanceState::running);
+    }
+    fleet.worker(11, "p", WorkerState::terminating);  // asked for: not counted
+    fleet.list(11, InstanceState::terminated);
+    const auto losses = all<LoseWorker>(fleet.tick());
+    ASSERT_EQ(losses.size(), static_cast<std::size_t>(lost));
+    for (const LoseWorker& loss : losses) EXPECT_EQ(loss.with_many, lost > 3) << lost;
   }
 }
 
@@ -110,7 +192,7 @@ TEST(LostWorkers, AbsenceNeedsListingsTimeAndALook) {
   const auto lost = all<LoseWorker>(fleet.tick());
   ASSERT_EQ(lost.size(), 1U);
   EXPECT_EQ(lost[0].worker.value, 7);
-  EXPECT_EQ(lost[0].outcome, Outcome::interruption);
+  EXPECT_EQ(lost[0].outcome, Outcome::infra) << "nobody says why";
 }
 
 TEST(LostWorkers, ManyListingsInAMomentAreNotEnough) {

@@ -38,6 +38,45 @@ TEST(ScaleOut, WantedFollowsTheQueueDepth) {
   }
 }
 
+TEST(ScaleOut, ASuspectWantsAMachineOfItsOwn) {
+  struct Row {
+    const char* name;
+    int ready, suspects;        // of slots 4 each
+    int busy, alone, starting;  // machines that are there
+    int asked_for;
+  };
+  for (const Row& row : {
+           Row{"as many machines as suspects", 3, 3, 0, 0, 0, 3},
+           Row{"beside one for the others", 8, 3, 0, 0, 0, 3 + 2},
+           Row{"a busy machine is none for it, though it has room", 1, 1, 1, 0, 0, 1},
+           Row{"nor is one that another suspect has", 1, 1, 0, 1, 0, 1},
+           Row{"one that is on its way is", 1, 1, 1, 0, 1, 0},
+           Row{"the machine of a suspect is none for others", 4, 0, 0, 1, 0, 1},
+           Row{"nor for them when all wait", 5, 1, 0, 1, 1, 1},
+       }) {
+    Fleet fleet;
+    fleet.pool("p", 10).slots = 4;
+    std::int64_t id = 0;
+    for (int i = 0; i < row.busy; ++i) fleet.busy(++id, "p");
+    for (int i = 0; i < row.alone; ++i) fleet.busy(++id, "p").alone = true;
+    for (int i = 0; i < row.starting; ++i) fleet.worker(++id, "p", WorkerState::starting);
+    for (; id > 0; --id) fleet.list(id);
+    fleet.seen.ready["p"] = row.ready;
+    fleet.seen.suspects["p"] = row.suspects;
+    EXPECT_EQ(asked_for(fleet.tick()), row.asked_for) << row.name;
+  }
+}
+
+TEST(ScaleOut, SuspectsWantNoMoreThanMax) {
+  Fleet fleet;
+  fleet.pool("p", 2).slots = 4;
+  fleet.seen.ready["p"] = 9;
+  fleet.seen.suspects["p"] = 5;
+  const Plan plan = fleet.tick();
+  EXPECT_EQ(asked_for(plan), 2);
+  EXPECT_TRUE(noted(plan, NoteKind::at_max, "p"));
+}
+
 TEST(ScaleOut, RunningJobsKeepTheirMachines) {
   Fleet fleet;
   fleet.pool("p", 10);

@@ -217,9 +217,9 @@ TEST(DecideEnd, PoisonIsThreeWorkersOrFiveEnds) {
   EXPECT_EQ(decide_end(end).state, JobState::failed);
   EXPECT_EQ(decide_end(end).reason.find("poison"), 0U);
   end.infra_workers = 1;
-  end.counters.infra = kPoisonEnds - 2;
+  end.charges = kPoisonEnds - 2;
   EXPECT_EQ(decide_end(end).state, JobState::queued);
-  end.counters.infra = kPoisonEnds - 1;
+  end.charges = kPoisonEnds - 1;
   EXPECT_EQ(decide_end(end).state, JobState::failed);
   end.outcome = Outcome::interruption;  // a machine that was taken poisons nothing
   EXPECT_EQ(decide_end(end).state, JobState::queued);

@@ -42,8 +42,8 @@ class ScriptedSession final : public ports::WriteSession {
   }
   std::vector<ports::Outcome> take_partial() override { return std::move(partial_); }
   Result<JobNumber> reserve_numbers(int) override { return JobNumber{1}; }
-  Result<std::vector<core::ReadyKey>> ready_after(const std::string&, std::optional<core::ReadyKey>,
-                                                  int) override {
+  Result<std::vector<core::ReadyKey>> ready_after(const std::string&, std::optional<core::ReadyKey>, int,
+                                                  bool) override {
     return std::vector<core::ReadyKey>{};
   }
   Status ping() override { return Ok{}; }

@@ -363,7 +363,7 @@ class Hand(threading.Thread):
                 crash.call("POST", worker.path(attempt, "release"), {"reason": "let go"}, own)
             else:
                 crash.report(worker, attempt, {"outcome": outcome})
-            self.told.append((attempt["number"], attempt["attempt"], "interruption" if outcome == "release" else outcome))
+            self.told.append((attempt["number"], attempt["attempt"], "infra" if outcome == "release" else outcome))
         return bool(attempts)
 
 

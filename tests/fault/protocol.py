@@ -73,9 +73,10 @@ class ProtocolWorker:
         assert answer and answer.status == 200, answer
         return answer.json["jobs"]
 
-    def beat(self, *attempts):
+    def beat(self, *attempts, **members):
+        """A heartbeat; `members` beside the attempts: notice."""
         body = {"attempts": [{key: one[name] for key, name in
-                              (("job", "number"), ("attempt", "attempt"), ("token", "token"))} for one in attempts]}
+                              (("job", "number"), ("attempt", "attempt"), ("token", "token"))} for one in attempts], **members}
         return call(self.port, "POST", f"/workers/{self.id}/heartbeat", body, self.headers())
 
     def path(self, attempt, what):
@@ -83,5 +84,5 @@ class ProtocolWorker:
 
     def try_report(self, attempt, what="finish", body=None, port=None):
         """One try to finish (or release): its answer, or None when none came."""
-        body = body or ({"outcome": "succeeded", "exit_code": 0} if what == "finish" else {"reason": "released"})
+        body = body or ({"outcome": "succeeded", "exit_code": 0} if what == "finish" else {"reason": "told to stop"})
         return try_call(port or self.port, "POST", self.path(attempt, what), body, self.headers(attempt))

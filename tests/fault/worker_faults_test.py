@@ -97,7 +97,7 @@ def test_a_zombie_reports_late_and_the_new_attempts_result_stands(drover, hands,
     assert drover.call("GET", f"/jobs/{job['id']}/artifacts/result").body == b"from the living"
 
 
-@pytest.mark.parametrize("what, pattern, kind", [("finish", b"/finish", "succeeded"), ("release", b"/release", "interruption")])
+@pytest.mark.parametrize("what, pattern, kind", [("finish", b"/finish", "succeeded"), ("release", b"/release", "infra")])
 def test_a_report_whose_reply_is_lost_is_repeated_and_counted_once(drover, hands, ledger, what, pattern, kind):
     worker, gate = hands[0], drover.gates["worker"]
     job = submit(ledger)
@@ -120,7 +120,63 @@ def test_a_report_whose_reply_is_lost_is_repeated_and_counted_once(drover, hands
         (again,) = worker.claim(wait_s=5)
         assert worker.try_report(attempt, what).json["repeated"] is True
         assert worker.try_report(again).status == 200
-    assert drover.wait_state(job["id"], "succeeded")["counters"]["interruptions"] == (1 if what == "release" else 0)
+    assert drover.wait_state(job["id"], "succeeded")["counters"]["infra"] == (1 if what == "release" else 0)
+
+
+NOTICE = '{"action":"terminate","time":"2026-03-01T12:00:00Z"}'
+
+
+def test_a_release_is_free_only_when_the_machines_end_was_announced_or_asked_for(drover, ledger):
+    """Each on a worker of its own, which says nothing more afterwards."""
+    workers = [ProtocolWorker(drover, one, slots=2).register() for one in add_inert_pool(drover, "leaving", 5, slots=2)]
+    noticed, beaten, drained, plain, twice = workers
+
+    def attempts(worker, count=1):
+        for _ in range(count):
+            ledger.submit(shell("true", queue="leaving"))
+        claimed = worker.claim(slots=count, wait_s=10)
+        assert len(claimed) == count
+        return claimed
+
+    def outcome(attempt):
+        return drover.postgres.sql(f"SELECT outcome FROM attempt WHERE number = {attempt['number']} "
+                                   f"AND attempt = {attempt['attempt']}")
+    (one,) = attempts(noticed)
+    told = {"reason": "interruption notice", "notice": NOTICE}
+    assert noticed.try_report(one, "release", told).status == 200 and outcome(one) == "interruption"
+    assert noticed.try_report(one, "release", told).json["repeated"] is True
+    known = wait_for(lambda: (lambda it: it if it["notice_until"] else None)(drover.call("GET", f"/workers/{noticed.instance}").json),
+                     "the notice to be kept")
+    assert known["state"] == "draining" and NOTICE in known["reason"], known
+    assert drover.call("POST", f"/workers/{noticed.instance}/activate").status in (404, 409)
+
+    (one,) = attempts(beaten)
+    assert beaten.beat(one, notice=NOTICE).json["drain"] is True
+    wait_for(lambda: drover.call("GET", f"/workers/{beaten.instance}").json["notice_until"], "the notice to be kept")
+    drover.kill_daemon()
+    drover.start_daemon()
+    assert beaten.try_report(one, "release").status == 200 and outcome(one) == "interruption", "told before, and kept"
+
+    (one,) = attempts(drained)
+    assert drover.call("POST", f"/workers/{drained.instance}/drain").status == 200
+    assert drained.try_report(one, "release").status == 200 and outcome(one) == "interruption", "a person asked for it"
+
+    # Its jobs are still there when the machine shuts itself down: the cloud calls that the client's doing.
+    both = attempts(twice, 2)
+    assert twice.beat(*both, notice=NOTICE).status == 200
+    drover.cloud.control("POST", f"/instances/{twice.instance}/kill", {"reason": "Client.InstanceInitiatedShutdown"})
+    wait_for(lambda: drover.call("GET", f"/workers/{twice.instance}").json["state"] == "gone", "the machine to be lost")
+    for attempt in both:
+        lost = drover.attempts(attempt["number"])[attempt["attempt"] - 1]
+        assert lost["outcome"] == "interruption" and "notice" in lost["reason"], lost
+    assert drover.metric('drover_workers_lost_total{outcome="infra"}') == 0
+
+    (one,) = attempts(plain)
+    assert plain.try_report(one, "release").status == 200 and outcome(one) == "infra"
+    assert drover.call("POST", f"/workers/{plain.instance}/drain").status == 200
+    assert plain.try_report(one, "release").json["repeated"] is True, "however it would be classified now"
+    for job in drover.call("GET", "/jobs?queue=leaving&state=queued").json:
+        drover.call("POST", f"/jobs/{job['number']}/cancel")
 
 
 def test_a_claim_whose_reply_is_lost_gives_the_same_attempts_to_the_same_nonce(drover, hands, ledger):

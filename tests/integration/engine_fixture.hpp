@@ -91,8 +91,9 @@ class EngineTest : public PgTest {
     return wait<engine::ClaimAnswer>([&](auto done) { engine_.claim(request, done); });
   }
   Result<engine::ReportAnswer> report(const engine::WorkerAuth& auth, const engine::ClaimedJob& job,
-                                      core::Outcome outcome = core::Outcome::succeeded) {
-    engine::Report one{auth, {job.attempt.job, job.attempt.attempt, job.token}, outcome, 0, std::nullopt, ""};
+                                      std::optional<core::Outcome> outcome = core::Outcome::succeeded) {
+    engine::Report one{auth, {job.attempt.job, job.attempt.attempt, job.token}, outcome, {}, 0, std::nullopt,
+                       ""};
     return wait<engine::ReportAnswer>([&](auto done) { engine_.report(one, done); });
   }
 

@@ -123,7 +123,7 @@ TEST_F(EngineTest, ALeaveOfAWorkerQueuesItsJobsAgainAndRefusesItsLateReport) {
   const auto claimed = claim(lost, "n1", 1);
   ASSERT_EQ(claimed->jobs.size(), 1U);
   const auto gone = wait<Ok>([&](auto done) {
-    engine_.lose_worker(lost.worker, core::Outcome::interruption, "instance terminated", done);
+    engine_.lose_worker(lost.worker, core::Outcome::interruption, "instance terminated", false, done);
   });
   ASSERT_TRUE(gone) << gone.error().message;
   const auto other = add_worker("i-0002");
@@ -137,6 +137,57 @@ TEST_F(EngineTest, ALeaveOfAWorkerQueuesItsJobsAgainAndRefusesItsLateReport) {
   EXPECT_EQ((*store_->job(submitted->front().number))->state, core::JobState::succeeded);
 }
 
+TEST_F(EngineTest, AReleaseOfAWorkerThatWasAskedToEndIsFreeAndAnyOtherBacksOff) {
+  ASSERT_TRUE(submit({job_spec("one"), job_spec("two")}));
+  const auto asked = add_worker("i-0001");
+  const auto other = add_worker("i-0002");
+  const auto first = claim(asked, "n1", 1);
+  const auto second = claim(other, "n1", 1);
+  ASSERT_TRUE(first && second && first->jobs.size() == 1U && second->jobs.size() == 1U);
+  ASSERT_TRUE(apply(ports::ChangeWorker{asked.worker, ports::WorkerChange::drain, "why", clock_.wall()}));
+  ASSERT_TRUE(report(asked, first->jobs[0], std::nullopt));
+  ASSERT_TRUE(report(other, second->jobs[0], std::nullopt));
+  const auto freed = **store_->job(first->jobs[0].attempt.job);
+  EXPECT_EQ(freed.counters, (core::Counters{0, 0, 1}));
+  EXPECT_FALSE(freed.wake_at);
+  const auto broken = **store_->job(second->jobs[0].attempt.job);
+  EXPECT_EQ(broken.counters, (core::Counters{0, 1, 0}));
+  EXPECT_TRUE(broken.wake_at);
+  EXPECT_EQ(broken.charges, 1);
+}
+
+TEST_F(EngineTest, ASuspectAtTheHeadOfItsQueueHasAWorkerKeptFreeForIt) {
+  ASSERT_TRUE(apply(ports::PutSettings{{{"lease_s", "600"}}, clock_.wall()}));
+  const auto submitted = submit({job_spec("one"), job_spec("two")});
+  const auto broken = add_worker("i-0001");
+  ASSERT_EQ(claim(broken, "n1", 2)->jobs.size(), 2U);
+  ASSERT_TRUE(wait<Ok>(
+      [&](auto done) { engine_.lose_worker(broken.worker, core::Outcome::infra, "gone", false, done); }));
+  const auto worker = add_worker("i-0002");
+  ASSERT_TRUE(submit({job_spec("three"), job_spec("four"), job_spec("five")}));
+  const auto beside = claim(worker, "n1", 1);  // the suspects are not due yet
+  ASSERT_EQ(beside->jobs.size(), 1U);
+  clock_.jump(2);
+  ASSERT_TRUE(eventually([&] { return view(engine_).queues["default"].suspects == 2; }));
+  const auto more = claim(worker, "n2", 1);
+  ASSERT_EQ(more->jobs.size(), 1U) << "while it has something to do, others pass them";
+  clock_.jump(61);
+  EXPECT_TRUE(claim(worker, "n3", 1)->jobs.empty()) << "but not for longer than a minute";
+  ASSERT_TRUE(report(worker, beside->jobs[0]));
+  EXPECT_TRUE(claim(worker, "n4", 2)->jobs.empty());
+  ASSERT_TRUE(report(worker, more->jobs[0]));
+  const auto suspect = claim(worker, "n5", 4);
+  ASSERT_EQ(suspect->jobs.size(), 1U);
+  EXPECT_EQ(suspect->jobs[0].attempt.job, submitted->front().number);
+  EXPECT_TRUE(claim(worker, "n6", 3)->jobs.empty()) << "it has the worker to itself";
+  EXPECT_TRUE(view(engine_).workers.at(0).alone);
+  // The other suspect would have it kept free for itself next.
+  const ports::ChangeJob hold{submitted->back().number, {}, core::JobAction::hold, clock_.wall()};
+  ASSERT_TRUE(wait<engine::ChangeAnswer>([&](auto done) { engine_.change(hold, done); }));
+  clock_.jump(61);
+  EXPECT_EQ(claim(worker, "n7", 3, 10)->jobs.size(), 1U) << "until its time is over";
+}
+
 TEST_F(EngineTest, KnowsItsWorkersTokensWhileItLeads) {
   const auto code = [](const engine::Engine& engine, const engine::WorkerAuth& auth) {
     const Status known = engine.check_worker(auth);
@@ -147,8 +198,9 @@ TEST_F(EngineTest, KnowsItsWorkersTokensWhileItLeads) {
   EXPECT_EQ(code(engine_, worker), std::nullopt);
   EXPECT_EQ(code(engine_, {worker.worker, other.token}), Errc::unauthenticated);
   EXPECT_EQ(code(engine_, {WorkerId{999}, worker.token}), Errc::unauthenticated);
-  ASSERT_TRUE(wait<Ok>(
-      [&](auto done) { engine_.lose_worker(other.worker, core::Outcome::interruption, "gone", done); }));
+  ASSERT_TRUE(wait<Ok>([&](auto done) {
+    engine_.lose_worker(other.worker, core::Outcome::interruption, "gone", false, done);
+  }));
   EXPECT_EQ(code(engine_, other), Errc::unauthenticated);
   // A daemon that does not lead knows nobody, which says nothing against them.
   engine::Engine second(*store_, clock_, metrics_, often());

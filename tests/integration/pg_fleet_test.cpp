@@ -109,6 +109,27 @@ TEST_F(PgFleet, AWorkerMovesOnlyAsItMay) {
   EXPECT_FALSE(*store_->worker("i-unknown"));
 }
 
+TEST_F(PgFleet, ANoticeIsKeptInWhateverStateAndNothingUndoesIt) {
+  const auto tell = [&](WorkerId who, WallTime until) {
+    return apply<ports::WorkerChanged>(ChangeWorker{who, WorkerChange::notice, "told", now_, until});
+  };
+  const WorkerId who = worker("i-1");
+  const auto noticed = tell(who, now_ + Seconds{120});
+  EXPECT_TRUE(noticed.changed);
+  EXPECT_EQ(noticed.worker.state, WorkerState::draining);
+  EXPECT_EQ(noticed.worker.notice_until, now_ + Seconds{120});
+  EXPECT_FALSE(tell(who, now_ + Seconds{900}).changed) << "the first counts";
+  EXPECT_EQ(refusal(ChangeWorker{who, WorkerChange::activate, "", now_}).code, Errc::conflict);
+  EXPECT_EQ(move(who, WorkerChange::terminate), WorkerState::terminating);
+  EXPECT_EQ((*store_->worker("i-1"))->notice_until, now_ + Seconds{120});
+  const WorkerId ending = worker("i-2");
+  move(ending, WorkerChange::terminate);
+  EXPECT_EQ(tell(ending, now_).worker.state, WorkerState::terminating);
+  EXPECT_EQ((*session_->boot()).workers.at(0).notice_until, now_) << "the newest first";
+  move(ending, WorkerChange::gone);
+  EXPECT_FALSE(tell(ending, now_).changed);
+}
+
 TEST_F(PgFleet, AWorkerOfItsOwnBatchsClaimIsNotIdle) {
   const WorkerId who = worker("i-1");
   const JobNumber job = insert();

@@ -99,7 +99,7 @@ TEST_F(PgJobs, AnEndMovesAFinishedJobToHistoryAndARetriedOneBackToTheQueue) {
   EXPECT_EQ(apply<ports::Woken>(ports::WakeJobs{now_ + Seconds{4}, 10}).next, now_ + Seconds{5});
   const auto woken = apply<ports::Woken>(ports::WakeJobs{now_ + Seconds{5}, 10});
   ASSERT_EQ(woken.ready.size(), 1U);
-  EXPECT_EQ(woken.ready[0].second.number, number.value);
+  EXPECT_EQ(woken.ready[0].key.number, number.value);
   EXPECT_FALSE(woken.next);
   const ports::OpenAttempt second = claim(number, who);
   EXPECT_EQ(second.attempt, 2);
@@ -141,6 +141,28 @@ TEST_F(PgJobs, ARepeatedReportIsAcceptedAndAnyOtherIsStale) {
   EXPECT_EQ(store_->attempts(open.job)->size(), 1U);
 }
 
+TEST_F(PgJobs, ARepeatedReleaseIsRecognisedHoweverItWasClassified) {
+  const WorkerId who = worker("i-1");
+  for (const Outcome outcome : {Outcome::interruption, Outcome::infra}) {
+    const ports::OpenAttempt open = claim(insert(), who);
+    ports::EndAttempt release = end_command(open, outcome);
+    release.released = true;
+    EXPECT_FALSE(apply<ports::Ended>(release).repeated);
+    release.outcome = outcome == Outcome::infra ? Outcome::interruption : Outcome::infra;
+    EXPECT_TRUE(apply<ports::Ended>(release).repeated);
+    EXPECT_EQ(refusal(end_command(open, Outcome::failure)).code, Errc::stale);
+  }
+  // What the daemon ended was no report: none can be a repeat of it.
+  const ports::OpenAttempt open = claim(insert(), who);
+  ports::EndAttempt expiry = end_command(open, Outcome::infra);
+  expiry.token_hash.reset();
+  EXPECT_FALSE(apply<ports::Ended>(expiry).repeated);
+  ports::EndAttempt late = end_command(open, Outcome::infra);
+  EXPECT_EQ(refusal(late).code, Errc::stale);
+  late.released = true;
+  EXPECT_EQ(refusal(late).code, Errc::stale);
+}
+
 TEST_F(PgJobs, RemembersTheWorkersOfInfraEndsOnce) {
   const WorkerId one = worker("i-1");
   const WorkerId two = worker("i-2");
@@ -151,6 +173,40 @@ TEST_F(PgJobs, RemembersTheWorkersOfInfraEndsOnce) {
   const ports::OpenAttempt open = claim(number, two);
   EXPECT_EQ(open.infra_workers, (std::vector<WorkerId>{one, two}));
   EXPECT_EQ(open.counters.infra, 3);
+}
+
+TEST_F(PgJobs, ASuspectIsKeptApartFromTheOthersUntilItIsNone) {
+  const WorkerId who = worker("i-1");
+  const JobNumber number = insert();
+  ports::EndAttempt shared = end_command(claim(number, who), Outcome::infra);
+  shared.disposition.charged = false;
+  shared.disposition.charges = 0;
+  shared.disposition.alone = Seconds{90};
+  apply<ports::Ended>(shared);
+  const auto ready = [&](bool suspects) {
+    return session_->ready_after("default", std::nullopt, 10, suspects)->size();
+  };
+  EXPECT_EQ(ready(true), 1U);
+  EXPECT_EQ(ready(false), 0U);
+  EXPECT_EQ(job(number).alone, Seconds{90});
+  EXPECT_TRUE(change(number, JobAction::hold).suspect);
+  EXPECT_TRUE(change(number, JobAction::release).suspect);
+
+  const ports::OpenAttempt open = claim(number, who);
+  EXPECT_EQ(open.alone, Seconds{90});
+  EXPECT_TRUE(open.infra_workers.empty()) << "it was not charged";
+  EXPECT_EQ((*session_->boot()).open.at(0).alone, Seconds{90}) << "a new leader knows";
+  EXPECT_EQ(ready(true), 0U);
+  ports::EndAttempt last = end_command(open, Outcome::infra);
+  last.disposition.state = JobState::failed;
+  apply<ports::Ended>(last);
+  EXPECT_EQ(job(number).charges, 1);
+
+  const ports::Changed anew = change(number, JobAction::requeue);
+  EXPECT_FALSE(anew.suspect);
+  EXPECT_EQ(ready(false), 1U);
+  EXPECT_EQ(job(number).alone, Seconds{0});
+  EXPECT_EQ(job(number).charges, 0);
 }
 
 TEST_F(PgJobs, HoldReleaseCancelAndRequeueGoRound) {
@@ -343,12 +399,12 @@ TEST_F(PgJobs, TheReadyKeysComeInOrderWithoutLeasedHeldOrWaitingJobs) {
   change(held, JobAction::hold);
   claim(insert(), who);
   insert("urgent");
-  const auto keys = *session_->ready_after("default", std::nullopt, 10);
+  const auto keys = *session_->ready_after("default", std::nullopt, 10, false);
   ASSERT_EQ(keys.size(), 2U);
   EXPECT_EQ(keys[0], (core::ReadyKey{-5, high.number.value}));
   EXPECT_EQ(keys[1], (core::ReadyKey{0, low.value}));
-  EXPECT_EQ(session_->ready_after("default", keys[0], 10)->size(), 1U);
-  EXPECT_EQ(session_->ready_after("default", std::nullopt, 1)->size(), 1U);
+  EXPECT_EQ(session_->ready_after("default", keys[0], 10, false)->size(), 1U);
+  EXPECT_EQ(session_->ready_after("default", std::nullopt, 1, false)->size(), 1U);
   const auto boot = *session_->boot();
   ASSERT_EQ(boot.depths.size(), 2U);
   EXPECT_EQ(boot.depths[0].queue, "default");

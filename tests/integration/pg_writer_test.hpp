@@ -141,7 +141,10 @@ class PgWriterTest : public PgTest {
     end.token_hash = open.token_hash;
     end.outcome = outcome;
     end.exit_code = outcome == core::Outcome::succeeded ? 0 : 3;
-    end.disposition = core::decide_end({outcome, core::JobState::running, open.counters, open.retry, 1, ""});
+    core::EndedAttempt ended{outcome, core::JobState::running, open.counters, open.retry, 1, ""};
+    ended.charges = open.charges;
+    end.disposition = core::decide_end(ended);
+    if (outcome == core::Outcome::infra) end.disposition.delay = Seconds{0};  // may be claimed again at once
     end.now = now_;
     return end;
   }

@@ -150,6 +150,7 @@ void ScaleInRace::Lane::end_and_cordon(const engine::ClaimedJob& job) {
     race_.engine_.report({*worker_,
                           {job.attempt.job, job.attempt.attempt, job.token},
                           core::Outcome::succeeded,
+                          {},
                           0,
                           std::nullopt,
                           ""},
@@ -177,7 +178,8 @@ void ScaleInRace::Lane::leave() {
     if (!answer || !answer->jobs.empty() || !answer->drain)
       return fail("a cordoned worker is not told to drain");
   }
-  race_.engine_.lose_worker(worker_->worker, core::Outcome::interruption, "scaled in", [](const auto&) {});
+  race_.engine_.lose_worker(worker_->worker, core::Outcome::interruption, "scaled in", false,
+                            [](const auto&) {});
   worker_.reset();
 }
 

@@ -84,12 +84,15 @@ void Store::count(Job& of, Outcome outcome, JobState wanted, int by) {
   core::RetryRules retry;
   retry.max_attempts = kMaxAttempts;
   retry.backoff = Seconds{0};
-  const core::Disposition after = core::decide_end({outcome,
-                                                    wanted,
-                                                    {of.failures, of.infra, of.interruptions},
-                                                    retry,
-                                                    of.infra_gone + std::popcount(of.infra_here),
-                                                    {}});
+  // A machine runs one job at a time, so every infra end is met alone, and charged.
+  core::EndedAttempt ended{outcome,
+                           wanted,
+                           {of.failures, of.infra, of.interruptions},
+                           retry,
+                           of.infra_gone + std::popcount(of.infra_here),
+                           {}};
+  ended.charges = of.infra;
+  const core::Disposition after = core::decide_end(ended);
   of.stored = after.state;
   of.failures = static_cast<Byte>(after.counters.failures);
   of.infra = static_cast<Byte>(after.counters.infra);

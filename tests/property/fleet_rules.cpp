@@ -100,6 +100,10 @@ void Judge::look(const Terminate& action) {
     if (w == nullptr || w->instance_id != action.instance_id) return fail("terminates an unknown worker");
     end_once(action.worker);
     if (w->state == WorkerState::terminating || !w->registered) return;
+    if (w->notice_until) {
+      if (seen.now < *w->notice_until + Seconds{300}) fail("ends a machine that the cloud is about to take");
+      return;
+    }
     if (w->leases > 0) return fail("terminates busy worker " + std::to_string(w->id.value));
     if (w->state != WorkerState::draining) fail("terminates a worker that may be claiming, without a cordon");
     return;

@@ -49,6 +49,7 @@ void World::make_pools() {
     if (chance(50)) pool.spec.subnets = {"subnet-a", "subnet-b"};
     if (chance(10)) pool.blocked_reason = "blocked";
     seen.ready[pool.spec.name] = chance(60) ? below(40) : 0;
+    if (chance(30)) seen.suspects[pool.spec.name] = below(static_cast<int>(seen.ready[pool.spec.name]) + 1);
     for (int refusals = below(6); refusals > 0; --refusals) {
       const Offering offering{pool.spec.name, chance(50) ? "m5.large" : "c5.large",
                               chance(50) ? "subnet-a" : "subnet-b", pool.spec.market};
@@ -96,6 +97,9 @@ void World::make_workers() {
         add_worker(chance(95) ? next_instance() : "i-0abc-" + std::to_string(i), pool, state);
     worker.registered = state != WorkerState::starting && (state == WorkerState::active || chance(80));
     if (worker.registered && chance(50)) worker.leases = 1 + below(3);
+    if (worker.leases == 1) worker.alone = chance(20);
+    if (worker.state == WorkerState::draining && chance(30))
+      worker.notice_until = seen.now + Seconds{below(600) - 450};
     if (worker.registered && worker.leases == 0) worker.idle_for = Seconds{below(400)};
     if (worker.registered && chance(80)) worker.silent_for = Seconds{chance(80) ? below(30) : below(10) * 40};
     worker.known_before = chance(90);

@@ -258,7 +258,7 @@ Result<ports::Applied> FakeFleet::apply(ports::Command command) {
   return Error{Errc::internal, "a command the reconciler has no business with"};
 }
 
-Status FakeFleet::lose_worker(WorkerId id, core::Outcome outcome, const std::string& reason) {
+Status FakeFleet::lose_worker(WorkerId id, core::Outcome outcome, const std::string& reason, bool) {
   for (auto& row : workers) {
     if (row.id != id) continue;
     row.state = core::WorkerState::gone;

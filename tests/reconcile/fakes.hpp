@@ -79,7 +79,8 @@ class FakeFleet final : public FleetPort {
   Result<engine::EngineView> view() override;
   Result<ports::FleetSnapshot> fleet() override;
   Result<ports::Applied> apply(ports::Command command) override;
-  Status lose_worker(WorkerId worker, core::Outcome outcome, const std::string& reason) override;
+  Status lose_worker(WorkerId worker, core::Outcome outcome, const std::string& reason,
+                     bool with_many) override;
 
   ports::PoolRow& pool(const std::string& name, int max);
   ports::WorkerRow& worker(const std::string& instance, const std::string& pool, core::WorkerState state);

@@ -62,7 +62,7 @@ TEST(Reconciler, AnAbsentMachineIsLookedUpBeforeItIsLost) {
   bench.ticks(4, Seconds{30});
   ASSERT_EQ(bench.fleet.lost.size(), 1U);
   EXPECT_EQ(bench.fleet.lost[0].first, worker.id);
-  EXPECT_EQ(bench.fleet.lost[0].second, Outcome::interruption);
+  EXPECT_EQ(bench.fleet.lost[0].second, Outcome::infra);
 }
 
 TEST(Reconciler, AnEmptyListingFreezesAndSaysSo) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "drover/base/clock.hpp"
 #include "drover/core/fleet.hpp"
 #include "drover/core/job.hpp"
 
@@ -11,6 +12,7 @@ namespace drover::core {
 // What is known of a machine that ended.
 struct MachineEnd {
   WorkerState worker = WorkerState::active;  // when it ended
+  bool noticed = false;                      // its worker told of an interruption notice
   std::string_view state_reason;             // Instance::state_reason; empty when absent from the listing
 };
 
@@ -22,5 +24,14 @@ struct MachineVerdict {
 
 // An ordered table of rules, the first match wins. Total.
 [[nodiscard]] MachineVerdict classify_end(const MachineEnd& end);
+
+// How an attempt ends that its worker gave back or fell silent with, while the cloud has said nothing of the
+// machine: an interruption when the machine's end was announced or asked for, infra otherwise.
+[[nodiscard]] Outcome outcome_of_broken_worker(WorkerState worker, bool noticed);
+
+// Until when a machine with this interruption notice may live: the "time" of the metadata service's JSON, or
+// two minutes from now where there is none to be read. Between now and ten minutes from now: neither of the
+// clocks, the cloud's or ours, may be right.
+[[nodiscard]] WallTime notice_end(std::string_view notice, WallTime now);
 
 }  // namespace drover::core

@@ -23,9 +23,9 @@ std::optional<JobState> parse_job_state(std::string_view text);
   return state == JobState::succeeded || state == JobState::failed || state == JobState::cancelled;
 }
 
-// How one attempt ended. `interruption`: the machine was taken (unlimited unless asked). `infra`: the machine
-// was there and could not run it (counts towards poison). `failure`: the job's own (counts towards
-// max_attempts).
+// How one attempt ended. `interruption`: the cloud took the machine, or its end was asked for (unlimited
+// unless asked). `infra`: machine or worker ended in any other way (charged, it counts towards poison).
+// `failure`: the job's own (counts towards max_attempts).
 enum class Outcome { succeeded, failure, interruption, infra, stopped };
 
 std::string_view to_string(Outcome outcome);
@@ -111,8 +111,11 @@ struct ActionDecision {
 struct Disposition {
   JobState state = JobState::queued;  // queued, held, succeeded, failed, cancelled
   Counters counters;
-  Seconds delay{0};    // for queued: not before this long
-  std::string reason;  // for failed and held: shown to people
+  Seconds delay{0};      // for queued: not before this long
+  std::string reason;    // for failed and held: shown to people
+  bool charged = false;  // this end
+  int charges = 0;       // so far, this one included
+  Seconds alone{0};      // a suspect: it gets a worker to itself for so long; 0: it is none
 };
 
 struct EndedAttempt {
@@ -120,13 +123,24 @@ struct EndedAttempt {
   JobState wanted = JobState::running;  // of its lease
   Counters counters;                    // before this end
   RetryRules retry;
-  int infra_workers = 0;  // distinct workers that had infra ends of this job, this one included
-  std::string reason;     // of the end
+  int infra_workers = 0;   // distinct workers that an infra end of this job was charged on, this one included
+  std::string reason;      // of the end
+  bool shared = false;     // of infra: other attempts broke with it
+  bool with_many = false;  // of infra: more machines broke at once than is credible, see credible_loss
+  SteadyTime::duration ran{0};
+  Seconds alone{0};  // as a suspect it had the worker to itself for so long
+  int charges = 0;   // before this end
 };
 
-// Poison: infra ends on three distinct workers, or five in all.
+// Poison: infra ends charged on three distinct workers, or five in all.
 inline constexpr int kPoisonWorkers = 3;
 inline constexpr int kPoisonEnds = 5;
+// So many infra ends may a job meet amid the loss of many machines at once before even these make it a
+// suspect: many jobs that each end their machine would look just like that, again and again.
+inline constexpr int kForgivenEnds = 3;
+// An infra end is backed off from: a second, doubled with each.
+inline constexpr Seconds kInfraBackoff{1};
+inline constexpr Seconds kInfraBackoffMax{300};
 
 [[nodiscard]] Disposition decide_end(const EndedAttempt& end);
 

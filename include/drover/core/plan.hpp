@@ -34,8 +34,11 @@ struct FleetWorker {
   WorkerState state = WorkerState::starting;
   bool registered = false;
   int leases = 0;
+  bool alone = false;                // its lease is a suspect's that has it to itself
   std::optional<Millis> silent_for;  // since its last call in this term; absent: none yet
   std::optional<Millis> idle_for;  // without a lease for this long; absent: it has one, or is not registered
+  // Its worker told of an interruption notice: the machine goes by then.
+  std::optional<WallTime> notice_until;
   bool known_before = true;  // stored before the listing was asked for: only then does absence mean anything
 };
 
@@ -98,6 +101,7 @@ struct Observation {
   std::vector<FleetWorker> workers;
   std::vector<FleetLaunch> launches;
   std::map<std::string, std::int64_t> ready;     // by queue: queued and due, no lease
+  std::map<std::string, std::int64_t> suspects;  // of these, those that need a worker to themselves
   std::optional<std::vector<Instance>> listing;  // complete, or absent
   std::string listing_error;                     // why it is absent: shown
   // Answers to an earlier LookUp of this tick: asked for, and what the cloud said (nullopt: does not know
@@ -157,6 +161,7 @@ struct LoseWorker {
   WorkerId worker;
   Outcome outcome = Outcome::interruption;
   std::string reason;
+  bool with_many = false;  // more of the fleet is lost in this plan than is credible
   bool operator==(const LoseWorker&) const = default;
 };
 // A machine that was to end has ended.
@@ -235,6 +240,9 @@ inline constexpr Seconds kTerminateRetry{15};
 inline constexpr Seconds kLaunchLife{3600};
 // A drained worker may still be uploading when its last attempt has ended.
 inline constexpr Seconds kDrainedGrace{10};
+// A machine with an interruption notice is left to the cloud, which charges less for one that it ended
+// itself, and ended by us when it is still there so long after the notice's time.
+inline constexpr Seconds kNoticeGrace{300};
 // Of many registered workers without a lease that fall silent at once, each is given up only after this long,
 // or two lease terms. A few are given up after one.
 inline constexpr Seconds kSilentMin{300};

@@ -102,8 +102,9 @@ struct HeartbeatAnswer {
 struct Report {
   WorkerAuth auth;
   AttemptRef attempt;
-  core::Outcome outcome =
-      core::Outcome::succeeded;  // succeeded, failure, interruption (release), stopped, infra
+  // succeeded, failure, stopped, infra; absent: the attempt is given back
+  std::optional<core::Outcome> outcome;
+  std::optional<std::string> notice;  // of a release: for this interruption notice
   std::optional<int> exit_code;
   std::optional<int> signal;
   std::string reason;
@@ -128,10 +129,12 @@ struct WorkerView {
   bool registered = false;
   std::optional<Millis> silent_for;  // since its last call in this term; absent: none yet
   std::optional<Millis> idle_for;  // without a lease for this long; absent: it has one, or is not registered
+  bool alone = false;  // its lease is a suspect's that has it to itself
 };
 struct QueueView {
   std::int64_t ready = 0;
   int leased = 0;
+  std::int64_t suspects = 0;  // of `ready`, those that wait for a worker to themselves
 };
 // Memory, for /status, /explain, /metrics and the reconciler. Of a daemon that stops: the reason alone.
 struct EngineView {
@@ -194,7 +197,8 @@ class Engine {
   // The reconciler's and the operator's commands: launches, workers, pools, scheduler, settings.
   void apply(ports::Command command, Done<ports::Applied> done);
   // Ends all open attempts of a worker with this outcome, then changes it to gone.
-  void lose_worker(WorkerId worker, core::Outcome outcome, std::string reason, Done<Ok> done);
+  // `with_many`: more of the fleet was lost at once than is credible, which says nothing against its jobs.
+  void lose_worker(WorkerId worker, core::Outcome outcome, std::string reason, bool with_many, Done<Ok> done);
 
   void view(Done<EngineView> done);
   void place(std::string queue, core::ReadyKey key, Done<JobPlace> done);

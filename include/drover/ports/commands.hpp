@@ -59,6 +59,7 @@ struct EndAttempt {
   int attempt = 0;
   std::optional<Sha256> token_hash;  // absent: ended by us (lease expired, worker lost)
   core::Outcome outcome = core::Outcome::succeeded;
+  bool released = false;  // given back by its worker; whether that is an interruption or infra is ours to say
   std::optional<int> exit_code;
   std::optional<int> signal;
   std::string reason;
@@ -130,10 +131,11 @@ struct RegisterWorker {
 enum class WorkerChange {
   cordon_idle,  // active without a lease → terminating; refused when it has one: no claim can race this
   drain,        // starting, active → draining
-  activate,     // draining → active
-  terminate,    // anything but gone → terminating; its open attempts go on until they end or the machine is
-                // gone
-  gone,         // → gone; its open attempts must have been ended before
+  notice,  // its worker told of an interruption notice: starting, active → draining, and kept in any state
+  activate,   // draining → active
+  terminate,  // anything but gone → terminating; its open attempts go on until they end or the machine is
+              // gone
+  gone,       // → gone; its open attempts must have been ended before
 };
 std::string_view to_string(WorkerChange change);
 
@@ -142,6 +144,7 @@ struct ChangeWorker {
   WorkerChange change = WorkerChange::drain;
   std::string reason;
   WallTime now;
+  std::optional<WallTime> notice_until = {};  // for notice: core::notice_end
 };
 
 // Flush of the heartbeats seen since the last one.
@@ -193,7 +196,9 @@ struct OpenAttempt {
   core::RetryRules retry;
   core::Counters counters;
   Seconds timeout{0};
-  std::vector<WorkerId> infra_workers;  // that had an infra end of this job before
+  std::vector<WorkerId> infra_workers;  // that an infra end of this job was charged on
+  Seconds alone{0};                     // a suspect: it has its worker to itself for so long; 0: it is none
+  int charges = 0;                      // infra ends that it met alone
   bool has_checkpoint = false;          // an artifact named kCheckpointName exists
   int checkpoint_attempt = 0;           // the latest attempt that left one
 };
@@ -217,9 +222,15 @@ struct Changed {
   std::string queue;
   core::ReadyKey key;
   std::optional<WallTime> wake_at;  // of a job that is queued but not due
+  bool suspect = false;
+};
+struct ReadyJob {
+  std::string queue;
+  core::ReadyKey key;
+  bool suspect = false;
 };
 struct Woken {
-  std::vector<std::pair<std::string, core::ReadyKey>> ready;
+  std::vector<ReadyJob> ready;
   std::optional<WallTime> next;  // the earliest wake_at that remains
 };
 struct LaunchInserted {
@@ -245,7 +256,8 @@ struct WorkerRow {
   std::optional<WallTime> registered;
   std::optional<WallTime> last_seen;
   std::optional<WallTime> ended;
-  std::vector<std::string> queues;  // of its pool
+  std::optional<WallTime> notice_until;  // it has an interruption notice: its machine goes by then
+  std::vector<std::string> queues;       // of its pool
 };
 struct WorkersAdded {
   std::vector<WorkerRow> workers;  // new ones

@@ -28,6 +28,8 @@ struct JobRow {
   std::optional<int> exit_code;     // of the latest ended attempt
   std::optional<int> signal;        // likewise
   std::string worker;               // instance id, while running
+  Seconds alone{0};                 // a suspect: its next attempt has a worker to itself for so long
+  int charges = 0;                  // infra ends that it met alone
 };
 
 struct AttemptRow {
@@ -109,9 +111,11 @@ class WriteSession {
   virtual std::vector<Outcome> take_partial() = 0;
   // First of `count` consecutive numbers that nobody else gets. Numbers of a crashed daemon are skipped.
   virtual Result<JobNumber> reserve_numbers(int count) = 0;
-  // Keys of `queue` after `after` in order that are queued, due and without a lease.
+  // Keys of `queue` after `after` in order that are queued, due and without a lease: of the suspects, or of
+  // all others.
   virtual Result<std::vector<core::ReadyKey>> ready_after(const std::string& queue,
-                                                          std::optional<core::ReadyKey> after, int limit) = 0;
+                                                          std::optional<core::ReadyKey> after, int limit,
+                                                          bool suspects) = 0;
   // Keeps the session from idling out. Called every third of the takeover time.
   virtual Status ping() = 0;
   // Partitions for the coming days.

@@ -19,7 +19,8 @@ class FleetPort {
   virtual Result<ports::FleetSnapshot> fleet() = 0;
   virtual Result<ports::Applied> apply(ports::Command command) = 0;
   // Ends its open attempts with this outcome, then it is gone.
-  virtual Status lose_worker(WorkerId worker, core::Outcome outcome, const std::string& reason) = 0;
+  virtual Status lose_worker(WorkerId worker, core::Outcome outcome, const std::string& reason,
+                             bool with_many) = 0;
 };
 
 // The real one. `answer_time` bounds the wait for the engine's answers.
@@ -29,7 +30,8 @@ class EngineFleet final : public FleetPort {
   Result<engine::EngineView> view() override;
   Result<ports::FleetSnapshot> fleet() override;
   Result<ports::Applied> apply(ports::Command command) override;
-  Status lose_worker(WorkerId worker, core::Outcome outcome, const std::string& reason) override;
+  Status lose_worker(WorkerId worker, core::Outcome outcome, const std::string& reason,
+                     bool with_many) override;
 
  private:
   engine::Engine& engine_;

@@ -13,6 +13,8 @@ UPDATE jobs j
        failures = CASE WHEN c.anew THEN 0 ELSE j.failures END,
        infra = CASE WHEN c.anew THEN 0 ELSE j.infra END,
        interruptions = CASE WHEN c.anew THEN 0 ELSE j.interruptions END,
-       infra_workers = CASE WHEN c.anew THEN '{}' ELSE j.infra_workers END
+       infra_workers = CASE WHEN c.anew THEN '{}' ELSE j.infra_workers END,
+       charges = CASE WHEN c.anew THEN 0 ELSE j.charges END,
+       alone_s = CASE WHEN c.anew THEN 0 ELSE j.alone_s END
   FROM c
  WHERE j.number BETWEEN c.number AND c.number AND j.finished_at = c.was_finished_at

@@ -6,4 +6,4 @@ UPDATE jobs j
          ORDER BY wake_at
          LIMIT $2::bigint) d
  WHERE j.number BETWEEN d.number AND d.number AND j.finished_at = 'infinity'
-RETURNING j.queue, j.rank, j.number
+RETURNING j.queue, j.rank, j.number, j.alone_s
