@@ -129,7 +129,7 @@ struct WorkerView {
   bool registered = false;
   std::optional<Millis> silent_for;  // since its last call in this term; absent: none yet
   std::optional<Millis> idle_for;  // without a lease for this long; absent: it has one, or is not registered
-  bool alone = false;  // its lease is a suspect's that has it to itself
+  bool alone = false;              // its lease is a suspect's that has it to itself
 };
 struct QueueView {
   std::int64_t ready = 0;
