@@ -1,9 +1,12 @@
 #include "drover/api/pool_spec.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "drover/api/job_spec.hpp"
 #include "drover/base/limits.hpp"
+#include "drover/base/text.hpp"
 
 #include "fields.hpp"
 
@@ -15,6 +18,9 @@ constexpr int kInstancesMax = 100'000;
 constexpr int kDiskGibMax = 16'384;  // the largest gp3 volume
 constexpr std::size_t kListMax = 64;
 constexpr std::int64_t kDayS = 24 * 3600;
+constexpr std::size_t kTagsMax = 40;  // EC2 takes 50 for a resource, and some are Drover's
+constexpr std::size_t kTagKeyMax = 128;
+constexpr std::size_t kTagValueMax = 256;
 
 void read_queues(Fields& fields, std::vector<std::string>& out) {
   if (!fields.texts("queues", out, kListMax, 128)) return;
@@ -61,6 +67,43 @@ void read_max_price(Fields& fields, std::string& out) {
   }
 }
 
+bool is_tag_text(std::string_view text, std::size_t least, std::size_t most) {
+  const auto count = static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return count >= least && count <= most && plain_text(text);
+}
+
+void read_tags(Fields& fields, std::vector<std::pair<std::string, std::string>>& out) {
+  const Json* value = fields.any("tags");
+  if (value == nullptr) return;
+  const Json::Object* object = value->if_object();
+  if (object == nullptr) return fields.wrong_type("tags", "object", *value);
+  if (object->size() > kTagsMax) {
+    return fields.fail("tags", fmt::format("must have at most {} members", kTagsMax));
+  }
+  out.clear();
+  for (const Json::Member& member : *object) {
+    const std::string key = "tags." + member.key;
+    if (!is_tag_text(member.key, 1, kTagKeyMax)) {
+      return fields.fail(
+          key,
+          fmt::format("must have a key of 1 to {} characters, none of them a control character", kTagKeyMax));
+    }
+    for (const std::string_view taken : {"aws:", "drover:"}) {
+      if (lower(member.key).starts_with(taken)) {
+        return fields.fail(key, fmt::format("must not begin with \"{}\", which is not yours to give", taken));
+      }
+    }
+    const std::string* text = member.value.if_string();
+    if (text == nullptr) return fields.wrong_type(key, "string", member.value);
+    if (!is_tag_text(*text, 0, kTagValueMax)) {
+      return fields.fail(key, fmt::format("must have at most {} characters, none of them a control character",
+                                          kTagValueMax));
+    }
+    out.emplace_back(member.key, *text);
+  }
+}
+
 void check_whole(Fields& fields, const core::PoolSpec& pool) {
   if (pool.min > pool.max) fields.fail("min", fmt::format("must not be above max ({})", pool.max));
   if (pool.provider != core::Provider::ec2) return;
@@ -98,6 +141,7 @@ Result<core::PoolSpec> parse_pool_spec(const Json& json, core::PoolSpec base, st
   fields.text("key_name", pool.key_name, 0, 255);
   read_max_price(fields, pool.max_price);
   fields.integer("disk_gib", pool.disk_gib, 0, kDiskGibMax);
+  read_tags(fields, pool.tags);
   check_whole(fields, pool);
   if (Status done = fields.finish(); !done.ok()) return done.error();
   return pool;

@@ -130,6 +130,7 @@ Json pool_json(const ports::PoolRow& row) {
   out.set("instance_types", list_json(spec.instance_types)).set("subnets", list_json(spec.subnets));
   out.set("security_groups", list_json(spec.security_groups)).set("instance_profile", spec.instance_profile);
   out.set("key_name", spec.key_name).set("max_price", spec.max_price).set("disk_gib", spec.disk_gib);
+  out.set("tags", labels_json(spec.tags));
   return std::move(out.set("blocked_reason", text_json(row.blocked_reason)).set("version", row.version));
 }
 

@@ -200,6 +200,17 @@ std::vector<std::string> pool_setting_names() {
   return names;
 }
 
+std::optional<Json> to_json(const toml::node& node);
+std::optional<Json> to_json(const toml::table& table) {
+  Json out = Json::object();
+  for (const auto& [key, node] : table) {
+    std::optional<Json> value = to_json(node);
+    if (!value) return std::nullopt;
+    out.set(std::string(key.str()), std::move(*value));
+  }
+  return out;
+}
+
 // Nothing for what JSON has no word for: dates, nan and inf.
 std::optional<Json> to_json(const toml::node& node) {
   if (const auto text = node.value_exact<std::string>()) return Json(*text);
@@ -207,6 +218,7 @@ std::optional<Json> to_json(const toml::node& node) {
   if (const auto number = node.value_exact<std::int64_t>()) return Json(*number);
   if (const auto number = node.value_exact<double>())
     return std::isfinite(*number) ? std::optional(Json(*number)) : std::nullopt;
+  if (const toml::table* table = node.as_table()) return to_json(*table);
   const toml::array* array = node.as_array();
   if (array == nullptr) return std::nullopt;
   Json out = Json::array();
@@ -306,14 +318,14 @@ class Reader {
       std::optional<Json> value = to_json(node);
       if (!value) {
         return refuse(node.source(), field,
-                      fmt::format("{} must be a string, a finite number or an array", field));
+                      fmt::format("{} must be a string, a finite number, an array or a table", field));
       }
       json.set(std::string(key.str()), std::move(*value));
     }
     Result<core::PoolSpec> pool = api::parse_pool_spec(json, {});
     if (!pool.ok()) {
       const Error& error = pool.error();
-      const toml::node* node = table.get(error.field.substr(0, error.field.find('[')));
+      const toml::node* node = table.get(error.field.substr(0, error.field.find_first_of("[.")));
       return refuse(node != nullptr ? node->source() : table.source(), "pool." + error.field,
                     "pool." + error.message);
     }

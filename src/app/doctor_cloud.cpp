@@ -50,6 +50,8 @@ std::string pool_remedy(const Error& error) {
     const char* remedy;
   };
   static constexpr std::array kCauses{
+      Cause{"UnauthorizedOperation", "cannot be described",
+            "allow ec2:DescribeImages in the policy of the daemon's role or user"},
       Cause{"InvalidAMIID", "", "correct the pool's image: an AMI of this region that this account may use"},
       Cause{"InvalidSubnet", "", "correct the pool's subnets: they are of this region and account"},
       Cause{"InvalidGroup", "", "correct the pool's security_groups: ids of groups in the subnets' VPC"},
@@ -89,6 +91,7 @@ core::LaunchRequest request_of(const core::PoolSpec& pool, const std::string& ty
   request.user_data = "#!/bin/sh\n";
   request.disk_gib = pool.disk_gib;
   request.tags = {{std::string(core::kDeploymentTag), deployment}, {std::string(core::kPoolTag), pool.name}};
+  request.tags.insert(request.tags.end(), pool.tags.begin(), pool.tags.end());
   return request;
 }
 

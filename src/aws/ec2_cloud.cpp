@@ -219,22 +219,25 @@ Status Ec2Cloud::spend(TokenBucket& bucket, double tokens) {
 
 Result<std::vector<core::Instance>> Ec2Cloud::run_instances(const core::LaunchRequest& request) {
   if (auto checked = check_launch(request); !checked) return checked.error();
+  const auto body = launch_body(request);
+  if (!body) return body.error();
   if (auto paid = spend(launched_rate_, request.count); !paid) return paid.error();
   std::vector<core::Instance> instances;
-  const auto done =
-      call(run_rate_, encode_run_instances(request, options_.launch), [&](std::string_view body) {
-        auto parsed = parse_run_instances(body);
-        if (!parsed) return Status(parsed.error());
-        instances = std::move(*parsed);
-        return Status(Ok{});
-      });
+  const auto done = call(run_rate_, *body, [&](std::string_view reply) {
+    auto parsed = parse_run_instances(reply);
+    if (!parsed) return Status(parsed.error());
+    instances = std::move(*parsed);
+    return Status(Ok{});
+  });
   if (!done) return done.error();
   return instances;
 }
 
 Status Ec2Cloud::try_run_instances(const core::LaunchRequest& request) {
   if (auto checked = check_launch(request); !checked) return checked.error();
-  return dry_run(run_rate_, encode_run_instances(request, options_.launch));
+  const auto body = launch_body(request);
+  if (!body) return body.error();
+  return dry_run(run_rate_, *body);
 }
 
 Status Ec2Cloud::try_terminate(const std::string& id) {

@@ -1,5 +1,7 @@
 #include "drover/aws/ec2_request.hpp"
 
+#include <algorithm>
+
 #include "drover/base/text.hpp"
 
 namespace drover::aws {
@@ -55,9 +57,10 @@ void add_market(Form& form, const core::LaunchRequest& request) {
   form.add_set("InstanceMarketOptions.SpotOptions.MaxPrice", request.max_price);
 }
 
-void add_disk(Form& form, const core::LaunchRequest& request, const LaunchDefaults& defaults) {
+void add_disk(Form& form, const core::LaunchRequest& request, std::string_view root_device,
+              const LaunchDefaults& defaults) {
   if (request.disk_gib <= 0) return;
-  form.add("BlockDeviceMapping.1.DeviceName", defaults.root_device);
+  form.add("BlockDeviceMapping.1.DeviceName", root_device);
   form.add("BlockDeviceMapping.1.Ebs.VolumeSize", request.disk_gib);
   form.add("BlockDeviceMapping.1.Ebs.VolumeType", defaults.volume_type);
   form.add("BlockDeviceMapping.1.Ebs.DeleteOnTermination", "true");
@@ -65,18 +68,26 @@ void add_disk(Form& form, const core::LaunchRequest& request, const LaunchDefaul
 
 void add_tags(Form& form, const core::LaunchRequest& request) {
   if (request.tags.empty()) return;
-  form.add("TagSpecification.1.ResourceType", "instance");
-  int index = 0;
-  for (const auto& [key, value] : request.tags) {
-    const std::string prefix = "TagSpecification.1.Tag." + std::to_string(++index);
-    form.add(prefix + ".Key", key);
-    form.add(prefix + ".Value", value);
+  std::vector<std::string_view> resources{"instance", "volume", "network-interface"};
+  // EC2 refuses tags for a Spot request that the launch does not make.
+  if (request.market == core::Market::spot) resources.emplace_back("spot-instances-request");
+  int specification = 0;
+  for (const auto resource : resources) {
+    const std::string prefix = "TagSpecification." + std::to_string(++specification);
+    form.add(prefix + ".ResourceType", resource);
+    int index = 0;
+    for (const auto& [key, value] : request.tags) {
+      const std::string tag = prefix + ".Tag." + std::to_string(++index);
+      form.add(tag + ".Key", key);
+      form.add(tag + ".Value", value);
+    }
   }
 }
 
 }  // namespace
 
-std::string encode_run_instances(const core::LaunchRequest& request, const LaunchDefaults& defaults) {
+std::string encode_run_instances(const core::LaunchRequest& request, std::string_view root_device,
+                                 const LaunchDefaults& defaults) {
   Form form("RunInstances");
   form.add("ImageId", request.image);
   form.add("InstanceType", request.instance_type);
@@ -93,9 +104,17 @@ std::string encode_run_instances(const core::LaunchRequest& request, const Launc
   add_market(form, request);
   form.add("MetadataOptions.HttpTokens", "required");
   form.add("MetadataOptions.HttpPutResponseHopLimit", defaults.metadata_hop_limit);
-  form.add("MetadataOptions.InstanceMetadataTags", "enabled");
-  add_disk(form, request, defaults);
+  const bool readable =
+      std::ranges::all_of(request.tags, [](const auto& tag) { return core::fits_metadata(tag.first); });
+  if (readable) form.add("MetadataOptions.InstanceMetadataTags", "enabled");
+  add_disk(form, request, root_device, defaults);
   add_tags(form, request);
+  return form.take();
+}
+
+std::string encode_describe_image(std::string_view id) {
+  Form form("DescribeImages");
+  form.add("ImageId.1", id);
   return form.take();
 }
 

@@ -150,6 +150,35 @@ class TerminateHandler final : public XmlHandler {
   bool marked_ = false;
 };
 
+class ImageHandler final : public XmlHandler {
+ public:
+  void on_start(std::string_view path) override {
+    root_seen_ = root_seen_ || path == kRoot;
+    marked_ = marked_ || path == kSet;
+    if (path == kItem) images.emplace_back();
+  }
+  void on_end(std::string_view path, const std::string& text) override {
+    if (!path.starts_with(kItem) || path == kItem || path[kItem.size()] != '/') return;
+    const auto field = path.substr(kItem.size() + 1);
+    if (field == "imageId") images.back().id = text;
+    if (field == "rootDeviceName") images.back().root_device = text;
+    if (field == "rootDeviceType") images.back().root_device_type = text;
+  }
+  [[nodiscard]] Status verdict() const {
+    if (root_seen_ && marked_) return Ok{};
+    return wrong_reply("it is no DescribeImagesResponse");
+  }
+
+  std::vector<Image> images;
+
+ private:
+  static constexpr std::string_view kRoot = "/DescribeImagesResponse";
+  static constexpr std::string_view kSet = "/DescribeImagesResponse/imagesSet";
+  static constexpr std::string_view kItem = "/DescribeImagesResponse/imagesSet/item";
+  bool root_seen_ = false;
+  bool marked_ = false;
+};
+
 class ErrorHandler final : public XmlHandler {
  public:
   void on_start(std::string_view) override {}
@@ -191,6 +220,13 @@ Result<std::vector<StateChange>> parse_terminate_instances(std::string_view body
   if (auto read = read_xml(body, limits, handler); !read) return read.error();
   if (auto verdict = handler.verdict(); !verdict) return verdict.error();
   return std::move(handler.changes);
+}
+
+Result<std::vector<Image>> parse_describe_images(std::string_view body, const XmlLimits& limits) {
+  ImageHandler handler;
+  if (auto read = read_xml(body, limits, handler); !read) return read.error();
+  if (auto verdict = handler.verdict(); !verdict) return verdict.error();
+  return std::move(handler.images);
 }
 
 std::optional<AwsErrorReply> parse_aws_error(std::string_view body, const XmlLimits& limits) {

@@ -49,4 +49,11 @@ InstanceState parse_instance_state(std::string_view text) {
   return kInstanceStates.parse(text).value_or(InstanceState::unknown);
 }
 
+bool fits_metadata(std::string_view tag_key) {
+  constexpr std::string_view kTaken =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-=.,_:@";
+  if (tag_key == "." || tag_key == ".." || tag_key == "_index") return false;
+  return tag_key.find_first_not_of(kTaken) == std::string_view::npos;
+}
+
 }  // namespace drover::core

@@ -112,8 +112,7 @@ class Body {
 
 Json instance_json(const Fleet& fleet, const Instance& instance) {
   const auto files = fleet.paths(instance.id);
-  auto tags = Json::object();
-  for (const auto& [key, value] : instance.tags) tags.set(key, value);
+  const auto record = to_json(instance);
   auto out = Json::object();
   out.set("id", instance.id)
       .set("state", std::string(core::to_string(instance.state)))
@@ -126,7 +125,11 @@ Json instance_json(const Fleet& fleet, const Instance& instance) {
       .set("launched_at", to_rfc3339(instance.launched_at))
       .set("interrupt_at", instance.interrupt_at ? Json(to_rfc3339(*instance.interrupt_at)) : Json())
       .set("directory", files.directory)
-      .set("tags", tags);
+      .set("tags", *record.find("tags"))
+      .set("volumes", *record.find("volumes"))
+      .set("volume_tags", *record.find("volume_tags"))
+      .set("interface_tags", *record.find("interface_tags"))
+      .set("spot_tags", *record.find("spot_tags"));
   const auto mark = supervisor_of(files);
   const auto port = imds_port_of(files);
   out.set("supervisor_pid", mark && lives(instance) ? Json(static_cast<std::int64_t>(mark->pid)) : Json());

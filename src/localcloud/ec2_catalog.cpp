@@ -194,28 +194,6 @@ Result<std::string> Ec2Service::describe_offerings(const Params& params) {
   return page_of(params, "instanceTypeOfferingSet", items);
 }
 
-Result<std::string> Ec2Service::describe_images(const Params& params) {
-  constexpr std::array<std::string_view, 4> kNames{"image-id", "name", "state", "root-device-name"};
-  const auto filters = parse_filters(params, kNames);
-  if (!filters) return filters.error();
-  auto ids = params.list("ImageId");
-  if (ids.empty()) ids.emplace_back("ami-00000000");
-  std::vector<std::string> items;
-  for (const auto& id : ids) {
-    if (!id.starts_with("ami-")) return ec2_error("InvalidAMIID.Malformed", "Invalid id: \"" + id + "\"");
-    if (!passes(*filters, "image-id", id) || !passes(*filters, "name", "this machine") ||
-        !passes(*filters, "state", "available") || !passes(*filters, "root-device-name", "/dev/xvda")) {
-      continue;
-    }
-    Xml xml;
-    xml.open("item").leaf("imageId", id).leaf("imageState", "available").leaf("name", "this machine");
-    xml.leaf("architecture", "x86_64").leaf("imageType", "machine").leaf("rootDeviceName", "/dev/xvda");
-    xml.close("item");
-    items.push_back(xml.text());
-  }
-  return page_of(params, "imagesSet", items);
-}
-
 // STS answers on the same port, so that "who am I" works.
 Result<std::string> Ec2Service::get_caller_identity(const Params&) {
   Xml xml;

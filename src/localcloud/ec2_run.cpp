@@ -76,6 +76,7 @@ Result<Tags> tags_in(const Params& specification) {
 }
 
 Status read_tags(const Params& params, LaunchSpec& spec) {
+  spec.shows_tags = params.text("MetadataOptions.InstanceMetadataTags") == "enabled";
   std::set<std::string> seen;
   for (const auto& specification : params.structs("TagSpecification")) {
     const auto resource = specification.text("ResourceType");
@@ -90,7 +91,13 @@ Status read_tags(const Params& params, LaunchSpec& spec) {
     }
     auto tags = tags_in(specification);
     if (!tags) return tags.error();
+    for (const auto& [key, value] : spec.shows_tags&& resource == "instance" ? *tags : Tags()) {
+      if (auto fits = check_metadata_tag(key); !fits) return fits;
+    }
     if (resource == "instance") spec.tags = *std::move(tags);
+    if (resource == "volume") spec.volume_tags = *std::move(tags);
+    if (resource == "network-interface") spec.interface_tags = *std::move(tags);
+    if (resource == "spot-instances-request") spec.spot_tags = *std::move(tags);
   }
   return Ok{};
 }
@@ -155,9 +162,11 @@ Status read_machine(const Params& params, LaunchSpec& spec) {
   if (auto found = check_template(params); !found) return found;
   spec.image = params.text("ImageId");
   if (spec.image.empty()) return missing_parameter("ImageId");
-  if (!spec.image.starts_with("ami-") || spec.image.size() < 5) {
-    return ec2_error("InvalidAMIID.Malformed", "Invalid id: \"" + spec.image + "\" (expecting \"ami-...\")");
-  }
+  const auto image = image_of(spec.image);
+  if (!image) return image.error();
+  auto volumes = volumes_of(params, *image);
+  if (!volumes) return volumes.error();
+  spec.volumes = *std::move(volumes);
   spec.type = params.has("InstanceType") ? params.text("InstanceType") : "m1.small";
   if (!figures_of(spec.type)) return bad_parameter("InstanceType", spec.type);
   spec.client_token = params.text("ClientToken");
@@ -166,18 +175,6 @@ Status read_machine(const Params& params, LaunchSpec& spec) {
   spec.key_name = params.text("KeyName");
   spec.security_groups = params.list("SecurityGroupId");
   return check_groups(spec.security_groups);
-}
-
-Status check_disks(const Params& params) {
-  std::set<std::string> devices;
-  for (const auto& mapping : params.structs("BlockDeviceMapping")) {
-    const auto device = mapping.text("DeviceName");
-    if (device.empty()) return missing_parameter("BlockDeviceMapping.DeviceName");
-    if (devices.insert(device).second) continue;
-    return ec2_error("InvalidBlockDeviceMapping",
-                     "The device '" + device + "' is used in more than one mapping");
-  }
-  return Ok{};
 }
 
 }  // namespace
@@ -225,7 +222,6 @@ Result<std::string> Ec2Service::zone_of_subnet(const std::string& subnet) const 
 
 Result<LaunchSpec> Ec2Service::parse_launch(const Params& params) const {
   LaunchSpec spec;
-  if (auto sound = check_disks(params); !sound) return sound.error();
   for (auto* read : {read_machine, read_counts, read_market, read_tags, read_user_data}) {
     if (auto done = read(params, spec); !done) return done.error();
   }

@@ -27,6 +27,21 @@ void write_tags(const Tags& tags, Xml& xml) {
   xml.close("tagSet");
 }
 
+// Its volumes and its network interface; once it is terminated they are gone.
+void write_attachments(const Instance& instance, Xml& xml) {
+  if (instance.volumes.empty()) return;  // of an older local cloud
+  xml.leaf("rootDeviceType", "ebs").leaf("rootDeviceName", instance.volumes.front().device);
+  if (!lives(instance)) return;
+  xml.open("blockDeviceMapping");
+  for (const auto& volume : instance.volumes) {
+    xml.open("item").leaf("deviceName", volume.device).open("ebs");
+    xml.leaf("volumeId", volume.id).leaf("status", "attached").close("ebs").close("item");
+  }
+  xml.close("blockDeviceMapping").open("networkInterfaceSet").open("item");
+  xml.leaf("networkInterfaceId", instance.network_interface).leaf("status", "in-use");
+  xml.close("item").close("networkInterfaceSet");
+}
+
 }  // namespace
 
 bool is_instance_id(std::string_view id) {
@@ -61,6 +76,7 @@ void write_instance(const Instance& instance, Xml& xml) {
   if (instance.market == core::Market::spot) {
     xml.leaf("instanceLifecycle", "spot").leaf("spotInstanceRequestId", instance.spot_request);
   }
+  write_attachments(instance, xml);
   xml.leaf("clientToken", instance.client_token).open("groupSet");
   for (const auto& group : instance.security_groups) {
     xml.open("item").leaf("groupId", group).leaf("groupName", group).close("item");
@@ -208,6 +224,7 @@ std::string spot_item(const Instance& instance, const SpotStatus& status) {
   xml.leaf("type", "one-time")
       .leaf("instanceId", instance.id)
       .leaf("createTime", ec2_time(instance.launched_at));
+  write_tags(instance.spot_tags, xml);
   xml.close("item");
   return xml.text();
 }
@@ -215,8 +232,9 @@ std::string spot_item(const Instance& instance, const SpotStatus& status) {
 }  // namespace
 
 Result<std::string> Ec2Service::describe_spot_requests(const Params& params) {
-  constexpr std::array<std::string_view, 5> kNames{"spot-instance-request-id", "instance-id", "state",
-                                                   "status-code", "launched-availability-zone"};
+  constexpr std::array<std::string_view, 7> kNames{
+      "tag:",  "tag-key",     "spot-instance-request-id",  "instance-id",
+      "state", "status-code", "launched-availability-zone"};
   const auto filters = parse_filters(params, kNames);
   if (!filters) return filters.error();
   const auto ids = params.list("SpotInstanceRequestId");
@@ -229,7 +247,8 @@ Result<std::string> Ec2Service::describe_spot_requests(const Params& params) {
     if (!passes(*filters, "spot-instance-request-id", instance.spot_request) ||
         !passes(*filters, "instance-id", instance.id) || !passes(*filters, "state", status.state) ||
         !passes(*filters, "status-code", status.code) ||
-        !passes(*filters, "launched-availability-zone", instance.zone)) {
+        !passes(*filters, "launched-availability-zone", instance.zone) ||
+        !passes_tags(*filters, instance.spot_tags)) {
       continue;
     }
     items.push_back(spot_item(instance, status));

@@ -74,6 +74,18 @@ std::optional<TypeFigures> figures_of(const std::string& type);
 // A tag that EC2 would put on a resource.
 Status check_tag(const std::string& key, const std::string& value);
 
+// A key that may stand in the metadata of an instance that shows its tags there.
+Status check_metadata_tag(const std::string& key);
+
+// What an image says of its root volume; the errors of EC2 for an id that is none or names no image.
+struct ImageFigures {
+  std::string root_device;
+  int root_gib = 0;
+};
+Result<ImageFigures> image_of(const std::string& id);
+// The volumes that the launch makes, the root volume first.
+Result<std::vector<Volume>> volumes_of(const Params& params, const ImageFigures& image);
+
 // Shape only: "i-" and 8 or 17 hex digits.
 bool is_instance_id(std::string_view id);
 void write_instance(const Instance& instance, Xml& xml);

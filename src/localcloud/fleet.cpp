@@ -77,7 +77,14 @@ Instance Fleet::make_instance(const LaunchSpec& spec, const std::string& zone) {
   out.market = spec.market;
   if (spec.market == core::Market::spot) out.spot_request = "sir-" + hex16().substr(0, 8);
   out.max_price = spec.max_price;
+  out.volumes = spec.volumes;
+  for (auto& volume : out.volumes) volume.id = "vol-0" + hex16();
+  out.network_interface = "eni-0" + hex16();
   out.tags = spec.tags;
+  out.volume_tags = spec.volume_tags;
+  out.interface_tags = spec.interface_tags;
+  out.spot_tags = spec.spot_tags;
+  out.shows_tags = spec.shows_tags;
   out.region = options_.region;
   out.shutdown_grace = options_.shutdown_grace;
   out.environment = options_.instance_env;

@@ -35,8 +35,13 @@ struct LaunchSpec {
   std::vector<std::string> security_groups;
   core::Market market = core::Market::on_demand;
   std::string max_price;
-  std::string user_data;  // raw
+  std::string user_data;        // raw
+  std::vector<Volume> volumes;  // without ids
   Tags tags;
+  Tags volume_tags;
+  Tags interface_tags;
+  Tags spot_tags;
+  bool shows_tags = false;
 };
 
 struct StateChange {

@@ -44,9 +44,8 @@ Tree make_tree(const Instance& instance) {
   tree["meta-data/placement/region"] = instance.region;
   tree["meta-data/reservation-id"] = instance.reservation;
   add_spot(instance, tree);
-  for (const auto& [key, value] : instance.tags) {
-    // As on EC2, a key that cannot be a path segment does not appear.
-    if (key.find('/') == std::string::npos) tree["meta-data/tags/instance/" + key] = value;
+  for (const auto& [key, value] : instance.shows_tags ? instance.tags : Tags()) {
+    tree["meta-data/tags/instance/" + key] = value;
   }
   tree["dynamic/instance-identity/document"] = Json::object()
                                                    .set("imageId", instance.image)

@@ -35,6 +35,33 @@ std::int64_t integer_of(const Json& json, std::string_view key) {
   return number == nullptr ? 0 : *number;
 }
 
+bool flag_of(const Json& json, std::string_view key) {
+  const auto* member = json.find(key);
+  const auto* flag = member == nullptr ? nullptr : member->if_bool();
+  return flag != nullptr && *flag;
+}
+
+Json volumes_to_json(const std::vector<Volume>& volumes) {
+  auto out = Json::array();
+  for (const auto& volume : volumes) {
+    out.push(Json::object()
+                 .set("id", volume.id)
+                 .set("device", volume.device)
+                 .set("size_gib", std::int64_t{volume.size_gib}));
+  }
+  return out;
+}
+
+std::vector<Volume> volumes_from_json(const Json* json) {
+  std::vector<Volume> out;
+  if (json == nullptr || json->if_array() == nullptr) return out;
+  for (const auto& item : *json->if_array()) {
+    out.push_back(
+        {text_of(item, "id"), text_of(item, "device"), static_cast<int>(integer_of(item, "size_gib"))});
+  }
+  return out;
+}
+
 std::optional<WallTime> time_of(const Json& json, std::string_view key) {
   const auto text = text_of(json, key);
   return text.empty() ? std::nullopt : parse_rfc3339(text);
@@ -67,7 +94,13 @@ Json to_json(const Instance& instance) {
       .set("market", std::string(core::to_string(instance.market)))
       .set("spot_request", instance.spot_request)
       .set("max_price", instance.max_price)
+      .set("volumes", volumes_to_json(instance.volumes))
+      .set("network_interface", instance.network_interface)
       .set("tags", pairs_to_json(instance.tags))
+      .set("volume_tags", pairs_to_json(instance.volume_tags))
+      .set("interface_tags", pairs_to_json(instance.interface_tags))
+      .set("spot_tags", pairs_to_json(instance.spot_tags))
+      .set("shows_tags", instance.shows_tags)
       .set("environment", pairs_to_json(instance.environment))
       .set("shutdown_grace_ms", std::int64_t{instance.shutdown_grace.count()});
   if (instance.terminated_at) out.set("terminated_at", to_rfc3339(*instance.terminated_at));
@@ -109,7 +142,13 @@ Result<Instance> instance_from_json(const Json& json) {
   out.market = *market;
   out.spot_request = text_of(json, "spot_request");
   out.max_price = text_of(json, "max_price");
+  out.volumes = volumes_from_json(json.find("volumes"));
+  out.network_interface = text_of(json, "network_interface");
   out.tags = pairs_from_json(json.find("tags"));
+  out.volume_tags = pairs_from_json(json.find("volume_tags"));
+  out.interface_tags = pairs_from_json(json.find("interface_tags"));
+  out.spot_tags = pairs_from_json(json.find("spot_tags"));
+  out.shows_tags = flag_of(json, "shows_tags");
   out.environment = pairs_from_json(json.find("environment"));
   out.shutdown_grace = Millis(integer_of(json, "shutdown_grace_ms"));
   return out;

@@ -15,6 +15,12 @@ namespace drover::localcloud {
 
 using Tags = std::vector<std::pair<std::string, std::string>>;
 
+struct Volume {
+  std::string id;      // "vol-…"
+  std::string device;  // "/dev/xvda"
+  int size_gib = 0;
+};
+
 // One instance as it is kept on disk (instance.json) and listed.
 struct Instance {
   std::int64_t sequence = 0;  // order of launch
@@ -39,7 +45,13 @@ struct Instance {
   core::Market market = core::Market::on_demand;
   std::string spot_request;  // "sir-…"
   std::string max_price;
+  std::vector<Volume> volumes;    // the root volume first
+  std::string network_interface;  // "eni-…"
   Tags tags;
+  Tags volume_tags;
+  Tags interface_tags;
+  Tags spot_tags;
+  bool shows_tags = false;  // in its metadata
   // For the supervisor.
   std::string region;
   Millis shutdown_grace{2000};

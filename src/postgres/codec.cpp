@@ -94,6 +94,7 @@ std::string encode_pool(const core::PoolSpec& spec) {
   out.set("instance_types", strings(spec.instance_types)).set("subnets", strings(spec.subnets));
   out.set("security_groups", strings(spec.security_groups)).set("instance_profile", spec.instance_profile);
   out.set("key_name", spec.key_name).set("max_price", spec.max_price).set("disk_gib", spec.disk_gib);
+  out.set("tags", pairs(spec.tags));
   return out.dump();
 }
 
@@ -120,6 +121,7 @@ core::PoolSpec decode_pool(std::string_view text) {
   in.read("key_name", spec.key_name);
   in.read("max_price", spec.max_price);
   in.read("disk_gib", spec.disk_gib);
+  spec.tags = read_pairs(json.find("tags"));
   return spec;
 }
 

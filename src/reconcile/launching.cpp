@@ -9,7 +9,8 @@
 namespace drover::reconcile {
 namespace {
 
-constexpr int kUnknownTries = 10;  // of an error nobody has a class for
+constexpr std::string_view kNameTag = "Name";  // what the console shows
+constexpr int kUnknownTries = 10;              // of an error nobody has a class for
 
 // What to do about a launch that the cloud refused.
 struct Reaction {
@@ -81,8 +82,10 @@ std::optional<core::LaunchRequest> Executor::freeze(const core::InsertLaunch& ac
   request.disk_gib = spec.disk_gib;
   if (options_.render_user_data) request.user_data = options_.render_user_data(spec);
   request.tags = {{std::string(core::kDeploymentTag), to_string(world_->view.deployment)},
-                  {std::string(core::kPoolTag), spec.name},
-                  {"Name", "drover-" + spec.name}};
+                  {std::string(core::kPoolTag), spec.name}};
+  const bool named = std::ranges::any_of(spec.tags, [](const auto& tag) { return tag.first == kNameTag; });
+  if (!named) request.tags.emplace_back(kNameTag, "drover-" + spec.name);
+  request.tags.insert(request.tags.end(), spec.tags.begin(), spec.tags.end());
   return request;
 }
 

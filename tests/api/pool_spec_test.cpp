@@ -22,7 +22,8 @@ TEST(PoolSpec, TakesEveryField) {
   const auto pool = parse_pool(R"({"name":"p","provider":"ec2","queues":["a","b"],"min":1,"max":9,"slots":4,
       "instances_per_job":0.5,"max_increase":3,"idle_timeout_s":60,"registration_timeout_s":120,"market":"on_demand",
       "image":"ami-1","instance_types":["c5.large","c5.xlarge"],"subnets":["subnet-1"],"security_groups":["sg-1"],
-      "instance_profile":"prof","key_name":"key","max_price":"0.05","disk_gib":40})");
+      "instance_profile":"prof","key_name":"key","max_price":"0.05","disk_gib":40,
+      "tags":{"team":"genomics","cost centre":""}})");
   ASSERT_TRUE(pool.ok()) << pool.error().message;
   core::PoolSpec wanted;
   wanted.name = "p";
@@ -43,6 +44,7 @@ TEST(PoolSpec, TakesEveryField) {
   wanted.key_name = "key";
   wanted.max_price = "0.05";
   wanted.disk_gib = 40;
+  wanted.tags = {{"team", "genomics"}, {"cost centre", ""}};
   EXPECT_EQ(*pool, wanted);
 }
 
@@ -74,6 +76,16 @@ TEST(PoolSpec, RefusesAndNames) {
       {pool_with(R"("subnets":[""])"), "subnets[0]"},
       {pool_with(R"("key_name":"a\nb")"), "key_name"},
       {pool_with(R"("disk_gib":-1)"), "disk_gib"},
+      {pool_with(R"("tags":["team"])"), "tags"},
+      {pool_with(R"("tags":{"team":1})"), "tags.team"},
+      {pool_with(R"("tags":{"team":null})"), "tags.team"},
+      {pool_with(R"("tags":{"":"x"})"), "tags."},
+      {pool_with(R"("tags":{"aws:team":"x"})"), "tags.aws:team"},
+      {pool_with(R"("tags":{"AWS:team":"x"})"), "tags.AWS:team"},
+      {pool_with(R"("tags":{"drover:deployment":"x"})"), "tags.drover:deployment"},
+      {pool_with(R"("tags":{"Drover:x":"x"})"), "tags.Drover:x"},
+      {pool_with(R"("tags":{"a\nb":"x"})"), "tags.a\nb"},
+      {pool_with(R"("tags":{"team":"a\nb"})"), "tags.team"},
       {pool_with(R"("colour":"red")"), "colour"},
       {pool_with(R"("version":3)"), "version"},
       {R"({"name":"p","instance_types":["c5.large"]})", "image"},
@@ -84,6 +96,34 @@ TEST(PoolSpec, RefusesAndNames) {
     EXPECT_EQ(pool.error().field, field) << text << ": " << pool.error().message;
     EXPECT_EQ(pool.error().code, Errc::invalid);
   }
+}
+
+TEST(PoolSpec, TagsHaveEc2sBounds) {
+  const auto with_tag = [](const std::string& key, const std::string& value) {
+    return parse_pool(pool_with(R"("tags":{")" + key + R"(":")" + value + R"("})")).ok();
+  };
+  const auto times = [](int count, const std::string& text) {
+    std::string out;
+    for (int i = 0; i < count; ++i) out += text;
+    return out;
+  };
+  EXPECT_TRUE(with_tag(times(128, "k"), times(256, "v")));
+  EXPECT_FALSE(with_tag(times(129, "k"), ""));
+  EXPECT_FALSE(with_tag("k", times(257, "v")));
+  // Characters, not bytes.
+  EXPECT_TRUE(with_tag(times(128, "\u00e4"), times(256, "\u20ac")));
+  EXPECT_FALSE(with_tag(times(129, "\u00e4"), ""));
+  EXPECT_TRUE(with_tag("kubernetes.io/cluster/x", "owned"));
+  EXPECT_TRUE(with_tag("awsome", "x"));
+  EXPECT_TRUE(with_tag("drover", "x"));
+  const auto tags = [](int count) {
+    std::string out;
+    for (int i = 0; i < count; ++i) out += (i == 0 ? "\"t" : ",\"t") + std::to_string(i) + R"(":"v")";
+    return parse_pool(pool_with(R"("tags":{)" + out + "}"));
+  };
+  EXPECT_TRUE(tags(40).ok());
+  ASSERT_FALSE(tags(41).ok());
+  EXPECT_EQ(tags(41).error().field, "tags");
 }
 
 TEST(PoolSpec, APoolWithoutACloudNeedsNoImage) {

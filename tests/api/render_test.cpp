@@ -124,12 +124,13 @@ TEST(Render, Pools) {
   row.spec.instance_types = {"c5.large"};
   row.version = 4;
   row.blocked_reason = "bad image";
+  row.spec.tags = {{"team", "genomics"}};
   EXPECT_EQ(
       pool_json(row).dump(),
       R"({"name":"p","provider":"ec2","queues":[],"min":0,"max":1,"slots":1,"instances_per_job":1,)"
       R"("max_increase":10,"idle_timeout_s":300,"registration_timeout_s":600,"market":"spot","image":"ami-1",)"
       R"("instance_types":["c5.large"],"subnets":[],"security_groups":[],"instance_profile":"","key_name":"",)"
-      R"("max_price":"","disk_gib":0,"blocked_reason":"bad image","version":4})");
+      R"("max_price":"","disk_gib":0,"tags":{"team":"genomics"},"blocked_reason":"bad image","version":4})");
 }
 
 TEST(Render, SettingsAreTyped) {

@@ -129,6 +129,9 @@ const std::vector<Given>& table() {
       {"pool.key_name", "\"me\"", {"1"}},
       {"pool.max_price", "\"0.05\"", {"0.05"}},
       {"pool.disk_gib", "20", {"-1", "16385"}},
+      {"pool.tags",
+       "{ team = \"genomics\" }",
+       {"\"team\"", "[]", "{ team = 1 }", "{ \"aws:team\" = \"x\" }"}},
   };
   return rows;
 }

@@ -40,6 +40,11 @@ inline ports::HttpReply launched(const std::vector<std::string>& ids) {
                         "</RunInstancesResponse>");
 }
 
+inline ports::HttpReply described(const std::string& image, const std::string& more) {
+  return reply(200, "<DescribeImagesResponse><requestId>r</requestId><imagesSet><item><imageId>" + image +
+                        "</imageId>" + more + "</item></imagesSet></DescribeImagesResponse>");
+}
+
 inline ports::HttpReply terminated() {
   return reply(
       200,

@@ -9,6 +9,7 @@
 namespace drover::aws {
 namespace {
 
+using test::described;
 using test::detail_of;
 using test::ec2_error;
 using test::Ec2CloudTest;
@@ -53,6 +54,56 @@ TEST_F(Ec2CloudTest, SendsASignedFormThatAServerCanVerify) {
       expected_signature(parts, *claim, sent_header(0, "x-amz-date"), test::golden_credentials().secret_key),
       claim->signature);
   EXPECT_THAT(claim->signed_headers, ElementsAre("content-type", "host", "x-amz-date"));
+}
+
+core::LaunchRequest with_disk(core::LaunchRequest request, const std::string& image) {
+  request.disk_gib = 30;
+  request.image = image;
+  return request;
+}
+
+TEST_F(Ec2CloudTest, ASizeIsGivenToTheImagesOwnRootDevice) {
+  http_.then(described("ami-1", "<rootDeviceName>/dev/sda1</rootDeviceName>"));
+  http_.otherwise([](const auto&) { return launched({"i-1"}); });
+  ASSERT_TRUE(cloud().run_instances(with_disk(launch(), "ami-1")).ok());
+  EXPECT_EQ(parameter(0, "Action"), "DescribeImages");
+  EXPECT_EQ(parameter(0, "ImageId.1"), "ami-1");
+  EXPECT_EQ(parameter(1, "BlockDeviceMapping.1.DeviceName"), "/dev/sda1");
+  EXPECT_EQ(parameter(1, "BlockDeviceMapping.1.Ebs.VolumeSize"), "30");
+  // Asked for once an image, and only where a size is given.
+  ASSERT_TRUE(cloud().run_instances(with_disk(launch(), "ami-1")).ok());
+  ASSERT_TRUE(cloud().run_instances(launch()).ok());
+  EXPECT_EQ(http_.requests.size(), 4U);
+  EXPECT_EQ(parameter(2, "BlockDeviceMapping.1.DeviceName"), "/dev/sda1");
+  EXPECT_EQ(parameter(3, "BlockDeviceMapping.1.DeviceName"), "");
+}
+
+TEST_F(Ec2CloudTest, AnImageThatCannotBeDescribedRefusesTheLaunch) {
+  const auto refused = [&](const ports::HttpReply& answer) {
+    http_.then(answer);
+    const auto result = cloud().run_instances(with_disk(launch(), "ami-7"));
+    EXPECT_THAT(result.ok() ? "" : result.error().message, HasSubstr("the image ami-7 "));
+    return detail_of(result);
+  };
+  EXPECT_EQ(refused(ec2_error(400, "InvalidAMIID.NotFound")), "config/InvalidAMIID.NotFound");
+  // Without the permission other pools, whose launches need no description, go on.
+  EXPECT_EQ(refused(ec2_error(403, "UnauthorizedOperation")), "config/UnauthorizedOperation");
+  EXPECT_EQ(refused(described("ami-8", "<rootDeviceName>/dev/sda1</rootDeviceName>")),
+            "config/InvalidAMIID.NotFound");
+  EXPECT_EQ(refused(reply(200, "<DescribeImagesResponse><imagesSet/></DescribeImagesResponse>")),
+            "config/InvalidAMIID.NotFound");
+  EXPECT_EQ(refused(described("ami-7", "")), "config/NoRootVolume");
+  EXPECT_EQ(refused(described("ami-7",
+                              "<rootDeviceName>/dev/sda1</rootDeviceName>"
+                              "<rootDeviceType>instance-store</rootDeviceType>")),
+            "config/NoRootVolume");
+  for (std::size_t n = 0; n < http_.requests.size(); ++n) {
+    EXPECT_EQ(parameter(n, "Action"), "DescribeImages");
+  }
+  // What failed is not kept.
+  http_.then(described("ami-7", "<rootDeviceName>/dev/sdb</rootDeviceName>"));
+  http_.then(launched({"i-1"}));
+  EXPECT_TRUE(cloud().run_instances(with_disk(launch(), "ami-7")).ok());
 }
 
 TEST_F(Ec2CloudTest, TheRegionsOwnEndpointIsTheDefault) {

@@ -46,7 +46,11 @@ void expect_golden(const std::string& body, const golden::Request& golden,
 }
 
 TEST(Ec2Request, RunInstancesIsTheGoldenRequest) {
-  expect_golden(encode_run_instances(golden_launch()), golden::kRunInstances);
+  expect_golden(encode_run_instances(golden_launch(), "/dev/xvda"), golden::kRunInstances);
+}
+
+TEST(Ec2Request, DescribeImagesIsTheGoldenRequest) {
+  expect_golden(encode_describe_image("ami-0123456789abcdef0"), golden::kDescribeImages);
 }
 
 TEST(Ec2Request, DescribeInstancesIsTheGoldenRequest) {
@@ -79,7 +83,11 @@ TEST(Ec2Request, TerminateInstancesIsTheGoldenRequest) {
 TEST(Ec2Request, AnOnDemandLaunchSaysNothingOfTheSpotMarket) {
   auto launch = golden_launch();
   launch.market = core::Market::on_demand;
-  EXPECT_THAT(encode_run_instances(launch), Not(HasSubstr("InstanceMarketOptions")));
+  const auto body = encode_run_instances(launch, "/dev/sda1");
+  EXPECT_THAT(body, Not(HasSubstr("InstanceMarketOptions")));
+  EXPECT_THAT(body, Not(HasSubstr("spot-instances-request")));
+  EXPECT_THAT(body, HasSubstr("ResourceType=network-interface"));
+  EXPECT_THAT(body, HasSubstr("BlockDeviceMapping.1.DeviceName=%2Fdev%2Fsda1"));
 }
 
 TEST(Ec2Request, WhatIsNotSetIsNotSent) {
@@ -87,7 +95,7 @@ TEST(Ec2Request, WhatIsNotSetIsNotSent) {
   launch.client_token = "t";
   launch.image = "ami-1";
   launch.instance_type = "t3.small";
-  EXPECT_EQ(encode_run_instances(launch),
+  EXPECT_EQ(encode_run_instances(launch, "/dev/sda1"),
             "Action=RunInstances&Version=2016-11-15&ImageId=ami-1&InstanceType=t3.small&MinCount=1&MaxCount=1"
             "&ClientToken=t&InstanceInitiatedShutdownBehavior=terminate&InstanceMarketOptions.MarketType=spot"
             "&InstanceMarketOptions.SpotOptions.SpotInstanceType=one-time"
@@ -96,11 +104,19 @@ TEST(Ec2Request, WhatIsNotSetIsNotSent) {
             "&MetadataOptions.InstanceMetadataTags=enabled");
 }
 
+TEST(Ec2Request, TagsThatCannotStandInTheMetadataAreNotShownThere) {
+  auto launch = golden_launch();
+  for (const auto* key : {"a b", "kubernetes.io/cluster/x", "_index", "..", "gr\u00f6\u00dfe"}) {
+    launch.tags = {{"Name", "w"}, {key, "v"}};
+    EXPECT_THAT(encode_run_instances(launch, "/dev/sda1"), Not(HasSubstr("InstanceMetadataTags"))) << key;
+  }
+}
+
 TEST(Ec2Request, AProfileMayBeAnArnAndAKeyIsNamed) {
   auto launch = golden_launch();
   launch.instance_profile = "arn:aws:iam::1:instance-profile/w";
   launch.key_name = "ops";
-  const auto body = encode_run_instances(launch);
+  const auto body = encode_run_instances(launch, "/dev/sda1");
   EXPECT_THAT(body, HasSubstr("&IamInstanceProfile.Arn=arn%3Aaws%3Aiam%3A%3A1%3Ainstance-profile%2Fw&"));
   EXPECT_THAT(body, HasSubstr("&KeyName=ops&"));
 }
@@ -109,10 +125,10 @@ TEST(Ec2Request, BytesAreEncodedSoThatTheFormDecodesToThem) {
   const std::string odd = "a b+c%20&=/~*'\"\xc3\xa9";
   auto launch = golden_launch();
   launch.tags = {{"k", odd}};
-  const auto body = encode_run_instances(launch);
+  const auto body = encode_run_instances(launch, "/dev/sda1");
   const auto form = parse_form(body);
   ASSERT_TRUE(form);
-  EXPECT_EQ(form->back(), (std::pair<std::string, std::string>("TagSpecification.1.Tag.1.Value", odd)));
+  EXPECT_EQ(form->back(), (std::pair<std::string, std::string>("TagSpecification.4.Tag.1.Value", odd)));
   EXPECT_THAT(body, HasSubstr("a+b%2Bc%2520%26%3D%2F~%2A%27%22%C3%A9"));
 }
 

@@ -283,5 +283,24 @@ TEST(Ec2Xml, ErrorsOfBothShapesAreRead) {
   }
 }
 
+TEST(Ec2Xml, ReadsImages) {
+  const auto images = parse_describe_images(
+      "<DescribeImagesResponse "
+      "xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>r</requestId><imagesSet>"
+      "<item><imageId>ami-1</imageId><rootDeviceType>ebs</rootDeviceType><rootDeviceName>/dev/sda1</"
+      "rootDeviceName>"
+      "<blockDeviceMapping><item><deviceName>/dev/sdb</deviceName></item></blockDeviceMapping></item>"
+      "<item><imageId>ami-2</imageId></item></imagesSet></DescribeImagesResponse>");
+  ASSERT_TRUE(images);
+  ASSERT_EQ(images->size(), 2U);
+  EXPECT_EQ(images->at(0).id, "ami-1");
+  EXPECT_EQ(images->at(0).root_device, "/dev/sda1");
+  EXPECT_EQ(images->at(0).root_device_type, "ebs");
+  EXPECT_EQ(images->at(1).root_device, "");
+  EXPECT_FALSE(parse_describe_images("<DescribeImagesResponse/>"));
+  EXPECT_FALSE(parse_describe_images("<html><imagesSet/></html>"));
+  EXPECT_FALSE(parse_describe_images("<DescribeImagesResponse><imagesSet><item>"));
+}
+
 }  // namespace
 }  // namespace drover::aws

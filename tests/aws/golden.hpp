@@ -13,21 +13,34 @@ struct Request {
 };
 
 inline constexpr Request kRunInstances{
-    "Action=RunInstances&Version=2016-11-15&ImageId=ami-0123456789abcdef0&InstanceType=c7g.large&MinC"
-    "ount=1&MaxCount=3&SubnetId=subnet-0a&SecurityGroupId.1=sg-0a&SecurityGroupId.2=sg-0b&ClientToken"
-    "=spoold-1-1&UserData=IyEvYmluL3NoCmVjaG8gaGk%3D&InstanceInitiatedShutdownBehavior=terminate&IamI"
-    "nstanceProfile.Name=worker&InstanceMarketOptions.MarketType=spot&InstanceMarketOptions.SpotOptio"
-    "ns.SpotInstanceType=one-time&InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior=term"
-    "inate&InstanceMarketOptions.SpotOptions.MaxPrice=0.05&MetadataOptions.HttpTokens=required&Metada"
-    "taOptions.HttpPutResponseHopLimit=1&MetadataOptions.InstanceMetadataTags=enabled&BlockDeviceMapp"
-    "ing.1.DeviceName=%2Fdev%2Fxvda&BlockDeviceMapping.1.Ebs.VolumeSize=30&BlockDeviceMapping.1.Ebs.V"
-    "olumeType=gp3&BlockDeviceMapping.1.Ebs.DeleteOnTermination=true&TagSpecification.1.ResourceType="
-    "instance&TagSpecification.1.Tag.1.Key=spoold%3Acluster&TagSpecification.1.Tag.1.Value=c1&TagSpec"
-    "ification.1.Tag.2.Key=Name&TagSpecification.1.Tag.2.Value=w+1",
-    "140042197d5e556bb0e44f0f03461b2e9112c420da878b5d741fae4bedb01bee",
-    "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260102/us-east-1/ec2/aws4_request, SignedHeaders=conte"
-    "nt-type;host;x-amz-date, Signature=99aeaba90588d44e34bdd81ec19edee54aeacad4d5e63939d879fa5e95366"
-    "507"};
+    "Action=RunInstances&Version=2016-11-15&ImageId=ami-0123456789abcdef0&InstanceType=c7g.large&MinCo"
+    "unt=1&MaxCount=3&SubnetId=subnet-0a&SecurityGroupId.1=sg-0a&SecurityGroupId.2=sg-0b&ClientToken=s"
+    "poold-1-1&UserData=IyEvYmluL3NoCmVjaG8gaGk%3D&InstanceInitiatedShutdownBehavior=terminate&IamInst"
+    "anceProfile.Name=worker&InstanceMarketOptions.MarketType=spot&InstanceMarketOptions.SpotOptions.S"
+    "potInstanceType=one-time&InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior=terminate"
+    "&InstanceMarketOptions.SpotOptions.MaxPrice=0.05&MetadataOptions.HttpTokens=required&MetadataOpti"
+    "ons.HttpPutResponseHopLimit=1&MetadataOptions.InstanceMetadataTags=enabled&BlockDeviceMapping.1.D"
+    "eviceName=%2Fdev%2Fxvda&BlockDeviceMapping.1.Ebs.VolumeSize=30&BlockDeviceMapping.1.Ebs.VolumeTyp"
+    "e=gp3&BlockDeviceMapping.1.Ebs.DeleteOnTermination=true&TagSpecification.1.ResourceType=instance&"
+    "TagSpecification.1.Tag.1.Key=spoold%3Acluster&TagSpecification.1.Tag.1.Value=c1&TagSpecification."
+    "1.Tag.2.Key=Name&TagSpecification.1.Tag.2.Value=w+1&TagSpecification.2.ResourceType=volume&TagSpe"
+    "cification.2.Tag.1.Key=spoold%3Acluster&TagSpecification.2.Tag.1.Value=c1&TagSpecification.2.Tag."
+    "2.Key=Name&TagSpecification.2.Tag.2.Value=w+1&TagSpecification.3.ResourceType=network-interface&T"
+    "agSpecification.3.Tag.1.Key=spoold%3Acluster&TagSpecification.3.Tag.1.Value=c1&TagSpecification.3"
+    ".Tag.2.Key=Name&TagSpecification.3.Tag.2.Value=w+1&TagSpecification.4.ResourceType=spot-instances"
+    "-request&TagSpecification.4.Tag.1.Key=spoold%3Acluster&TagSpecification.4.Tag.1.Value=c1&TagSpeci"
+    "fication.4.Tag.2.Key=Name&TagSpecification.4.Tag.2.Value=w+1",
+    "0e1d6cb47a4501c881a57360240f8edb151dd44e48b4b2ac0a2e511508cd61b1",
+    "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260102/us-east-1/ec2/aws4_request, SignedHeaders=conten"
+    "t-type;host;x-amz-date, Signature=225f5f1d4327816e1bd61b45d794524fd539a4bdefb618a0ce35dc7b91dca9b"
+    "0"};
+
+inline constexpr Request kDescribeImages{
+    "Action=DescribeImages&Version=2016-11-15&ImageId.1=ami-0123456789abcdef0",
+    "58358199a96fa000786ec65efce50ecc937e534cf7345b0ff4514dae0cdf64ff",
+    "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260102/us-east-1/ec2/aws4_request, SignedHeaders=conten"
+    "t-type;host;x-amz-date, Signature=ab746f8b70bff8ee04f8e480b5d980b5a836f4cf62a3e582c157e6af4a52af1"
+    "e"};
 
 inline constexpr Request kDescribeInstances{
     "Action=DescribeInstances&Version=2016-11-15&Filter.1.Name=tag%3Aspoold%3Acluster&Filter.1.Value."

@@ -320,6 +320,16 @@ def test_the_local_cloud_is_asked_like_ec2(install):
             cloud.control("POST", "/deny", {"actions": denied})
             findings, text, status = install.doctor()
             assert status == 1 and f"allow {' and '.join(denied)} in" in findings["pool default"][2], text
+        # Only a pool that gives its volume a size needs its image described.
+        cloud.control("POST", "/deny", {"actions": ["ec2:DescribeImages"]})
+        findings, text, status = install.doctor()
+        assert status == 0, text
+        install.pools[0]["disk_gib"] = 30
+        findings, text, status = install.doctor()
+        assert status == 1 and "allow ec2:DescribeImages in" in findings["pool default"][2], text
+        cloud.control("POST", "/deny", {"actions": []})
+        findings, text, status = install.doctor()
+        assert status == 0, text
         assert cloud.instances() == []
     finally:
         cloud.stop()

@@ -19,6 +19,7 @@ TEST_F(PgFleet, APoolIsCreatedOnceAndEditedByVersion) {
   EXPECT_EQ(refusal(ports::PutPool{pool_spec("other"), false, {}, "", now_}).code, Errc::not_found);
   core::PoolSpec spec = pool_spec("main");
   spec.max = 3;
+  spec.tags = {{"team", "genomics"}, {"cost centre", ""}};
   EXPECT_EQ(apply<ports::PoolPut>(ports::PutPool{spec, false, 1, "", now_}).pool.version, 2);
   EXPECT_EQ(refusal(ports::PutPool{spec, false, 1, "", now_}).code, Errc::conflict);
   const auto blocked = apply<ports::PoolPut>(ports::PutPool{spec, false, {}, "bad image", now_}).pool;

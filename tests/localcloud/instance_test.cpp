@@ -131,6 +131,7 @@ TEST_F(InstanceTest, AScriptThatCannotRunEndsTheMachine) {
 TEST_F(InstanceTest, MetadataNeedsAToken) {
   const auto id = run_one(kIdle, {{"InstanceType", "m5.large"},
                                   {"Placement.AvailabilityZone", "us-east-1b"},
+                                  {"MetadataOptions.InstanceMetadataTags", "enabled"},
                                   {"TagSpecification.1.ResourceType", "instance"},
                                   {"TagSpecification.1.Tag.1.Key", "Name"},
                                   {"TagSpecification.1.Tag.1.Value", "w 1"}});
@@ -167,6 +168,13 @@ TEST_F(InstanceTest, MetadataNeedsAToken) {
   // Tags made later are seen.
   ok("CreateTags", {{"ResourceId.1", id}, {"Tag.1.Key", "late"}, {"Tag.1.Value", "x"}});
   EXPECT_EQ(imds(id, "/latest/meta-data/tags/instance/late").body, "x");
+  EXPECT_EQ(error("CreateTags", {{"ResourceId.1", id}, {"Tag.1.Key", "a b"}, {"Tag.1.Value", "x"}}),
+            "400 InvalidParameterValue");
+  // Only where the launch asks for it.
+  const auto silent = run_one(
+      kIdle, {{"TagSpecification.1.ResourceType", "instance"}, {"TagSpecification.1.Tag.1.Key", "a b"}});
+  ASSERT_TRUE(reaches(silent, "running"));
+  EXPECT_EQ(imds(silent, "/latest/meta-data/tags/instance/").status, 404);
 }
 
 TEST_F(InstanceTest, InterruptionIsAnnouncedAndThenHappens) {

@@ -178,6 +178,66 @@ TEST_F(ParametersTest, ChecksTags) {
   EXPECT_EQ(error("DeleteTags"), kMissing);
 }
 
+TEST_F(ParametersTest, TagsInMetadataHaveKeysThatFitThere) {
+  const Form shown{{"MetadataOptions.InstanceMetadataTags", "enabled"}};
+  EXPECT_EQ(with_tags("instance", "drover:pool", "v", shown), kTaken);
+  EXPECT_EQ(with_tags("instance", "a/b", "v", shown), kBad);
+  EXPECT_EQ(with_tags("instance", "a b", "v", shown), kBad);
+  EXPECT_EQ(with_tags("instance", "_index", "v", shown), kBad);
+  EXPECT_EQ(with_tags("instance", "a/b", "v"), kTaken);
+  EXPECT_EQ(with_tags("volume", "a/b", "v", shown), kTaken);
+}
+
+TEST_F(ParametersTest, ImagesDifferInTheirRootDevice) {
+  const auto root_of = [&](const std::string& image) {
+    return value_of(ok("DescribeImages", {{"ImageId.1", image}}), "rootDeviceName");
+  };
+  EXPECT_EQ(root_of("ami-1"), "/dev/xvda");
+  EXPECT_EQ(root_of("ami-sda1-7"), "/dev/sda1");
+  EXPECT_EQ(error("DescribeImages", {{"ImageId.1", "ami-missing"}}), "400 InvalidAMIID.NotFound");
+  EXPECT_EQ(error("DescribeImages", {{"ImageId.1", "image"}}), "400 InvalidAMIID.Malformed");
+  EXPECT_EQ(with({{"ImageId", "ami-missing-7"}}), "400 InvalidAMIID.NotFound");
+  // A size for another device makes a second volume.
+  const auto devices = [&](const std::string& image) {
+    const auto id = run_one(kIdle, {{"ImageId", image},
+                                    {"BlockDeviceMapping.1.DeviceName", "/dev/xvda"},
+                                    {"BlockDeviceMapping.1.Ebs.VolumeSize", "30"}});
+    return values_of(ok("DescribeInstances", {{"InstanceId.1", id}}), "deviceName");
+  };
+  EXPECT_EQ(devices("ami-1"), (std::vector<std::string>{"/dev/xvda"}));
+  EXPECT_EQ(devices("ami-sda1"), (std::vector<std::string>{"/dev/sda1", "/dev/xvda"}));
+  const Form disk{{"BlockDeviceMapping.1.DeviceName", "/dev/xvda"}};
+  const auto with_disk = [&](Form more) {
+    more.insert(more.end(), disk.begin(), disk.end());
+    return with(more);
+  };
+  EXPECT_EQ(with_disk({{"BlockDeviceMapping.1.Ebs.VolumeSize", "7"}}), "400 InvalidBlockDeviceMapping");
+  EXPECT_EQ(with_disk({{"BlockDeviceMapping.2.DeviceName", "/dev/xvda"}}), "400 InvalidBlockDeviceMapping");
+  EXPECT_EQ(with_disk({{"BlockDeviceMapping.2.DeviceName", "/dev/sdb"}}), kMissing);
+}
+
+TEST_F(ParametersTest, TagsAreOnAllThatALaunchMakes) {
+  Form form{{"InstanceMarketOptions.MarketType", "spot"}};
+  int number = 0;
+  for (const std::string resource : {"instance", "volume", "network-interface", "spot-instances-request"}) {
+    const auto prefix = "TagSpecification." + std::to_string(++number);
+    form.emplace_back(prefix + ".ResourceType", resource);
+    form.emplace_back(prefix + ".Tag.1.Key", "of");
+    form.emplace_back(prefix + ".Tag.1.Value", resource);
+  }
+  const auto id = run_one(kIdle, form);
+  const auto xml = ok("DescribeTags", {{"Filter.1.Name", "key"}, {"Filter.1.Value.1", "of"}});
+  EXPECT_EQ(values_of(xml, "value"),
+            (std::vector<std::string>{"instance", "spot-instances-request", "network-interface", "volume"}));
+  EXPECT_EQ(values_of(xml, "resourceType"), values_of(xml, "value"));
+  const auto ids = values_of(xml, "resourceId");
+  EXPECT_EQ(ids.at(0), id);
+  EXPECT_TRUE(ids.at(3).starts_with("vol-"));
+  const auto request =
+      ok("DescribeSpotInstanceRequests", {{"Filter.1.Name", "tag:of"}, {"Filter.1.Value.1", "spot-*"}});
+  EXPECT_EQ(value_of(request, "spotInstanceRequestId"), ids.at(1));
+}
+
 TEST_F(ParametersTest, RefusesFiltersThatNothingHas) {
   const Form filter{{"Filter.1.Name", "colour"}, {"Filter.1.Value.1", "red"}};
   for (const auto* action :

@@ -31,11 +31,26 @@ TEST(Launching, OneTickFromDemandToMachines) {
   const std::pair<std::string, std::string> tag{std::string(core::kDeploymentTag),
                                                 to_string(bench.fleet.memory.deployment)};
   EXPECT_EQ(std::count(sent.tags.begin(), sent.tags.end(), tag), 1);
+  EXPECT_EQ(sent.tags.back(), (std::pair<std::string, std::string>("Name", "drover-p")));
   EXPECT_EQ(bench.fleet.workers.size(), 3U);
   EXPECT_EQ(bench.fleet.launches[0].state, core::LaunchState::fulfilled);
   EXPECT_EQ(bench.metrics.value("drover_instances_launched_total{pool=p}"), 3);
   bench.tick();
   EXPECT_EQ(bench.cloud.launches.size(), 1U) << "starting machines are capacity";
+}
+
+TEST(Launching, APoolsOwnTagsAreAddedToDroversAndMayNameTheMachines) {
+  Bench bench;
+  bench.fleet.pool("p", 5).spec.tags = {{"Name", "mine"}, {"team", "genomics"}};
+  bench.fleet.ready("p", 1);
+  bench.tick();
+  ASSERT_EQ(bench.cloud.launches.size(), 1U);
+  const decltype(core::LaunchRequest::tags) wanted{
+      {std::string(core::kDeploymentTag), to_string(bench.fleet.memory.deployment)},
+      {std::string(core::kPoolTag), "p"},
+      {"Name", "mine"},
+      {"team", "genomics"}};
+  EXPECT_EQ(bench.cloud.launches[0].tags, wanted);
 }
 
 TEST(Launching, TheTokenIsSentButNeverStored) {

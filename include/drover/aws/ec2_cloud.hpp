@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -71,6 +72,10 @@ class Ec2Cloud final : public ports::Cloud {
   [[nodiscard]] Millis delay_after(const Failure& failure, int attempt) const;
   Status dry_run(TokenBucket& bucket, const std::string& body);
   Status spend(TokenBucket& bucket, double tokens);
+  // "/dev/xvda", "/dev/sda1": where the image's root volume is attached.
+  Result<std::string> root_device(const std::string& image);
+  // Asks EC2 for the image's root device when the launch gives its volume a size.
+  Result<std::string> launch_body(const core::LaunchRequest& request);
   Result<std::vector<core::Instance>> list(const Filter& filter);
   Result<std::vector<core::Instance>> list_once(const Filter& filter);
   Status terminate_batch(const std::vector<std::string>& batch);
@@ -84,6 +89,8 @@ class Ec2Cloud final : public ports::Cloud {
   TokenBucket run_rate_;
   TokenBucket launched_rate_;  // instances asked for
   TokenBucket terminate_rate_;
+  std::mutex images_mutex_;
+  std::map<std::string, std::string> root_devices_;  // by image
 };
 
 // "i-" and 1–32 lower-case letters or digits: what may be put into a request that names instances.

@@ -14,14 +14,18 @@ namespace drover::aws {
 
 // What a launch needs and no pool says.
 struct LaunchDefaults {
-  std::string root_device = "/dev/xvda";  // named only when a launch asks for a disk size
   std::string volume_type = "gp3";
   int metadata_hop_limit = 1;  // 2 where the worker runs in a container
 };
 
-// IMDSv2 only, tags readable there, and a machine that shuts down terminates. A profile that starts with
-// "arn:" is sent as an ARN, any other as a name.
-std::string encode_run_instances(const core::LaunchRequest& request, const LaunchDefaults& defaults = {});
+// IMDSv2 only, and a machine that shuts down terminates. A profile that starts with "arn:" is sent as an ARN,
+// any other as a name. `root_device` is the image's, needed where the launch gives the disk a size: with
+// another name EC2 would add a second volume. The tags go on everything the launch makes; the instance can
+// read them from its metadata where EC2 allows their keys there.
+std::string encode_run_instances(const core::LaunchRequest& request, std::string_view root_device,
+                                 const LaunchDefaults& defaults = {});
+
+std::string encode_describe_image(std::string_view id);
 
 struct Filter {
   std::string name;  // "tag:<key>", "instance-id", …

@@ -29,6 +29,13 @@ Result<InstancePage> parse_describe_instances(std::string_view body, const XmlLi
 // At least one instance, or an error.
 Result<std::vector<core::Instance>> parse_run_instances(std::string_view body, const XmlLimits& limits = {});
 
+struct Image {
+  std::string id;
+  std::string root_device;       // "/dev/xvda"; may be empty
+  std::string root_device_type;  // "ebs", "instance-store"; may be empty
+};
+Result<std::vector<Image>> parse_describe_images(std::string_view body, const XmlLimits& limits = {});
+
 struct StateChange {
   std::string id;
   core::InstanceState current = core::InstanceState::unknown;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "drover/base/clock.hpp"
@@ -50,8 +51,9 @@ struct PoolSpec {
   std::vector<std::string> security_groups;
   std::string instance_profile;  // IAM instance profile name
   std::string key_name;
-  std::string max_price;  // dollars an hour, empty: the on-demand price
-  int disk_gib = 0;       // root volume; 0: the image's own
+  std::string max_price;                                  // dollars an hour, empty: the on-demand price
+  int disk_gib = 0;                                       // root volume; 0: the image's own
+  std::vector<std::pair<std::string, std::string>> tags;  // beside Drover's own, on all that a launch makes
   bool operator==(const PoolSpec&) const = default;
 };
 
@@ -93,12 +95,16 @@ struct LaunchRequest {
   std::string max_price;
   std::string user_data;  // raw; <= 16 KiB
   int disk_gib = 0;
-  std::vector<std::pair<std::string, std::string>> tags;  // on the instances
+  std::vector<std::pair<std::string, std::string>> tags;  // on all that it makes
   bool operator==(const LaunchRequest&) const = default;
 };
 
 // The tag that marks an instance as this deployment's; its value is the deployment's UUID.
 inline constexpr std::string_view kDeploymentTag = "drover:deployment";
 inline constexpr std::string_view kPoolTag = "drover:pool";
+
+// Whether an instance that shows its tags in its metadata may carry a tag of this key: EC2 refuses to launch
+// it with any other.
+bool fits_metadata(std::string_view tag_key);
 
 }  // namespace drover::core

@@ -1,0 +1,69 @@
+#include <utility>
+
+#include "drover/aws/ec2_cloud.hpp"
+#include "drover/aws/ec2_xml.hpp"
+
+// What a launch must know of its image.
+namespace drover::aws {
+
+namespace {
+
+using ports::CloudErrorClass;
+using ports::make_cloud_error;
+
+constexpr std::size_t kImagesKept = 1000;
+
+Error undescribed(const std::string& image, const Error& why) {
+  const auto said = ports::cloud_error_class(why);
+  // The permission that is missing is this launch's need alone: others need not describe their images, and a
+  // permission error would stop them too.
+  const auto error_class = said == CloudErrorClass::permission ? CloudErrorClass::config : said;
+  auto error = make_cloud_error(
+      error_class, ports::cloud_error_code(why),
+      "the image " + image + " cannot be described, so its root device is not known: " + why.message);
+  error.retry_after_s = why.retry_after_s;
+  return error;
+}
+
+}  // namespace
+
+Result<std::string> Ec2Cloud::root_device(const std::string& image) {
+  {
+    const std::lock_guard lock(images_mutex_);
+    if (const auto at = root_devices_.find(image); at != root_devices_.end()) return at->second;
+  }
+  std::vector<Image> images;
+  const auto done = call(describe_rate_, encode_describe_image(image), [&](std::string_view body) {
+    auto parsed = parse_describe_images(body);
+    if (!parsed) return Status(parsed.error());
+    images = std::move(*parsed);
+    return Status(Ok{});
+  });
+  if (!done) return undescribed(image, done.error());
+  if (images.size() != 1 || images.front().id != image) {
+    return undescribed(image, make_cloud_error(CloudErrorClass::config, "InvalidAMIID.NotFound",
+                                               "EC2 knows no such image for this account"));
+  }
+  auto& found = images.front();
+  if (found.root_device.empty() || found.root_device_type == "instance-store") {
+    return make_cloud_error(CloudErrorClass::config, "NoRootVolume",
+                            "the image " + image + " has no root volume, so none can have a size");
+  }
+  // An image never changes its root device.
+  const std::lock_guard lock(images_mutex_);
+  if (root_devices_.size() >= kImagesKept) root_devices_.clear();
+  root_devices_[image] = found.root_device;
+  return std::move(found.root_device);
+}
+
+Result<std::string> Ec2Cloud::launch_body(const core::LaunchRequest& request) {
+  std::string device;
+  if (request.disk_gib > 0) {
+    auto found = root_device(request.image);
+    if (!found) return found.error();
+    device = *std::move(found);
+  }
+  return encode_run_instances(request, device, options_.launch);
+}
+
+}  // namespace drover::aws
