@@ -129,7 +129,9 @@ Json instance_json(const Fleet& fleet, const Instance& instance) {
       .set("volumes", *record.find("volumes"))
       .set("volume_tags", *record.find("volume_tags"))
       .set("interface_tags", *record.find("interface_tags"))
-      .set("spot_tags", *record.find("spot_tags"));
+      .set("spot_tags", *record.find("spot_tags"))
+      .set("keeps_from_termination", instance.keeps_from_termination)
+      .set("keeps_from_stopping", instance.keeps_from_stopping);
   const auto mark = supervisor_of(files);
   const auto port = imds_port_of(files);
   out.set("supervisor_pid", mark && lives(instance) ? Json(static_cast<std::int64_t>(mark->pid)) : Json());

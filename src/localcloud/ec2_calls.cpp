@@ -11,25 +11,26 @@ namespace {
 
 Error refuse_permission(const std::string& name) {
   if (name == "iam:CreateServiceLinkedRole") {
-    return ec2_error(
-        "AuthFailure.ServiceLinkedRoleCreationNotPermitted",
-        "The provided credentials do not have permission to create the service-linked role for EC2 Spot "
-        "Instances.");
+    return ec2_error("AuthFailure.ServiceLinkedRoleCreationNotPermitted",
+                     "The provided credentials do not have permission to create the service-linked role for "
+                     "EC2 Spot Instances.");
   }
-  return ec2_error(
-      "UnauthorizedOperation",
-      "You are not authorized to perform this operation. User: arn:aws:iam::000000000000:user/local is "
-      "not authorized to perform: " +
-          name + " because no identity-based policy allows the " + name + " action");
+  return ec2_error("UnauthorizedOperation",
+                   "You are not authorized to perform this operation. User: "
+                   "arn:aws:iam::000000000000:user/local is not authorized to perform: " +
+                       name + " because no identity-based policy allows the " + name + " action");
 }
 
 }  // namespace
 
 Ec2Service::Action Ec2Service::find_action(const std::string& action) {
-  static constexpr std::array<std::pair<std::string_view, Action>, 16> kActions{{
+  static constexpr std::array<std::pair<std::string_view, Action>, 19> kActions{{
       {"RunInstances", &Ec2Service::run_instances},
       {"DescribeInstances", &Ec2Service::describe_instances},
       {"TerminateInstances", &Ec2Service::terminate_instances},
+      {"StopInstances", &Ec2Service::stop_instances},
+      {"StartInstances", &Ec2Service::start_instances},
+      {"ModifyInstanceAttribute", &Ec2Service::modify_instance},
       {"DescribeInstanceStatus", &Ec2Service::describe_instance_status},
       {"DescribeSpotInstanceRequests", &Ec2Service::describe_spot_requests},
       {"DescribeTags", &Ec2Service::describe_tags},

@@ -9,6 +9,8 @@
 #include "drover/base/secret.hpp"
 #include "drover/base/text.hpp"
 
+#include "ec2_parameters.hpp"
+
 namespace drover::localcloud {
 
 namespace {
@@ -30,17 +32,52 @@ std::string http_date(std::chrono::system_clock::time_point time) {
 Error bad_signature() {
   return ec2_error(
       "SignatureDoesNotMatch",
-      "The request signature we calculated does not match the signature you provided. Check your AWS "
-      "Secret Access Key and signing method. Consult the service documentation for details.");
+      "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
+      "Access Key and signing method. Consult the service documentation for details.");
 }
 
 Error bad_key() {
   return ec2_error("AuthFailure", "AWS was not able to validate the provided access credentials");
 }
 
+// What carries a signature in the query of a GET (docs: "Authenticating requests: using query parameters").
+constexpr std::string_view kAuthPrefix = "X-Amz-";
+constexpr std::string_view kSignature = "X-Amz-Signature";
+constexpr std::int64_t kExpiresMax = 604'800;
+
+bool is_presigned(const http::Request& request) {
+  return request.method == "GET" && request.query_value(kSignature).has_value();
+}
+
+// As an Authorization header would say it.
+std::string authorization_in_query(const http::Request& request) {
+  const auto value = [&](std::string_view name) {
+    return std::string(request.query_value(name).value_or(""));
+  };
+  return value("X-Amz-Algorithm") + " Credential=" + value("X-Amz-Credential") +
+         ", SignedHeaders=" + value("X-Amz-SignedHeaders") + ", Signature=" + value(kSignature);
+}
+
+std::string signed_query(const http::Request& request) {
+  std::string out;
+  for (const auto& [name, value] : request.query) {
+    if (name == kSignature) continue;
+    out.append(out.empty() ? "" : "&").append(percent_encode(name)).append("=").append(percent_encode(value));
+  }
+  return out;
+}
+
+// The call's parameters, without those of a signature.
+http::Headers own_query(const http::Request& request) {
+  auto out = request.query;
+  if (is_presigned(request))
+    std::erase_if(out, [](const auto& pair) { return pair.first.starts_with(kAuthPrefix); });
+  return out;
+}
+
 // How many instances the call is about, for the throttle.
 int instances_in(const std::string& action, const Params& params) {
-  if (action == "TerminateInstances") return static_cast<int>(params.list("InstanceId").size());
+  if (action != "RunInstances") return static_cast<int>(params.list("InstanceId").size());
   const auto count = parse_int(params.text("MaxCount"));
   return count ? static_cast<int>(std::clamp<std::int64_t>(*count, 0, 1'000'000)) : 0;
 }
@@ -79,23 +116,29 @@ http::Response Ec2Endpoint::failure(const Error& error, const std::string& reque
 }
 
 Status Ec2Endpoint::authenticate(const http::Request& request) const {
-  const auto header = request.header("authorization");
+  const bool presigned = is_presigned(request);
+  const auto header =
+      presigned ? authorization_in_query(request) : std::string(request.header("authorization"));
   if (header.empty()) {
     return ec2_error("MissingAuthenticationToken",
-                     "The request must contain a signature in its Authorization header.");
+                     "The request must contain a signature in its Authorization header or its query.");
   }
   const auto claim = aws::parse_authorization(header);
-  if (!claim) return ec2_error("AuthFailure", "The Authorization header is malformed");
-  const auto date = request.header("x-amz-date");
+  if (!claim) return ec2_error("AuthFailure", "The signature's form is malformed");
+  const auto date =
+      std::string(presigned ? request.query_value("X-Amz-Date").value_or("") : request.header("x-amz-date"));
   const auto time = aws::parse_amz_date(date);
   if (!time || claim->scope.date != date.substr(0, 8)) return bad_signature();
-  if (!request.header("x-amz-security-token").empty() || claim->access_key != options_.access_key)
+  if (!request.header("x-amz-security-token").empty() || request.query_value("X-Amz-Security-Token") ||
+      claim->access_key != options_.access_key) {
     return bad_key();
+  }
   const auto& signed_headers = claim->signed_headers;
   if (std::ranges::find(signed_headers, "host") == signed_headers.end() || request.header("host").empty()) {
     return bad_signature();
   }
-  const aws::RequestParts parts{request.method, "/", {}, request.headers, request.body};
+  const auto query = signed_query(request);
+  const aws::RequestParts parts{request.method, "/", query, request.headers, request.body};
   if (!equal_constant_time(aws::expected_signature(parts, *claim, date, options_.secret_key),
                            claim->signature)) {
     return bad_signature();
@@ -108,16 +151,25 @@ Status Ec2Endpoint::authenticate(const http::Request& request) const {
                      "Credential should be scoped to a valid region, not '" + claim->scope.region + "'.");
   }
   const auto skew = std::chrono::system_clock::now() + faults_.clock_offset() - *time;
-  if (skew > kSkewMax || skew < -kSkewMax) return ec2_error("RequestExpired", "Request has expired.");
+  auto life = kSkewMax;
+  if (presigned) {
+    const auto seconds = parse_int(request.query_value("X-Amz-Expires").value_or("")).value_or(0);
+    if (seconds < 1 || seconds > kExpiresMax) return bad_parameter("X-Amz-Expires", std::to_string(seconds));
+    life = Seconds(seconds);
+  }
+  if (skew > life || skew < -kSkewMax) return ec2_error("RequestExpired", "Request has expired.");
   return Ok{};
 }
 
 Result<Params> Ec2Endpoint::read(const http::Request& request) const {
-  if (request.method != "POST" || request.path != "/" || !request.query.empty()) {
-    return ec2_error("InvalidRequest", "Send POST / with the parameters as a form in the body.");
+  const bool get = request.method == "GET";
+  if ((!get && request.method != "POST") || request.path != "/" || (!get && !request.query.empty())) {
+    return ec2_error(
+        "InvalidRequest",
+        "Send POST / with the parameters as a form in the body, or GET / with them in the query.");
   }
   if (auto known = authenticate(request); !known) return known.error();
-  const auto parsed = parse_params(request.body);
+  const auto parsed = get ? make_params(own_query(request)) : parse_params(request.body);
   if (!parsed) return parsed.error();
   const Params& params = *parsed;
   if (params.text("Action").empty())

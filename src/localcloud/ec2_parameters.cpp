@@ -36,6 +36,32 @@ constexpr std::array kDescribeImages = {text("ExecutableBy.N"),  text("ImageId.N
                                         text("Owner.N"),         flag("IncludeDeprecated"),
                                         flag("IncludeDisabled"), number("MaxResults", 1, 1000)};
 constexpr std::array kTerminate = {text("InstanceId.N"), flag("Force"), flag("SkipOsShutdown")};
+constexpr std::array kStop = {text("InstanceId.N"), flag("Force"), flag("Hibernate"), flag("SkipOsShutdown")};
+constexpr std::array kStart = {text("InstanceId.N"), text("AdditionalInfo")};
+constexpr std::array kModify = {
+    text("InstanceId"),
+    choice("Attribute",
+           "instanceType|kernel|ramdisk|userData|disableApiTermination|instanceInitiatedShutdownBehavior|"
+           "rootDeviceName|blockDeviceMapping|productCodes|sourceDestCheck|groupSet|ebsOptimized|"
+           "sriovNetSupport|enaSupport|enclaveOptions|disableApiStop"),
+    text("Value"),
+    text("BlockDeviceMapping.N.DeviceName"),
+    flag("BlockDeviceMapping.N.Ebs.DeleteOnTermination"),
+    text("BlockDeviceMapping.N.Ebs.VolumeId"),
+    text("BlockDeviceMapping.N.NoDevice"),
+    text("BlockDeviceMapping.N.VirtualName"),
+    flag("DisableApiStop.Value"),
+    flag("DisableApiTermination.Value"),
+    flag("EbsOptimized.Value"),
+    flag("EnaSupport.Value"),
+    text("GroupId.N"),
+    choice("InstanceInitiatedShutdownBehavior.Value", "stop|terminate"),
+    text("InstanceType.Value"),
+    text("Kernel.Value"),
+    text("Ramdisk.Value"),
+    flag("SourceDestCheck.Value"),
+    text("SriovNetSupport.Value"),
+    base64("UserData.Value")};
 constexpr std::array kTags = {text("ResourceId.N"), text("Tag.N.Key"), text("Tag.N.Value")};
 constexpr std::array kConsole = {text("InstanceId"), flag("Latest")};
 
@@ -64,6 +90,9 @@ const Call* find_call(std::string_view action) {
       Call{"DescribeInstanceTypeOfferings", kDescribeOfferings},
       Call{"DescribeImages", kDescribeImages},
       Call{"TerminateInstances", kTerminate, kIds},
+      Call{"StopInstances", kStop, kIds},
+      Call{"StartInstances", kStart, kIds},
+      Call{"ModifyInstanceAttribute", kModify, kId},
       Call{"CreateTags", kTags, kResourcesAndTags},
       Call{"DeleteTags", kTags, kResources},
       Call{"GetConsoleOutput", kConsole, kId},

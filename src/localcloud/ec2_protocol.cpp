@@ -128,12 +128,17 @@ std::vector<Params> Params::structs(std::string_view name) const {
 
 Result<Params> parse_params(std::string_view body) {
   const auto form = parse_form(body);
+  if (!form) return ec2_error("MalformedQueryString", "The form in the body is malformed.");
+  return make_params(*form);
+}
+
+Result<Params> make_params(const std::vector<std::pair<std::string, std::string>>& form) {
   const auto text = [](const auto& pair) { return storable_text(pair.first) && storable_text(pair.second); };
-  if (!form || !std::all_of(form->begin(), form->end(), text)) {
-    return ec2_error("MalformedQueryString", "The form in the body is malformed.");
+  if (!std::ranges::all_of(form, text)) {
+    return ec2_error("MalformedQueryString", "A parameter is not UTF-8 text.");
   }
-  Params params(*form);
-  if (params.all().size() == form->size()) return params;
+  Params params(form);
+  if (params.all().size() == form.size()) return params;
   return ec2_error("InvalidParameterCombination", "A parameter is specified more than once.");
 }
 

@@ -42,6 +42,7 @@ class Params {
 // The parameters of a call's body; an EC2 error for a broken form, for a name that stands twice, and for what
 // is not UTF-8 or holds a NUL: it could be given back neither as XML nor from the disk.
 Result<Params> parse_params(std::string_view body);
+Result<Params> make_params(const std::vector<std::pair<std::string, std::string>>& form);
 
 // Writes XML text; names are ours, values are escaped.
 class Xml {

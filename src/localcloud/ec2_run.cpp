@@ -51,6 +51,11 @@ Status read_market(const Params& params, LaunchSpec& spec) {
         behaviour + "'.");
   }
   spec.market = market == "spot" ? core::Market::spot : core::Market::on_demand;
+  const bool spot = spec.market == core::Market::spot;
+  if (spot && spec.keeps_from_termination) {
+    return unsupported("Termination protection cannot be enabled for Spot Instances.");
+  }
+  spec.stops_on_shutdown = !spot && params.text("InstanceInitiatedShutdownBehavior") != "terminate";
   spec.max_price = params.text("InstanceMarketOptions.SpotOptions.MaxPrice");
   if (spec.max_price.empty()) return Ok{};
   const bool decimal = spec.max_price.find_first_not_of("0123456789.") == std::string::npos &&
@@ -172,6 +177,8 @@ Status read_machine(const Params& params, LaunchSpec& spec) {
   spec.client_token = params.text("ClientToken");
   if (spec.client_token.size() > 64) return bad_parameter("ClientToken", spec.client_token);
   if (auto sound = check_profile(params); !sound) return sound;
+  spec.keeps_from_termination = params.is_true("DisableApiTermination");
+  spec.keeps_from_stopping = params.is_true("DisableApiStop");
   spec.key_name = params.text("KeyName");
   spec.security_groups = params.list("SecurityGroupId");
   return check_groups(spec.security_groups);
@@ -194,10 +201,9 @@ Result<std::vector<std::string>> Ec2Service::zones_of(const Params& params) cons
       if (auto sound = check_groups(interface.list("SecurityGroupId")); !sound) return sound.error();
     }
     if (!subnet.empty() || !params.list("SecurityGroupId").empty() || !params.list("SecurityGroup").empty()) {
-      return ec2_error(
-          "InvalidParameterCombination",
-          "Network interfaces and an instance-level subnet ID or security groups may not be specified "
-          "on the same request");
+      return ec2_error("InvalidParameterCombination",
+                       "Network interfaces and an instance-level subnet ID or security groups may not be "
+                       "specified on the same request");
     }
     subnet = interfaces.front().text("SubnetId");
   }

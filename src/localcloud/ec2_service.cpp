@@ -14,11 +14,6 @@ namespace {
 
 constexpr std::size_t kConsoleBytes = 64 * 1024;
 
-void write_state(std::string_view element, core::InstanceState state, Xml& xml) {
-  xml.open(element).leaf("code", std::to_string(state_code(state))).leaf("name", core::to_string(state));
-  xml.close(element);
-}
-
 void write_tags(const Tags& tags, Xml& xml) {
   xml.open("tagSet");
   for (const auto& [key, value] : tags) {
@@ -44,6 +39,11 @@ void write_attachments(const Instance& instance, Xml& xml) {
 
 }  // namespace
 
+void write_state(std::string_view element, core::InstanceState state, Xml& xml) {
+  xml.open(element).leaf("code", std::to_string(state_code(state))).leaf("name", core::to_string(state));
+  xml.close(element);
+}
+
 bool is_instance_id(std::string_view id) {
   if (!id.starts_with("i-")) return false;
   const auto digits = id.substr(2);
@@ -52,12 +52,12 @@ bool is_instance_id(std::string_view id) {
 }
 
 void write_instance(const Instance& instance, Xml& xml) {
-  const bool ended = !runs(instance);
+  const bool ended = is_ending(instance);
   xml.open("item").leaf("instanceId", instance.id).leaf("imageId", instance.image);
   write_state("instanceState", instance.state, xml);
   // An ended instance has given its address back.
   xml.leaf("privateDnsName", ended ? "" : "localhost").leaf("dnsName", "");
-  xml.leaf("reason", ended ? instance.reason_message : "");
+  xml.leaf("reason", runs(instance) ? "" : instance.reason_message);
   xml.leaf("amiLaunchIndex", std::to_string(instance.launch_index)).leaf("instanceType", instance.type);
   xml.leaf("launchTime", ec2_time(instance.launched_at));
   xml.open("placement").leaf("availabilityZone", instance.zone).leaf("tenancy", "default").close("placement");
@@ -159,24 +159,6 @@ Result<std::string> Ec2Service::describe_instances(const Params& params) {
   }
   xml.close("reservationSet");
   if (!next.empty()) xml.leaf("nextToken", next);
-  return xml.text();
-}
-
-Result<std::string> Ec2Service::terminate_instances(const Params& params) {
-  const auto ids = params.list("InstanceId");
-  if (auto known = check_ids(ids); !known) return known.error();
-  if (auto permitted = permit("TerminateInstances", params); !permitted) return permitted.error();
-  const auto changes = fleet_.terminate(ids);
-  if (!changes) return changes.error();
-  Xml xml;
-  xml.open("instancesSet");
-  for (const auto& change : *changes) {
-    xml.open("item").leaf("instanceId", change.id);
-    write_state("currentState", change.current, xml);
-    write_state("previousState", change.previous, xml);
-    xml.close("item");
-  }
-  xml.close("instancesSet");
   return xml.text();
 }
 

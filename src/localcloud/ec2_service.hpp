@@ -36,6 +36,9 @@ class Ec2Service {
 
   Result<std::string> describe_instances(const Params& params);
   Result<std::string> terminate_instances(const Params& params);
+  Result<std::string> stop_instances(const Params& params);
+  Result<std::string> start_instances(const Params& params);
+  Result<std::string> modify_instance(const Params& params);
   Result<std::string> describe_instance_status(const Params& params);
   Result<std::string> describe_spot_requests(const Params& params);
   Result<std::string> describe_tags(const Params& params);
@@ -89,5 +92,6 @@ Result<std::vector<Volume>> volumes_of(const Params& params, const ImageFigures&
 // Shape only: "i-" and 8 or 17 hex digits.
 bool is_instance_id(std::string_view id);
 void write_instance(const Instance& instance, Xml& xml);
+void write_state(std::string_view element, core::InstanceState state, Xml& xml);
 
 }  // namespace drover::localcloud

@@ -57,6 +57,12 @@ bool Throttle::take(const std::string& action, bool unfiltered, int instances, S
     return take_from("terminate", 100, 5, 1, now) &&
            take_from("terminate instances", 1000, 20, instances, now);
   }
+  if (action == "StartInstances") {
+    return take_from("start", 5, 2, 1, now) && take_from("start instances", 1000, 2, instances, now);
+  }
+  if (action == "StopInstances") {
+    return take_from("write", 50, 5, 1, now) && take_from("terminate instances", 1000, 20, instances, now);
+  }
   if (action == "CreateTags") return take_from("tags", 100, 10, 1, now);
   constexpr std::array<std::string_view, 3> kHeavy{"DescribeInstances", "DescribeInstanceStatus",
                                                    "DescribeSpotInstanceRequests"};

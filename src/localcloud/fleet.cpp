@@ -48,9 +48,9 @@ std::optional<Result<std::vector<Instance>>> Fleet::earlier_launch(const LaunchS
   }
   if (found.empty()) return std::nullopt;
   if (found.front().parameters_hash != spec.parameters_hash) {
-    return ec2_error("IdempotentParameterMismatch",
-                     "Arguments on this idempotent request are inconsistent with arguments used in previous "
-                     "request(s).");
+    return ec2_error(
+        "IdempotentParameterMismatch",
+        "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).");
   }
   if (std::ranges::none_of(found, lives)) {
     return ec2_error("IdempotentInstanceTerminated",
@@ -85,23 +85,30 @@ Instance Fleet::make_instance(const LaunchSpec& spec, const std::string& zone) {
   out.interface_tags = spec.interface_tags;
   out.spot_tags = spec.spot_tags;
   out.shows_tags = spec.shows_tags;
+  out.keeps_from_termination = spec.keeps_from_termination;
+  out.keeps_from_stopping = spec.keeps_from_stopping;
+  out.stops_on_shutdown = spec.stops_on_shutdown;
   out.region = options_.region;
   out.shutdown_grace = options_.shutdown_grace;
   out.environment = options_.instance_env;
   return out;
 }
 
+int Fleet::running() const {
+  return static_cast<int>(std::ranges::count_if(entries_, [](const auto& item) {
+    return lives(item.second.instance) && item.second.instance.state != core::InstanceState::stopped;
+  }));
+}
+
 Result<std::vector<Instance>> Fleet::launch(const LaunchSpec& spec) {
   const std::lock_guard lock(mutex_);
   if (auto earlier = earlier_launch(spec)) return *std::move(earlier);
-  const auto living =
-      std::ranges::count_if(entries_, [](const auto& item) { return lives(item.second.instance); });
-  const auto room = options_.max_instances - static_cast<int>(living);
+  const auto room = options_.max_instances - running();
   if (room < spec.min_count) {
     return ec2_error(
         spec.market == core::Market::spot ? "MaxSpotInstanceCountExceeded" : "InstanceLimitExceeded",
         fmt::format("You have requested more instances ({}) than your current limit of {} allows.",
-                    spec.min_count + living, options_.max_instances));
+                    spec.min_count + running(), options_.max_instances));
   }
   int granted = 0;
   std::string zone;
@@ -123,23 +130,23 @@ Result<std::vector<Instance>> Fleet::launch(const LaunchSpec& spec) {
     instance.launch_index = i;
     auto& entry = entries_[instance.id];
     entry.instance = std::move(instance);
-    start(entry, spec.user_data);
+    const auto files = paths(entry.instance.id);
+    std::error_code failed;
+    std::filesystem::create_directories(files.directory, failed);
+    save(entry.instance);
+    boot(entry, write_file(files.user_data(), spec.user_data));
     out.push_back(entry.instance);
   }
   return out;
 }
 
-void Fleet::start(Entry& entry, const std::string& user_data) {
+void Fleet::boot(Entry& entry, const Status& prepared) {
   const auto id = entry.instance.id;
   const auto files = paths(id);
-  std::error_code failed;
-  std::filesystem::create_directories(files.directory, failed);
-  save(entry.instance);
-  auto written = write_file(files.user_data(), user_data);
   auto argv = options_.supervisor_argv;
   argv.push_back(files.directory);
   const auto spawned =
-      written ? spawn({argv, std::nullopt, "/", files.log()}) : Result<pid_t>(written.error());
+      prepared ? spawn({argv, std::nullopt, "/", files.log()}) : Result<pid_t>(prepared.error());
   if (spawned) entry.process = ProcessHandle::open(*spawned);
   if (entry.process == nullptr) {
     log_error("instance {}: {}", id, spawned ? "its supervisor vanished" : spawned.error().message);
@@ -180,21 +187,6 @@ Status Fleet::check_known(const std::vector<std::string>& ids) const {
                                                      : "The instance IDs '" + missing + "' do not exist");
 }
 
-Result<std::vector<StateChange>> Fleet::terminate(const std::vector<std::string>& ids) {
-  const std::lock_guard lock(mutex_);
-  if (auto known = check_known(ids); !known) return known.error();
-  std::vector<StateChange> out;
-  for (const auto& id : ids) {
-    auto& entry = entries_.at(id);
-    const auto before = entry.instance.state;
-    if (runs(entry.instance)) {
-      begin_end(entry, "Client.UserInitiatedShutdown", "User initiated shutdown", SIGTERM);
-    }
-    out.push_back({id, before, entry.instance.state});
-  }
-  return out;
-}
-
 Result<Instance> Fleet::interrupt(const std::string& id, Seconds notice) {
   const std::lock_guard lock(mutex_);
   const auto at = entries_.find(id);
@@ -214,7 +206,10 @@ Result<Instance> Fleet::kill(const std::string& id, const std::string& reason) {
   const auto at = entries_.find(id);
   if (at == entries_.end()) return Error{Errc::not_found, "there is no instance " + id};
   auto& entry = at->second;
-  if (!lives(entry.instance)) return Error{Errc::conflict, "instance " + id + " is terminated"};
+  if (entry.process == nullptr) {
+    return Error{Errc::conflict,
+                 "instance " + id + " is " + std::string(core::to_string(entry.instance.state))};
+  }
   if (!runs(entry.instance)) {
     end_process(entry, SIGUSR1);
   } else {
@@ -242,10 +237,8 @@ Status Fleet::tag(const std::vector<std::string>& ids,
 Status Fleet::terminate_all(Millis wait) {
   std::unique_lock lock(mutex_);
   for (auto& [id, entry] : entries_) {
-    if (runs(entry.instance)) {
-      // The cloud ends, not a user's machine: what ran there was interrupted.
-      begin_end(entry, "Server.SpotInstanceTermination", "The cloud is closing down", SIGTERM);
-    }
+    // The cloud ends, not a user's machine: what ran there was interrupted.
+    end(entry, "Server.SpotInstanceTermination", "The cloud is closing down");
   }
   const auto all_ended = [this] {
     return std::ranges::none_of(entries_, [](const auto& item) { return lives(item.second.instance); });

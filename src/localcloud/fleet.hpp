@@ -1,6 +1,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -42,6 +43,9 @@ struct LaunchSpec {
   Tags interface_tags;
   Tags spot_tags;
   bool shows_tags = false;
+  bool keeps_from_termination = false;
+  bool keeps_from_stopping = false;
+  bool stops_on_shutdown = false;
 };
 
 struct StateChange {
@@ -63,7 +67,13 @@ class Fleet {
   // In the order of launch.
   [[nodiscard]] std::vector<Instance> list() const;
   [[nodiscard]] std::optional<Instance> find(const std::string& id) const;
+  // A protected instance keeps all of its zone that the call names.
   Result<std::vector<StateChange>> terminate(const std::vector<std::string>& ids);
+  // All of them, or none.
+  Result<std::vector<StateChange>> stop(const std::vector<std::string>& ids);
+  Result<std::vector<StateChange>> start(const std::vector<std::string>& ids);
+  // Changes the record of an instance that is not terminated; `change` may refuse.
+  Status modify(const std::string& id, const std::function<Status(Instance&)>& change);
   // The notice now, sudden death after it. not_found, or conflict when it does not run.
   Result<Instance> interrupt(const std::string& id, Seconds notice);
   // Sudden death. not_found, or conflict when it is terminated.
@@ -83,8 +93,11 @@ class Fleet {
 
   // With mutex_ held.
   [[nodiscard]] std::optional<Result<std::vector<Instance>>> earlier_launch(const LaunchSpec& spec) const;
+  [[nodiscard]] int running() const;  // and not stopped
   Instance make_instance(const LaunchSpec& spec, const std::string& zone);
-  void start(Entry& entry, const std::string& user_data);
+  void boot(Entry& entry, const Status& prepared);
+  void end(Entry& entry, const std::string& code, const std::string& message);
+  void become_stopped(Entry& entry, const std::string& code, const std::string& message);
   void save(const Instance& instance) const;
   void begin_end(Entry& entry, const std::string& code, const std::string& message, int signal);
   void end_process(const Entry& entry, int signal);
@@ -94,8 +107,9 @@ class Fleet {
 
   void check_ready(const std::string& id);
   void on_exit(const std::string& id);
+  bool stop_if_meant(const std::string& id, const std::string& code, const std::string& message);
   void on_deadline(const std::string& id);
-  void on_overdue(const std::string& id);
+  void on_overdue(const std::string& id, const std::shared_ptr<const ProcessHandle>& process);
   void forget(const std::string& id);
   void schedule_forget(const Instance& instance);
   void schedule_interruption(const Instance& instance);

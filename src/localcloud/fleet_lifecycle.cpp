@@ -21,6 +21,12 @@ constexpr Millis kReadyRetry{10};
 // Beyond the shutdown's own grace: then the supervisor itself is ended.
 constexpr Millis kOverdue{10'000};
 
+// Whether the end of its processes, for that reason, leaves the instance to be started again.
+bool stops_with(const Instance& instance, const std::string& code) {
+  if (instance.state == InstanceState::stopping) return true;
+  return runs(instance) && instance.stops_on_shutdown && code == "Client.InstanceInitiatedShutdown";
+}
+
 }  // namespace
 
 void Fleet::begin_end(Entry& entry, const std::string& code, const std::string& message, int signal) {
@@ -31,9 +37,32 @@ void Fleet::begin_end(Entry& entry, const std::string& code, const std::string& 
   end_process(entry, signal);
 }
 
+void Fleet::end(Entry& entry, const std::string& code, const std::string& message) {
+  if (is_ending(entry.instance)) return;
+  if (entry.instance.state != InstanceState::stopped) return begin_end(entry, code, message, SIGTERM);
+  // Nothing of it runs.
+  finish(entry, code, message);
+  std::error_code ignored;
+  std::filesystem::remove_all(paths(entry.instance.id).root(), ignored);
+}
+
 void Fleet::end_process(const Entry& entry, int signal) {
-  if (entry.process != nullptr) entry.process->signal(signal);
-  loop_.after(options_.shutdown_grace + kOverdue, [this, id = entry.instance.id] { on_overdue(id); });
+  if (entry.process == nullptr) return;
+  entry.process->signal(signal);
+  loop_.after(options_.shutdown_grace + kOverdue,
+              [this, id = entry.instance.id, process = entry.process] { on_overdue(id, process); });
+}
+
+void Fleet::become_stopped(Entry& entry, const std::string& code, const std::string& message) {
+  auto& instance = entry.instance;
+  instance.state = InstanceState::stopped;
+  if (instance.reason_code.empty()) {
+    instance.reason_code = code;
+    instance.reason_message = code + ": " + message;
+  }
+  entry.process = nullptr;
+  save(instance);
+  changed_.notify_all();
 }
 
 void Fleet::finish(Entry& entry, const std::string& code, const std::string& message) {
@@ -75,12 +104,22 @@ void Fleet::on_exit(const std::string& id) {
   const auto files = paths(id);
   // Without its last words the supervisor died before its descendants did.
   if (!std::filesystem::exists(files.exit())) kill_marked(id);
+  const auto [code, message] = end_reason(files);
+  if (stop_if_meant(id, code, message)) return;
   std::error_code ignored;
   std::filesystem::remove_all(files.root(), ignored);  // the volume goes with the instance
-
   const std::lock_guard lock(mutex_);
-  const auto [code, message] = end_reason(files);
   if (const auto at = entries_.find(id); at != entries_.end()) finish(at->second, code, message);
+}
+
+// False when the end of its processes is the end of the instance.
+bool Fleet::stop_if_meant(const std::string& id, const std::string& code, const std::string& message) {
+  const std::lock_guard lock(mutex_);
+  const auto at = entries_.find(id);
+  if (at == entries_.end()) return false;
+  if (!stops_with(at->second.instance, code)) return false;
+  become_stopped(at->second, code, message);
+  return true;
 }
 
 void Fleet::on_deadline(const std::string& id) {
@@ -92,10 +131,11 @@ void Fleet::on_deadline(const std::string& id) {
   begin_end(at->second, "Server.SpotInstanceTermination", "Spot instance termination", SIGUSR1);
 }
 
-void Fleet::on_overdue(const std::string& id) {
+void Fleet::on_overdue(const std::string& id, const std::shared_ptr<const ProcessHandle>& process) {
   const std::lock_guard lock(mutex_);
   const auto at = entries_.find(id);
-  if (at == entries_.end() || at->second.process == nullptr) return;
+  // Another process is that of an instance which was started again meanwhile.
+  if (at == entries_.end() || at->second.process != process) return;
   log_warn("instance {}: its supervisor does not end, killing it", id);
   at->second.process->signal(SIGKILL);
 }
@@ -146,11 +186,16 @@ void Fleet::take_up(Instance instance) {
   auto& entry = entries_[id];
   entry.instance = std::move(instance);
   if (!lives(entry.instance)) return schedule_forget(entry.instance);
+  if (entry.instance.state == InstanceState::stopped) return;
   entry.process = open_supervisor(files);
   if (entry.process == nullptr) {
     kill_marked(id);
     const auto [code, message] = end_reason(files);
-    finish(entry, code, message);
+    if (stops_with(entry.instance, code)) {
+      become_stopped(entry, code, message);
+    } else {
+      finish(entry, code, message);
+    }
     // A supervisor that was just being started may not have seen it: see Supervisor::run.
     if (const auto late = open_supervisor(files)) late->signal(SIGUSR1);
     return;
@@ -159,7 +204,7 @@ void Fleet::take_up(Instance instance) {
   if (entry.instance.state == InstanceState::pending) {
     loop_.after(options_.pending_delay, [this, id] { check_ready(id); });
   }
-  if (entry.instance.state == InstanceState::shutting_down) {
+  if (!runs(entry.instance)) {
     end_process(entry, SIGTERM);
   } else if (entry.instance.interrupt_at) {
     schedule_interruption(entry.instance);

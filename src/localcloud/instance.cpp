@@ -101,6 +101,10 @@ Json to_json(const Instance& instance) {
       .set("interface_tags", pairs_to_json(instance.interface_tags))
       .set("spot_tags", pairs_to_json(instance.spot_tags))
       .set("shows_tags", instance.shows_tags)
+      .set("keeps_from_termination", instance.keeps_from_termination)
+      .set("keeps_from_stopping", instance.keeps_from_stopping)
+      .set("stops_on_shutdown", instance.stops_on_shutdown)
+      .set("boots", std::int64_t{instance.boots})
       .set("environment", pairs_to_json(instance.environment))
       .set("shutdown_grace_ms", std::int64_t{instance.shutdown_grace.count()});
   if (instance.terminated_at) out.set("terminated_at", to_rfc3339(*instance.terminated_at));
@@ -149,6 +153,10 @@ Result<Instance> instance_from_json(const Json& json) {
   out.interface_tags = pairs_from_json(json.find("interface_tags"));
   out.spot_tags = pairs_from_json(json.find("spot_tags"));
   out.shows_tags = flag_of(json, "shows_tags");
+  out.keeps_from_termination = flag_of(json, "keeps_from_termination");
+  out.keeps_from_stopping = flag_of(json, "keeps_from_stopping");
+  out.stops_on_shutdown = flag_of(json, "stops_on_shutdown");
+  out.boots = static_cast<int>(integer_of(json, "boots"));
   out.environment = pairs_from_json(json.find("environment"));
   out.shutdown_grace = Millis(integer_of(json, "shutdown_grace_ms"));
   return out;

@@ -51,7 +51,11 @@ struct Instance {
   Tags volume_tags;
   Tags interface_tags;
   Tags spot_tags;
-  bool shows_tags = false;  // in its metadata
+  bool shows_tags = false;              // in its metadata
+  bool keeps_from_termination = false;  // by TerminateInstances
+  bool keeps_from_stopping = false;     // by StopInstances
+  bool stops_on_shutdown = false;       // of its own; else it is terminated then
+  int boots = 1;
   // For the supervisor.
   std::string region;
   Millis shutdown_grace{2000};
@@ -69,6 +73,12 @@ Result<Instance> load_instance(const std::string& path);
 // Neither terminated nor on the way there.
 [[nodiscard]] inline bool runs(const Instance& instance) {
   return instance.state == core::InstanceState::pending || instance.state == core::InstanceState::running;
+}
+
+// Terminated or on the way there: what it held is given back.
+[[nodiscard]] inline bool is_ending(const Instance& instance) {
+  return instance.state == core::InstanceState::shutting_down ||
+         instance.state == core::InstanceState::terminated;
 }
 
 // "code" of instanceState: 0 pending, 16 running, …

@@ -161,6 +161,8 @@ Status Supervisor::start_user_data() {
   if (failed) return Error{Errc::internal, "cannot make " + paths_.root() + ": " + failed.message()};
   // Like a machine with other user data: it boots, and does nothing.
   if (instance_.image == kInertImage) return Ok{};
+  // Images run user data when they boot for the first time, and not when the machine is started again.
+  if (instance_.boots > 1) return Ok{};
   if (!read_file(paths_.user_data()).value_or("").starts_with("#!")) return Ok{};
   chmod(paths_.user_data().c_str(), 0700);
   const auto spawned = spawn({{paths_.user_data()}, environment(), paths_.root(), paths_.console()});

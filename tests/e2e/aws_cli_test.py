@@ -201,6 +201,36 @@ def test_what_ec2_refuses(cloud):
     assert cloud.ids() == []
 
 
+def test_stop_start_and_protect(cloud):
+    made = cloud.run()[0]
+    assert cloud.reaches(made, "running")
+    stopping = cloud.ok("ec2", "stop-instances", "--instance-ids", made)["StoppingInstances"][0]
+    assert stopping["CurrentState"] == {"Code": 64, "Name": "stopping"}
+    assert cloud.reaches(made, "stopped")
+    starting = cloud.ok("ec2", "start-instances", "--instance-ids", made)["StartingInstances"][0]
+    assert starting["PreviousState"] == {"Code": 80, "Name": "stopped"}
+    assert cloud.reaches(made, "running")
+    cloud.ok("ec2", "modify-instance-attribute", "--instance-id", made, "--disable-api-termination")
+    bad = cloud.aws("ec2", "terminate-instances", "--instance-ids", made)
+    assert "(OperationNotPermitted)" in bad.stderr and f"'{made}'" in bad.stderr
+    cloud.ok("ec2", "modify-instance-attribute", "--instance-id", made, "--no-disable-api-termination")
+    cloud.ok("ec2", "terminate-instances", "--instance-ids", made)
+    assert cloud.reaches(made, "terminated")
+
+
+def test_root_devices_and_tags(cloud):
+    image = cloud.ok("ec2", "describe-images", "--image-ids", "ami-sda1")["Images"][0]
+    assert image["RootDeviceName"] == "/dev/sda1" and image["RootDeviceType"] == "ebs"
+    kinds = ("instance", "volume", "network-interface", "spot-instances-request")
+    made = cloud.run("--instance-market-options", "MarketType=spot", "--tag-specifications",
+                     *(f"ResourceType={kind},Tags=[{{Key=team,Value=genomics}}]" for kind in kinds))[0]
+    listed = cloud.ok("ec2", "describe-tags", "--filters", "Name=key,Values=team")["Tags"]
+    assert {tag["ResourceType"] for tag in listed} == set(kinds)
+    shown = cloud.ok("ec2", "describe-instances", "--instance-ids", made)["Reservations"][0]["Instances"][0]
+    assert shown["RootDeviceName"] == "/dev/xvda"
+    assert [volume["DeviceName"] for volume in shown["BlockDeviceMappings"]] == ["/dev/xvda"]
+
+
 def test_client_token(cloud):
     first = cloud.run("--client-token", "one")
     assert cloud.run("--client-token", "one") == first

@@ -100,6 +100,22 @@ Result<ports::HttpReply> CloudTest::send(const std::string& body, const Signing&
   return http_.send(request);
 }
 
+Result<ports::HttpReply> CloudTest::get(const std::string& query, const Signing& signing) {
+  ports::HttpRequest request;
+  request.method = "GET";
+  request.url = cloud_->endpoint() + "/?" + query;
+  request.headers = {{"Host", "127.0.0.1:" + std::to_string(cloud_->port())}};
+  aws::RequestParts parts;
+  parts.method = "GET";
+  parts.query = query;
+  parts.headers = request.headers;
+  const auto now = std::chrono::floor<Micros>(std::chrono::system_clock::now()) + signing.clock_offset;
+  const auto added = aws::sign(parts, {signing.access_key, Secret(signing.secret), {}, {}}, now,
+                               signing.region, signing.service);
+  request.headers.insert(request.headers.end(), added.begin(), added.end());
+  return http_.send(request);
+}
+
 namespace {
 
 std::string encode(const std::string& action, const Form& form) {
@@ -128,7 +144,11 @@ std::string CloudTest::error(const std::string& action, const Form& form) {
 }
 
 std::vector<std::string> CloudTest::run(const std::string& script, const Form& more) {
-  Form form{{"ImageId", "ami-1"}, {"MinCount", "1"}, {"MaxCount", "1"}, {"UserData", base64_encode(script)}};
+  Form form{{"ImageId", "ami-1"},
+            {"MinCount", "1"},
+            {"MaxCount", "1"},
+            {"UserData", base64_encode(script)},
+            {"InstanceInitiatedShutdownBehavior", "terminate"}};
   for (const auto& [name, value] : more) {
     std::erase_if(form, [&](const auto& item) { return item.first == name; });
     form.emplace_back(name, value);

@@ -49,6 +49,8 @@ class CloudTest : public testing::Test {
   void stop() { cloud_.reset(); }
 
   Result<ports::HttpReply> send(const std::string& body, const Signing& signing);
+  // The parameters in the query, signed in a header.
+  Result<ports::HttpReply> get(const std::string& query, const Signing& signing);
   // Signed and answered, whatever the status.
   ports::HttpReply call(const std::string& action, const Form& form = {});
   // The body of a 200.

@@ -67,6 +67,60 @@ TEST_F(EndpointTest, RefusesARequestWithoutOrWithAnothersSignature) {
   EXPECT_EQ(value_of(reply->body, "Code"), "SignatureDoesNotMatch");
 }
 
+TEST_F(EndpointTest, TakesRequestsByGet) {
+  const auto id = run_one(kIdle, {{"ClientToken", "a b+c"}});
+  const std::string describe = "Action=DescribeInstances&Version=2016-11-15";
+  const auto code = [&](const Result<ports::HttpReply>& reply) {
+    return reply ? std::to_string(reply->status) + " " + value_of(reply->body, "Code") : "no answer";
+  };
+  const auto filter = "&Filter.1.Name=client-token&Filter.1.Value.1=";
+  const auto listed = get(describe + filter + "a%20b%2Bc", {});
+  ASSERT_TRUE(listed);
+  EXPECT_EQ(values_of(listed->body, "instanceId"), std::vector<std::string>{id});
+  EXPECT_EQ(code(get(describe, {.secret = "another"})), "403 SignatureDoesNotMatch");
+  EXPECT_EQ(code(get(describe, {.clock_offset = Seconds(-16 * 60)})), "400 RequestExpired");
+  EXPECT_EQ(code(get(describe + "&Colour=red", {})), "400 UnknownParameter");
+  EXPECT_EQ(code(get(describe + "&X-Amz-Date=x", {})), "400 UnknownParameter");
+  EXPECT_EQ(code(get("Version=2016-11-15", {})), "400 MissingAction");
+  // A query beside a body is neither.
+  ports::HttpRequest both;
+  both.method = "POST";
+  both.url = cloud_->endpoint() + "/?" + describe;
+  EXPECT_EQ(code(http_.send(both)), "400 InvalidRequest");
+}
+
+TEST_F(EndpointTest, TakesASignatureInTheQuery) {
+  const auto now = std::chrono::floor<Micros>(std::chrono::system_clock::now());
+  const auto presigned = [&](const std::string& expires, Seconds age, const std::string& secret) {
+    const auto date = aws::amz_date(now - age);
+    const auto scope = date.substr(0, 8) + "/us-east-1/ec2/aws4_request";
+    const auto query =
+        "Action=DescribeRegions&Version=2016-11-15&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=" +
+        percent_encode("AKIDTEST/" + scope) + "&X-Amz-Date=" + date + "&X-Amz-Expires=" + expires +
+        "&X-Amz-SignedHeaders=host";
+    const Form host{{"Host", "127.0.0.1:" + std::to_string(cloud_->port())}};
+    const auto claim = aws::parse_authorization("AWS4-HMAC-SHA256 Credential=AKIDTEST/" + scope +
+                                                ", SignedHeaders=host, Signature=" + std::string(64, '0'));
+    aws::RequestParts parts;
+    parts.method = "GET";
+    parts.query = query;
+    parts.headers = host;
+    ports::HttpRequest request;
+    request.method = "GET";
+    request.url = cloud_->endpoint() + "/?" + query +
+                  "&X-Amz-Signature=" + aws::expected_signature(parts, *claim, date, Secret(secret));
+    const auto reply = http_.send(request);
+    return reply ? std::to_string(reply->status) + " " + value_of(reply->body, "Code") : "no answer";
+  };
+  EXPECT_EQ(presigned("60", Seconds(0), "a secret"), "200 ");
+  EXPECT_EQ(presigned("7200", Seconds(3600), "a secret"), "200 ");
+  EXPECT_EQ(presigned("60", Seconds(120), "a secret"), "400 RequestExpired");
+  EXPECT_EQ(presigned("60", Seconds(-16 * 60), "a secret"), "400 RequestExpired");
+  EXPECT_EQ(presigned("0", Seconds(0), "a secret"), "400 InvalidParameterValue");
+  EXPECT_EQ(presigned("604801", Seconds(0), "a secret"), "400 InvalidParameterValue");
+  EXPECT_EQ(presigned("60", Seconds(0), "another"), "403 SignatureDoesNotMatch");
+}
+
 TEST_F(EndpointTest, RefusesUnknownActionsAndForeignListForms) {
   EXPECT_EQ(error("StartRocket"), "400 InvalidAction");
   EXPECT_EQ(error("DescribeInstances", {{"InstanceId.member.1", "i-0"}}), "400 UnknownParameter");
@@ -229,7 +283,8 @@ TEST_F(EndpointTest, AClientTokenLaunchesOnce) {
                                    {"MinCount", "1"},
                                    {"MaxCount", "2"},
                                    {"ClientToken", "once"},
-                                   {"UserData", base64_encode(kIdle)}}),
+                                   {"UserData", base64_encode(kIdle)},
+                                   {"InstanceInitiatedShutdownBehavior", "terminate"}}),
             "400 IdempotentInstanceTerminated");
 }
 
