@@ -1,13 +1,14 @@
 """The main job, end to end: what `drover dev --demo` shows, and what must hold around it."""
 import hashlib
 import os
+import re
 import signal
 import sys
 
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
-from harness import attempt_headers, call, instance_processes, shell, stack, wait_for  # noqa: E402
+from harness import attempt_headers, call, instance_processes, shell, stack, user_data_of, wait_for  # noqa: E402
 
 LICENSES = "/usr/share/common-licenses"
 
@@ -137,6 +138,22 @@ def test_a_worker_cut_off_reports_late_and_is_refused(drover):
         assert drover.job(job["id"])["attempts"] == done["attempts"]
     finally:
         drover.call("PATCH", "/config", {"lease_s": 60})
+
+
+def test_a_bootstrap_token_is_worth_nothing_once_its_machine_has_registered(drover):
+    """Every job can read it in the machine's user data."""
+    drover.wait_state(drover.submit(shell("true"))["id"], "succeeded")
+    instance = next(one for one in drover.cloud.instances("running")
+                    if any(worker["instance_id"] == one["id"] for worker in drover.call("GET", "/workers").json))
+    token = {"Authorization": "Bearer " + re.search(r"TOKEN='([0-9a-f]{64})'", user_data_of(instance)).group(1)}
+    body = {"instance_id": instance["id"], "nonce": "another", "slots": 1, "cpus": 1, "mem_mib": 0, "disk_mib": 0,
+            "hostname": "thief", "version": "2"}
+    assert drover.call("POST", "/workers/register", body, token).status == 409
+    stranger = {**body, "instance_id": "i-0123456789abcdef0"}
+    assert drover.call("POST", "/workers/register", stranger, token).status in (403, 404, 409, 503)
+    worker = next(one for one in drover.call("GET", "/workers").json if one["instance_id"] == instance["id"])
+    for path, sent in [("claim", {"nonce": "n", "slots": 1, "wait_s": 0}), ("heartbeat", {"attempts": []})]:
+        assert drover.call("POST", f"/workers/{worker['number']}/{path}", sent, token).status in (401, 403)
 
 
 def send(what, pids):

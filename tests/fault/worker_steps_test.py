@@ -66,8 +66,10 @@ class Copy:
         work = self.work = f"{drover.base}/copies/{self.instance}"
         os.makedirs(work)
         self.done = f"{work}/step-done"
+        with open(f"{work}/token", "w", encoding="utf-8") as token:
+            token.write(bootstrap_token(instance) + "\n")
         env = {"PATH": os.environ["PATH"], "HOME": work, "STEP": step or "none", "STEP_DONE": self.done, "STEP_TRACE": trace,
-               "DROVER_URL": f"http://127.0.0.1:{drover.port}", "DROVER_BOOTSTRAP_TOKEN": bootstrap_token(instance),
+               "DROVER_URL": f"http://127.0.0.1:{drover.port}", "DROVER_BOOTSTRAP_TOKEN_FILE": f"{work}/token",
                "DROVER_SLOTS": "1", "DROVER_WORKER_DIR": work, "AWS_EC2_METADATA_SERVICE_ENDPOINT": instance["imds"]}
         with open(f"{drover.base}/copies.log", "ab") as log:
             self.process = subprocess.Popen(["/bin/bash", f"{drover.base}/worker-{victim}"], env=env, cwd=work, stdout=log,

@@ -36,12 +36,15 @@ class Machine:
         self.program = directory / "drover-worker"
         self.program.write_text(worker_program())
 
-    def start(self, slots=1, imds=None, program=None, under=(), **more):
+    def start(self, slots=1, imds=None, program=None, under=(), token=BOOTSTRAP_TOKEN, **more):
         work = self.directory / f"work{len(self.workers)}"
         work.mkdir()
+        token_file = self.directory / "token"
+        token_file.write_text(token + "\n")
+        token_file.chmod(0o600)
         name, value = self.mark.split("=")
         env = {"PATH": os.environ["PATH"], "HOME": str(self.directory), name: value, "DROVER_URL": self.daemon.url,
-               "DROVER_BOOTSTRAP_TOKEN": BOOTSTRAP_TOKEN, "DROVER_SLOTS": str(slots), "DROVER_WORKER_DIR": str(work),
+               "DROVER_BOOTSTRAP_TOKEN_FILE": str(token_file), "DROVER_SLOTS": str(slots), "DROVER_WORKER_DIR": str(work),
                "TMPDIR": str(work), "DROVER_STOP_GRACE_S": "1", **more}
         if imds:
             env["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = imds.url

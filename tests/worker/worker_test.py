@@ -456,7 +456,7 @@ def test_registration_waits_for_the_daemon_and_gives_up_when_it_is_refused(daemo
     daemon.submit(1, command="true")
     machine.start()
     daemon.wait_end(1)
-    refused = machine.start(DROVER_BOOTSTRAP_TOKEN="wrong", PATH=f"{fast_sleep(machine.directory)}:{os.environ['PATH']}")
+    refused = machine.start(token="wrong", PATH=f"{fast_sleep(machine.directory)}:{os.environ['PATH']}")
     assert refused.wait(30) == 1
 
 

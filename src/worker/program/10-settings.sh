@@ -8,9 +8,10 @@
 # it writes into a file, $base/intent.SLOT, and then signals the job. After that the attempt lasts until all processes of
 # the job have ended, or their time is over; without it, until the job's own process has.
 #
-# Environment: DROVER_URL, DROVER_BOOTSTRAP_TOKEN; optional DROVER_SLOTS (1), DROVER_INSTANCE_ID (where there is no
-# metadata service), DROVER_WORKER_DIR (where its files go), DROVER_STOP_GRACE_S (10; between TERM and KILL),
-# DROVER_ON_EXIT (a command run at the end), DROVER_SHUTDOWN (1: the machine is shut down at the end).
+# Environment: DROVER_URL, DROVER_BOOTSTRAP_TOKEN_FILE (a file of mode 0600, or a descriptor, /dev/fd/N, that has the
+# token); optional DROVER_SLOTS (1), DROVER_INSTANCE_ID (where there is no metadata service), DROVER_WORKER_DIR (where its
+# files go), DROVER_STOP_GRACE_S (10; between TERM and KILL), DROVER_ON_EXIT (a command run at the end), DROVER_SHUTDOWN
+# (1: the machine is shut down at the end).
 # shellcheck disable=SC2317  # functions reached by name (start_task, persist) or from a sourced answer
 set -u
 
@@ -23,7 +24,18 @@ readonly full_interval=500 full_tries=12 # between looks for room on the disk, a
 readonly upload_grace=6000      # for the files of a job that was stopped or timed out
 readonly stopped_notice_s=20   # what is left after SIGTERM to this program
 
-url=${DROVER_URL:?is not set} bootstrap_token=${DROVER_BOOTSTRAP_TOKEN:?is not set}
+# User data rendered by an older daemon puts the token into the environment, where every process of the same user could
+# read it for as long as this one lives. It starts again without.
+if [[ -n ${DROVER_BOOTSTRAP_TOKEN:-} ]]; then
+  bootstrap_token=$DROVER_BOOTSTRAP_TOKEN
+  unset DROVER_BOOTSTRAP_TOKEN
+  export DROVER_BOOTSTRAP_TOKEN_FILE=/dev/fd/3
+  exec "$BASH" "$0" 3< <(printf '%s\n' "$bootstrap_token")
+fi
+
+url=${DROVER_URL:?is not set} token_file=${DROVER_BOOTSTRAP_TOKEN_FILE:?is not set}
+read -r bootstrap_token <"$token_file" || exit 1
+if [[ $token_file =~ ^/dev/fd/([0-9]+)$ ]]; then eval "exec ${BASH_REMATCH[1]}<&-"; fi
 slots=${DROVER_SLOTS:-1} stop_grace=$((${DROVER_STOP_GRACE_S:-10} * 100))
 on_exit=${DROVER_ON_EXIT:-} shut_down=${DROVER_SHUTDOWN:-0} instance_id=${DROVER_INSTANCE_ID:-}
 work_dir=${DROVER_WORKER_DIR:-${TMPDIR:-/var/tmp}}

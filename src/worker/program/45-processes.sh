@@ -4,7 +4,7 @@
 start_job() { # sets pid and born
   local vars command cgroup group shell=/bin/bash
   if [[ ! -x $shell ]]; then shell=/bin/sh; fi
-  vars=(${job_env[@]+"${job_env[@]}"} "DROVER_JOB_ID=$job_id" "DROVER_JOB_NUMBER=$job_number"
+  vars=("TMPDIR=$dir/tmp" ${job_env[@]+"${job_env[@]}"} "DROVER_JOB_ID=$job_id" "DROVER_JOB_NUMBER=$job_number"
     "DROVER_ATTEMPT=$job_attempt" "DROVER_QUEUE=$job_queue"
     "DROVER_RESUME=$job_resume" "DROVER_CHECKPOINT_LOST=$checkpoint_lost"
     "$(mark_of "$dir")" "DROVER_ARTIFACT_DIR=$dir/artifacts" "DROVER_DEADLINE_FILE=$dir/deadline")

@@ -41,7 +41,9 @@ run_attempt() {
   rm -rf "$dir"
 }
 
-make_directories() { mkdir -p "$dir/work" "$dir/tmp" "$dir/checkpoint" "$dir/artifacts" 2>/dev/null; }
+make_directories() {
+  { mkdir "$dir" && chmod 711 "$dir" && mkdir "$dir/work" "$dir/tmp" "$dir/checkpoint" "$dir/artifacts"; } 2>/dev/null
+}
 
 conclude() {
   case $intent in

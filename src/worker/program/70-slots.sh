@@ -35,8 +35,11 @@ end_slot() { # SLOT INTENT
   if [[ $old == "$intent" || $old == lost || ($old != '' && $old != notice && $intent != lost) ]]; then return; fi
   slot_intent[slot]=$intent
   if [[ $intent == notice ]]; then
-    printf '%s\n' "$notice_time" 2>/dev/null >"${slot_dir[slot]}/deadline.new"
-    mv "${slot_dir[slot]}/deadline.new" "${slot_dir[slot]}/deadline" 2>/dev/null
+    # In the job's directory: whoever it runs as reads it.
+    {
+      printf '%s\n' "$notice_time" >"${slot_dir[slot]}/deadline.new" && chmod 644 "${slot_dir[slot]}/deadline.new" &&
+        mv "${slot_dir[slot]}/deadline.new" "${slot_dir[slot]}/deadline"
+    } 2>/dev/null
     # A quarter of the time that is left, at most 30 s, is for the checkpoint's upload.
     grace=$((deadline - now))
     grace=$((grace - (grace / 4 > 3000 ? 3000 : grace / 4)))
