@@ -4,6 +4,9 @@
 
 #include <fmt/format.h>
 
+#include "drover/base/text.hpp"
+#include "drover/http/hosts.hpp"
+
 #include "handlers.hpp"
 #include "support.hpp"
 #include "worker_auth.hpp"
@@ -15,15 +18,21 @@ struct Entry {
   std::string_view method;
   std::string_view pattern;
   Handler handler;
+  http::Takes takes = http::Takes::parameters;
+  std::string_view query = {};  // the parameters, blanks between them
   std::int64_t max_body = static_cast<std::int64_t>(limits::kBodyBytes);
   bool spool = false;
   bool workers_only = false;  // refused before its body is read
   bool tail = false;          // its last name may hold slashes: an artifact's
 };
 
+constexpr http::Takes kBody = http::Takes::body;
+// Scale's dialect has its own words for what is too much. Probes come with whatever their tool adds.
+constexpr http::Takes kAnything = http::Takes::anything;
+
 constexpr std::array kEntries{
-    Entry{"POST", "/jobs", post_jobs},
-    Entry{"GET", "/jobs", list_jobs},
+    Entry{"POST", "/jobs", post_jobs, kBody},
+    Entry{"GET", "/jobs", list_jobs, {}, "state queue name limit before"},
     Entry{"GET", "/jobs/{job}", get_job},
     Entry{"POST", "/jobs/{job}/hold", hold_job},
     Entry{"PUT", "/jobs/{job}/hold", hold_job},
@@ -35,28 +44,28 @@ constexpr std::array kEntries{
     Entry{"PUT", "/jobs/{job}/requeue", requeue_job},
     Entry{"GET", "/jobs/{job}/attempts", list_attempts},
     Entry{"GET", "/jobs/{job}/explain", get_explain},
-    Entry{"GET", "/jobs/{job}/logs/{stream}", get_log},
+    Entry{"GET", "/jobs/{job}/logs/{stream}", get_log, {}, "attempt offset"},
     Entry{"GET", "/jobs/{job}/artifacts", list_artifacts},
     Entry{.method = "GET", .pattern = "/jobs/{job}/artifacts/{name}", .handler = get_artifact, .tail = true},
     Entry{"GET", "/jobs/{job}/checkpoint", get_checkpoint},
     Entry{"GET", "/worker/bootstrap", get_bootstrap},
-    Entry{"POST", "/workers/register", register_worker},
-    Entry{"POST", "/workers/{worker}/claim", claim},
-    Entry{"POST", "/workers/{worker}/heartbeat", heartbeat},
-    Entry{"POST", "/jobs/{job}/attempts/{attempt}/finish", finish_attempt},
-    Entry{"POST", "/jobs/{job}/attempts/{attempt}/release", release_attempt},
-    Entry{"POST", "/jobs/{job}/attempts/{attempt}/logs/{stream}", post_log,
+    Entry{"POST", "/workers/register", register_worker, kBody},
+    Entry{"POST", "/workers/{worker}/claim", claim, kBody},
+    Entry{"POST", "/workers/{worker}/heartbeat", heartbeat, kBody},
+    Entry{"POST", "/jobs/{job}/attempts/{attempt}/finish", finish_attempt, kBody},
+    Entry{"POST", "/jobs/{job}/attempts/{attempt}/release", release_attempt, kBody},
+    Entry{"POST", "/jobs/{job}/attempts/{attempt}/logs/{stream}", post_log, kBody, "offset",
           static_cast<std::int64_t>(limits::kLogChunkBytes), false, true},
-    Entry{"PUT", "/jobs/{job}/attempts/{attempt}/artifacts/{name}", put_artifact, limits::kArtifactBytes,
-          true, true, true},
-    Entry{"PUT", "/jobs/{job}/attempts/{attempt}/checkpoint", put_checkpoint, limits::kArtifactBytes, true,
-          true},
+    Entry{"PUT", "/jobs/{job}/attempts/{attempt}/artifacts/{name}", put_artifact, kBody, "",
+          limits::kArtifactBytes, true, true, true},
+    Entry{"PUT", "/jobs/{job}/attempts/{attempt}/checkpoint", put_checkpoint, kBody, "",
+          limits::kArtifactBytes, true, true},
     Entry{"GET", "/pools", list_pools},
-    Entry{"POST", "/pools", create_pool},
+    Entry{"POST", "/pools", create_pool, kBody},
     Entry{"GET", "/pools/{pool}", get_pool},
-    Entry{"PUT", "/pools/{pool}", put_pool},
-    Entry{"PATCH", "/pools/{pool}", patch_pool},
-    Entry{"GET", "/workers", list_workers},
+    Entry{"PUT", "/pools/{pool}", put_pool, kBody},
+    Entry{"PATCH", "/pools/{pool}", patch_pool, kBody},
+    Entry{"GET", "/workers", list_workers, {}, "state limit before"},
     Entry{"GET", "/workers/{worker}", get_worker},
     Entry{"POST", "/workers/{worker}/drain", drain_worker},
     Entry{"PUT", "/workers/{worker}/drain", drain_worker},
@@ -65,15 +74,23 @@ constexpr std::array kEntries{
     Entry{"POST", "/workers/{worker}/terminate", terminate_worker},
     Entry{"PUT", "/workers/{worker}/terminate", terminate_worker},
     Entry{"GET", "/config", get_config},
-    Entry{"PUT", "/config", put_config},
-    Entry{"PATCH", "/config", put_config},
-    Entry{"GET", "/scheduler", get_scheduler},
-    Entry{"PATCH", "/scheduler", patch_scheduler},
+    Entry{"PUT", "/config", put_config, kBody},
+    Entry{"PATCH", "/config", put_config, kBody},
+    Entry{"GET", "/scheduler", get_scheduler, kAnything},
+    Entry{"PATCH", "/scheduler", patch_scheduler, kAnything},
     Entry{"GET", "/status", get_status},
-    Entry{"GET", "/metrics", get_metrics},
-    Entry{"GET", "/healthz", get_healthz},
-    Entry{"GET", "/readyz", get_readyz},
+    Entry{"GET", "/metrics", get_metrics, kAnything},
+    Entry{"GET", "/healthz", get_healthz, kAnything},
+    Entry{"GET", "/readyz", get_readyz, kAnything},
 };
+
+std::vector<std::string> words(std::string_view text) {
+  std::vector<std::string> words;
+  for (const std::string_view word : split(text, ' ')) {
+    if (!word.empty()) words.emplace_back(word);
+  }
+  return words;
+}
 
 http::Route route(const ServicePtr& service, const Entry& entry) {
   const bool changes = entry.method != "GET";
@@ -90,7 +107,7 @@ http::Route route(const ServicePtr& service, const Entry& entry) {
                          [service, handler = entry.handler, changes](http::Context context) {
                            const auto call = std::make_shared<Call>(std::move(context));
                            if (changes) {
-                             if (Status origin = check_origin(call->request()); !origin.ok()) {
+                             if (Status origin = http::check_origin(call->request()); !origin.ok()) {
                                return call->fail(origin.error());
                              }
                            }
@@ -99,7 +116,9 @@ http::Route route(const ServicePtr& service, const Entry& entry) {
                      .max_body = entry.max_body,
                      .spool = entry.spool,
                      .guard = std::move(guard),
-                     .tail = entry.tail};
+                     .tail = entry.tail,
+                     .takes = entry.takes,
+                     .query = words(entry.query)};
 }
 
 std::string index_body(const std::string& version,

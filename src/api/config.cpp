@@ -8,16 +8,19 @@
 namespace drover::api {
 namespace {
 
-// The members of `body` over the present settings: what is stored, or what is wrong with the first bad one.
-Result<std::map<std::string, std::string>> changed_settings(const Json& body, core::Tunables present) {
+// What is to be stored, or what is wrong with the first bad member. Whether they fit together with what is
+// not named is the engine's to say, which knows that.
+Result<std::map<std::string, std::string>> changed_settings(const Json& body) {
   const Json::Object* object = body.if_object();
   if (object == nullptr) return invalid("", "the settings must be an object");
-  std::map<std::string, std::string> values;
+  core::Tunables wanted;
   for (const Json::Member& member : *object) {
-    std::string text = member.value.dump();
-    Status set = core::set_tunable(present, member.key, text);
-    if (!set.ok()) return set.error();
-    values.emplace(member.key, std::move(text));
+    if (Status set = core::set_tunable(wanted, member.key, member.value.dump()); !set.ok())
+      return set.error();
+  }
+  std::map<std::string, std::string> values;
+  for (const auto& [key, text] : core::tunable_values(wanted)) {
+    if (body.find(key) != nullptr) values.emplace(key, text);
   }
   return values;
 }
@@ -43,9 +46,9 @@ void get_config(const ServicePtr& service, const CallPtr& call) {
 
 // PUT and PATCH both: what is named changes, all of it or nothing, and the answer is the whole.
 void put_config(const ServicePtr& service, const CallPtr& call) {
-  const std::optional<Json> body = body_or_fail(call);
+  const std::optional<Json> body = body_or_fail(call, true);
   if (!body) return;
-  Result<std::map<std::string, std::string>> values = changed_settings(*body, {});
+  Result<std::map<std::string, std::string>> values = changed_settings(*body);
   if (!values.ok()) return call->fail(values.error());
   if (values->empty()) return answer_config(service, call);
   service->deps.engine.apply(ports::PutSettings{std::move(*values), service->deps.clock.wall()},

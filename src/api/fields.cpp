@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "drover/api/job_spec.hpp"
 #include "drover/base/text.hpp"
@@ -26,7 +27,9 @@ bool valid_short_name(std::string_view text) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
            c == '_' || c == '-';
   };
-  return !text.empty() && text.size() <= 128 && std::all_of(text.begin(), text.end(), good);
+  // Names stand in paths, where clients take "." and ".." for directories.
+  const bool directory = text == "." || text == "..";
+  return !text.empty() && text.size() <= 128 && !directory && std::all_of(text.begin(), text.end(), good);
 }
 
 Fields::Fields(const Json& json, const std::string& field) : json_(json), field_(field) {
@@ -67,16 +70,34 @@ void Fields::require(std::string_view key) {
   if (json_.find(key) == nullptr) fail(key, "is required");
 }
 
-bool Fields::text(std::string_view key, std::string& out, std::size_t min_bytes, std::size_t max_bytes) {
+bool Fields::text(std::string_view key, std::string& out, std::size_t min_characters,
+                  std::size_t max_characters) {
   const Json* value = any(key);
   if (value == nullptr) return false;
   const std::string* text = value->if_string();
   if (text == nullptr) {
     wrong_type(key, "string", *value);
-  } else if (text->size() < min_bytes || text->size() > max_bytes) {
-    fail(key, fmt::format("must have {} to {} bytes, not {}", min_bytes, max_bytes, text->size()));
+  } else if (const std::size_t size = characters(*text); size < min_characters || size > max_characters) {
+    fail(key, fmt::format("must have {} to {} characters, not {}", min_characters, max_characters, size));
   } else if (!plain_text(*text)) {
     fail(key, "must not hold control characters");
+  } else {
+    out = *text;
+    return true;
+  }
+  return false;
+}
+
+bool Fields::word(std::string_view key, std::string& out, std::span<const std::string_view> words) {
+  const Json* value = any(key);
+  if (value == nullptr) return false;
+  const std::string* text = value->if_string();
+  if (text == nullptr) {
+    wrong_type(key, "string", *value);
+  } else if (std::find(words.begin(), words.end(), *text) == words.end()) {
+    const std::string_view near = nearest(*text, words);
+    const std::string guess = near.empty() ? "" : fmt::format("; did you mean {}?", near);
+    fail(key, fmt::format("must be one of {}, not \"{}\"{}", fmt::join(words, ", "), *text, guess));
   } else {
     out = *text;
     return true;
@@ -91,7 +112,7 @@ bool Fields::short_name(std::string_view key, std::string& out) {
   if (text == nullptr) {
     wrong_type(key, "string", *value);
   } else if (!valid_short_name(*text)) {
-    fail(key, "must be 1 to 128 letters, digits, dots, underscores or hyphens");
+    fail(key, kShortNameRule);
   } else {
     out = *text;
     return true;
@@ -102,8 +123,8 @@ bool Fields::short_name(std::string_view key, std::string& out) {
 bool Fields::integer(std::string_view key, std::int64_t& out, std::int64_t min, std::int64_t max) {
   const Json* value = any(key);
   if (value == nullptr) return false;
-  const std::int64_t* number = value->if_int();
-  if (number == nullptr) {
+  const std::optional<std::int64_t> number = value->whole();
+  if (!number) {
     wrong_type(key, "integer", *value);
   } else if (*number < min || *number > max) {
     fail(key, fmt::format("must be from {} to {}, not {}", min, max, *number));
@@ -149,7 +170,7 @@ bool Fields::boolean(std::string_view key, bool& out) {
 }
 
 bool Fields::texts(std::string_view key, std::vector<std::string>& out, std::size_t max_count,
-                   std::size_t max_bytes) {
+                   std::size_t max_characters) {
   const Json* value = any(key);
   if (value == nullptr) return false;
   const Json::Array* array = value->if_array();
@@ -164,8 +185,8 @@ bool Fields::texts(std::string_view key, std::vector<std::string>& out, std::siz
     const std::string element = fmt::format("{}[{}]", key, i);
     if (text == nullptr) {
       wrong_type(element, "string", (*array)[i]);
-    } else if (text->empty() || text->size() > max_bytes || !plain_text(*text)) {
-      fail(element, fmt::format("must have 1 to {} bytes and no control characters", max_bytes));
+    } else if (text->empty() || characters(*text) > max_characters || !plain_text(*text)) {
+      fail(element, fmt::format("must have 1 to {} characters and no control characters", max_characters));
     } else {
       texts.push_back(*text);
     }
@@ -176,13 +197,14 @@ bool Fields::texts(std::string_view key, std::vector<std::string>& out, std::siz
 }
 
 Status Fields::finish(bool tolerant) {
-  if (error_) return *error_;
-  if (tolerant) return Ok{};
-  for (const Json::Member& member : *json_.if_object()) {
-    if (std::find(known_.begin(), known_.end(), member.key) == known_.end()) {
-      return invalid(name(member.key), fmt::format("{} is not a known member", name(member.key)));
-    }
+  const Json::Object* object = tolerant ? nullptr : json_.if_object();
+  for (std::size_t i = 0; object != nullptr && i < object->size(); ++i) {
+    const std::string& key = (*object)[i].key;
+    if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
+    return invalid(name(key),
+                   fmt::format("{} is not a known member{}", name(key), what_there_is(key, known_)));
   }
+  if (error_) return *error_;
   return Ok{};
 }
 

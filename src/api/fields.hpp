@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,14 +26,16 @@ class Fields {
   Fields(const Json& json, const std::string& field);
 
   // True when the member is there and right.
-  bool text(std::string_view key, std::string& out, std::size_t min_bytes, std::size_t max_bytes);
+  bool text(std::string_view key, std::string& out, std::size_t min_characters, std::size_t max_characters);
+  // One of `words`; any other is told which there are.
+  bool word(std::string_view key, std::string& out, std::span<const std::string_view> words);
   bool short_name(std::string_view key, std::string& out);
   bool integer(std::string_view key, std::int64_t& out, std::int64_t min, std::int64_t max);
   bool integer(std::string_view key, int& out, std::int64_t min, std::int64_t max);
   bool number(std::string_view key, double& out, double min, double max);
   bool boolean(std::string_view key, bool& out);
   bool texts(std::string_view key, std::vector<std::string>& out, std::size_t max_count,
-             std::size_t max_bytes);
+             std::size_t max_characters);
   // The member as it is, marked as known; nullptr when absent.
   const Json* any(std::string_view key);
   // Like any(), and null counts as absent.
@@ -45,7 +48,8 @@ class Fields {
   [[nodiscard]] std::string name(std::string_view key) const;
   [[nodiscard]] bool failed() const { return error_.has_value(); }
 
-  // The first error; else the first member that nobody asked for, unless `tolerant`.
+  // The first member that nobody asked for, unless `tolerant`; else the first error. A misspelt member is
+  // named rather than the one that is missing for it.
   Status finish(bool tolerant = false);
 
  private:

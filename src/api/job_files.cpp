@@ -187,8 +187,6 @@ void get_log(const ServicePtr& service, const CallPtr& call) {
   if (stream != "stdout" && stream != "stderr") {
     return call->fail(Error{Errc::not_found, "a job's logs are stdout and stderr"});
   }
-  if (Status known = check_query(call->request(), {"attempt", "offset"}); !known.ok())
-    return call->fail(known.error());
   const Result<Which> which = which_attempt(call->request());
   if (!which.ok()) return call->fail(which.error());
   const auto offset = query_int(call->request(), "offset", 0, INT64_MAX);

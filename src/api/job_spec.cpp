@@ -12,10 +12,9 @@
 namespace drover::api {
 namespace {
 
-constexpr std::int64_t kMebibytesMax = 1LL << 30;             // a pebibyte
 constexpr std::int64_t kTimeoutMax = 10LL * 366 * 24 * 3600;  // ten years, in seconds
 constexpr std::int64_t kBackoffMax = 3600;                    // seconds; what core caps the delay at
-constexpr std::size_t kLabelKeyBytes = 128;
+constexpr std::size_t kLabelKeyCharacters = 128;
 
 bool environment_name(std::string_view name) {
   const auto good = [](char c) {
@@ -92,8 +91,8 @@ void read_resources(Fields& fields, core::Resources& out) {
   if (value == nullptr) return;
   Fields members(*value, fields.name("resources"));
   if (members.number("cpus", out.cpus, 0, 65'536) && out.cpus <= 0) members.fail("cpus", "must be above 0");
-  members.integer("mem_mib", out.mem_mib, 0, kMebibytesMax);
-  members.integer("disk_mib", out.disk_mib, 0, kMebibytesMax);
+  members.integer("mem_mib", out.mem_mib, 0, limits::kMebibytes);
+  members.integer("disk_mib", out.disk_mib, 0, limits::kMebibytes);
   members.integer("gpus", out.gpus, 0, 1024);
   if (Status done = members.finish(); !done.ok()) fields.fail(done.error());
 }
@@ -109,14 +108,14 @@ void read_labels(Fields& fields, core::Labels& out) {
   for (const Json::Member& member : *object) {
     const std::string key = "labels." + member.key;
     const std::string* text = member.value.if_string();
-    if (member.key.empty() || member.key.size() > kLabelKeyBytes || !plain_text(member.key)) {
-      return fields.fail(key,
-                         fmt::format("is not a label: 1 to {} bytes, no control characters", kLabelKeyBytes));
+    if (member.key.empty() || characters(member.key) > kLabelKeyCharacters || !plain_text(member.key)) {
+      return fields.fail(
+          key, fmt::format("is not a label: 1 to {} characters, none of them control", kLabelKeyCharacters));
     }
     if (text == nullptr) return fields.wrong_type(key, "string", member.value);
-    if (text->size() > limits::kNameBytes || !plain_text(*text)) {
+    if (characters(*text) > limits::kNameCharacters || !plain_text(*text)) {
       return fields.fail(
-          key, fmt::format("must have at most {} bytes and no control characters", limits::kNameBytes));
+          key, fmt::format("must have at most {} characters, none of them control", limits::kNameCharacters));
     }
     out.emplace_back(member.key, *text);
   }
@@ -156,8 +155,8 @@ Result<Task> parse_task(const Json& json, const std::string& field) {
   const Json* command = fields.any("command");
   const Json* args = fields.any("args");
   const Json* env = fields.any("env");
-  if (!fields.failed() && (command == nullptr) == (args == nullptr)) {
-    return invalid(field, fmt::format("{} must have either \"command\" or \"args\"", field));
+  if ((command == nullptr) == (args == nullptr)) {
+    fields.fail(invalid(field, fmt::format("{} must have either \"command\" or \"args\"", field)));
   }
   if (command != nullptr) read_command(fields, *command, task);
   if (args != nullptr) read_args(fields, *args, task);
@@ -171,8 +170,8 @@ Result<core::JobSpec> parse_job_spec(const Json& json, std::string_view path, co
   spec.retry.max_attempts = defaults.max_attempts;
   Fields fields(json, std::string(path));
   fields.short_name("queue", spec.queue);
-  fields.text("name", spec.name, 0, limits::kNameBytes);
-  fields.text("owner", spec.owner, 0, limits::kNameBytes);
+  fields.text("name", spec.name, 0, limits::kNameCharacters);
+  fields.text("owner", spec.owner, 0, limits::kNameCharacters);
   fields.integer("priority", spec.priority, -limits::kPriorityMax, limits::kPriorityMax);
   read_resources(fields, spec.resources);
   read_labels(fields, spec.labels);

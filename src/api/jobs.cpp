@@ -8,6 +8,7 @@
 #include "drover/api/render.hpp"
 #include "drover/base/failpoint.hpp"
 #include "drover/base/limits.hpp"
+#include "drover/base/text.hpp"
 
 #include "handlers.hpp"
 #include "support.hpp"
@@ -53,12 +54,12 @@ void submit(const ServicePtr& service, const CallPtr& call, int max_attempts) {
 
 Result<ports::JobFilter> job_filter(const http::Request& request) {
   ports::JobFilter filter;
-  if (Status known = check_query(request, {"state", "queue", "name", "limit", "before"}); !known.ok()) {
-    return known.error();
-  }
   if (const auto text = request.query_value("state")) {
     filter.state = core::parse_job_state(*text);
-    if (!filter.state) return invalid("state", fmt::format("{} is not a state of a job", *text));
+    if (!filter.state) {
+      return invalid("state", fmt::format("\"{}\" is not a state of a job{}", *text,
+                                          what_there_is(*text, core::job_state_names())));
+    }
   }
   if (const auto text = request.query_value("queue")) filter.queue = std::string(*text);
   if (const auto text = request.query_value("name")) filter.name = std::string(*text);
@@ -138,7 +139,6 @@ void explain_queued_job(const ServicePtr& service, const CallPtr& call,
 }  // namespace
 
 void post_jobs(const ServicePtr& service, const CallPtr& call) {
-  if (Status known = check_query(call->request(), {}); !known.ok()) return call->fail(known.error());
   const bool quick = call->request().body.size() <= kQuickBody;
   const std::optional<int> max_attempts = fresh_max_attempts(*service);
   if (max_attempts && quick) return submit(service, call, *max_attempts);

@@ -1,6 +1,6 @@
 #include "drover/api/pool_spec.hpp"
 
-#include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -13,7 +13,6 @@
 namespace drover::api {
 namespace {
 
-constexpr std::string_view kNameRule = "must be 1 to 128 letters, digits, dots, underscores or hyphens";
 constexpr int kInstancesMax = 100'000;
 constexpr int kDiskGibMax = 16'384;  // the largest gp3 volume
 constexpr std::size_t kListMax = 64;
@@ -26,7 +25,7 @@ void read_queues(Fields& fields, std::vector<std::string>& out) {
   if (!fields.texts("queues", out, kListMax, 128)) return;
   for (std::size_t i = 0; i < out.size(); ++i) {
     if (!valid_short_name(out[i])) {
-      return fields.fail(fmt::format("queues[{}]", i), kNameRule);
+      return fields.fail(fmt::format("queues[{}]", i), kShortNameRule);
     }
   }
 }
@@ -38,25 +37,16 @@ void read_seconds(Fields& fields, std::string_view key, Seconds& out, std::int64
 }
 
 void read_provider(Fields& fields, core::Provider& out) {
-  std::string text;
-  if (!fields.text("provider", text, 1, 16)) return;
-  const std::optional<core::Provider> provider = core::parse_provider(text);
   // Auto Scaling groups have a name in the domain and no code behind it yet: better refused than silently
   // idle.
-  if (!provider || *provider == core::Provider::asg)
-    return fields.fail("provider", "must be \"ec2\" or \"none\"");
-  out = *provider;
+  constexpr std::array<std::string_view, 2> kProviders{"ec2", "none"};
+  std::string text;
+  if (fields.word("provider", text, kProviders)) out = core::parse_provider(text).value_or(out);
 }
 
 void read_market(Fields& fields, core::Market& out) {
   std::string text;
-  if (!fields.text("market", text, 1, 16)) return;
-  const std::optional<core::Market> market = core::parse_market(text);
-  if (!market) {
-    return fields.fail("market", fmt::format("must be \"{}\" or \"{}\"", to_string(core::Market::spot),
-                                             to_string(core::Market::on_demand)));
-  }
-  out = *market;
+  if (fields.word("market", text, core::market_names())) out = core::parse_market(text).value_or(out);
 }
 
 void read_max_price(Fields& fields, std::string& out) {
@@ -68,8 +58,7 @@ void read_max_price(Fields& fields, std::string& out) {
 }
 
 bool is_tag_text(std::string_view text, std::size_t least, std::size_t most) {
-  const auto count = static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  const std::size_t count = characters(text);
   return count >= least && count <= most && plain_text(text);
 }
 
@@ -104,8 +93,31 @@ void read_tags(Fields& fields, std::vector<std::pair<std::string, std::string>>&
   }
 }
 
-void check_whole(Fields& fields, const core::PoolSpec& pool) {
-  if (pool.min > pool.max) fields.fail("min", fmt::format("must not be above max ({})", pool.max));
+// What GET shows beside the pool itself, so that its answer can be sent back by PUT.
+void pass_over_answer(Fields& fields) {
+  std::int64_t version = 0;
+  fields.integer("version", version, 0, INT64_MAX);
+  const Json* reason = fields.any_but_null("blocked_reason");
+  if (reason != nullptr && reason->if_string() == nullptr)
+    fields.wrong_type("blocked_reason", "string", *reason);
+}
+
+// Of two members that contradict each other the complaint names one that the request has.
+void check_whole(Fields& fields, const Json& json, const core::PoolSpec& pool) {
+  const auto given = [&](std::string_view key) { return json.find(key) != nullptr; };
+  if (pool.min > pool.max && (given("min") || !given("max"))) {
+    fields.fail("min", fmt::format("must not be above max ({})", pool.max));
+  } else if (pool.min > pool.max) {
+    fields.fail("max", fmt::format("must not be below min ({})", pool.min));
+  }
+  // Only when one of the two is written: older versions stored both, and edits of the rest must go on.
+  const bool priced = pool.market == core::Market::on_demand && !pool.max_price.empty();
+  if (priced && given("max_price")) {
+    fields.fail("max_price", "is for market spot; machines on demand have a fixed price");
+  } else if (priced && given("market")) {
+    fields.fail("market",
+                fmt::format("cannot be on_demand with max_price ({}); empty that too", pool.max_price));
+  }
   if (pool.provider != core::Provider::ec2) return;
   if (pool.image.empty()) fields.fail("image", "is required of an ec2 pool");
   if (pool.instance_types.empty()) fields.fail("instance_types", "must name at least one type");
@@ -114,6 +126,7 @@ void check_whole(Fields& fields, const core::PoolSpec& pool) {
 }  // namespace
 
 Result<core::PoolSpec> parse_pool_spec(const Json& json, core::PoolSpec base, std::string_view name) {
+  const std::string base_name = base.name;
   core::PoolSpec pool = std::move(base);
   Fields fields(json, "");
   const bool named = fields.short_name("name", pool.name);
@@ -121,7 +134,9 @@ Result<core::PoolSpec> parse_pool_spec(const Json& json, core::PoolSpec base, st
   if (!name.empty() && named && pool.name != name) {
     fields.fail("name", fmt::format("must be {}, the pool of the path; a pool cannot be renamed", name));
   }
-  if (!name.empty() && !valid_short_name(name)) fields.fail("name", kNameRule);
+  // A pool that is there may be edited, whatever older versions took for a name.
+  const bool present = base_name == name;
+  if (!name.empty() && !present && !valid_short_name(name)) fields.fail("name", kShortNameRule);
   if (!name.empty()) pool.name = name;
   read_provider(fields, pool.provider);
   read_queues(fields, pool.queues);
@@ -133,7 +148,7 @@ Result<core::PoolSpec> parse_pool_spec(const Json& json, core::PoolSpec base, st
   read_seconds(fields, "idle_timeout_s", pool.idle_timeout, 0, 30 * kDayS);
   read_seconds(fields, "registration_timeout_s", pool.registration_timeout, 10, kDayS);
   read_market(fields, pool.market);
-  fields.text("image", pool.image, 0, limits::kNameBytes);
+  fields.text("image", pool.image, 0, limits::kNameCharacters);
   fields.texts("instance_types", pool.instance_types, kListMax, 64);
   fields.texts("subnets", pool.subnets, kListMax, 64);
   fields.texts("security_groups", pool.security_groups, kListMax, 64);
@@ -142,7 +157,8 @@ Result<core::PoolSpec> parse_pool_spec(const Json& json, core::PoolSpec base, st
   read_max_price(fields, pool.max_price);
   fields.integer("disk_gib", pool.disk_gib, 0, kDiskGibMax);
   read_tags(fields, pool.tags);
-  check_whole(fields, pool);
+  pass_over_answer(fields);
+  check_whole(fields, json, pool);
   if (Status done = fields.finish(); !done.ok()) return done.error();
   return pool;
 }

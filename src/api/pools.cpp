@@ -32,15 +32,56 @@ void send_pool(const CallPtr& call, int status, const ports::PoolRow& pool) {
   call->send(std::move(response));
 }
 
-// The version that If-Match asks for; nullopt when it asks for none.
-Result<std::optional<std::int64_t>> wanted_version(const http::Request& request) {
-  const std::string_view text = trim(request.header("if-match"));
-  if (text.empty() || text == "*") return std::optional<std::int64_t>();
-  const bool quoted = text.size() > 2 && text.front() == '"' && text.back() == '"';
-  const std::optional<std::int64_t> version =
-      quoted ? parse_int(text.substr(1, text.size() - 2)) : std::nullopt;
-  if (!version) return Error{Errc::conflict, "If-Match does not name a version of this pool; GET its ETag"};
-  return version;
+// What If-Match asks for (RFC 9110 §13.1.1): any of several versions, or "*" for whichever there is.
+struct IfMatch {
+  bool given = false;
+  bool any = false;
+  std::vector<std::string> tags;
+  [[nodiscard]] bool fits(std::int64_t version) const {
+    return !given || any || std::find(tags.begin(), tags.end(), std::to_string(version)) != tags.end();
+  }
+};
+
+// One `"tag"` or `W/"tag"` from the front of `text`; false when it is none. A weak tag is never one of ours.
+bool take_tag(std::string_view& text, std::vector<std::string>& tags) {
+  const bool weak = text.starts_with("W/");
+  if (weak) text.remove_prefix(2);
+  if (!text.starts_with('"')) return false;
+  const std::size_t end = text.find('"', 1);
+  if (end == std::string_view::npos) return false;
+  if (!weak) tags.emplace_back(text.substr(1, end - 1));
+  text = trim(text.substr(end + 1));
+  return true;
+}
+
+Result<IfMatch> if_match(const http::Request& request) {
+  const Error malformed = invalid("If-Match",
+                                  "If-Match must be \"*\" or versions of the pool in double quotes, "
+                                  "as GET gives one in ETag");
+  IfMatch out;
+  for (const auto& [name, value] : request.headers) {
+    if (name != "if-match") continue;
+    out.given = true;
+    std::string_view rest = trim(value);
+    if (rest == "*") {
+      out.any = true;
+      continue;
+    }
+    bool named = false;
+    while (!rest.empty()) {
+      if (!take_tag(rest, out.tags)) return malformed;
+      named = true;
+      if (!rest.empty() && rest.front() != ',') return malformed;
+      while (!rest.empty() && rest.front() == ',')
+        rest = trim(rest.substr(1));  // an empty element says nothing
+    }
+    if (!named) return malformed;
+  }
+  return out;
+}
+
+void precondition_failed(const CallPtr& call, std::string_view detail) {
+  call->send(http::problem(412, "precondition_failed", detail));
 }
 
 void apply_pool(const ServicePtr& service, const CallPtr& call, ports::PutPool command,
@@ -53,6 +94,22 @@ void apply_pool(const ServicePtr& service, const CallPtr& call, ports::PutPool c
                                                      Result<ports::Applied> applied) {
     if (!applied.ok() && on_error) return on_error(applied.error());
     done(std::move(applied));
+  });
+}
+
+// Over a pool that is there. What was read is what is edited: an edit in between is a conflict, not lost.
+void edit_pool(const ServicePtr& service, const CallPtr& call, const IfMatch& match,
+               const ports::PoolRow& present, core::PoolSpec spec, bool pin) {
+  if (!match.fits(present.version)) {
+    return precondition_failed(call, fmt::format("the pool has version {}, which If-Match does not name; GET "
+                                                 "it and look before editing",
+                                                 present.version));
+  }
+  ports::PutPool command{std::move(spec), false, {}, "", service->deps.clock.wall()};
+  if (pin) command.version = present.version;
+  apply_pool(service, call, std::move(command), [call, asked = match.given](const Error& error) {
+    if (!asked || error.code != Errc::conflict) return call->fail(error);
+    precondition_failed(call, error.message);
   });
 }
 
@@ -90,32 +147,36 @@ void put_pool(const ServicePtr& service, const CallPtr& call) {
   if (!body) return;
   Result<core::PoolSpec> spec = parse_pool_spec(*body, {}, call->path("pool"));
   if (!spec.ok()) return call->fail(spec.error());
-  const auto version = wanted_version(call->request());
-  if (!version.ok()) return call->fail(version.error());
-  ports::PutPool command{std::move(*spec), false, *version, "", service->deps.clock.wall()};
+  const Result<IfMatch> match = if_match(call->request());
+  if (!match.ok()) return call->fail(match.error());
+  if (match->given) {
+    return service->read(call, [service, call, match = *match, spec = std::move(*spec)] {
+      const Result<ports::PoolRow> present = read_pool(*service, call->path("pool"));
+      if (present.ok()) return edit_pool(service, call, match, *present, spec, !match.any);
+      if (present.error().code != Errc::not_found) return call->fail(present.error());
+      precondition_failed(call, present.error().message);
+    });
+  }
+  ports::PutPool command{std::move(*spec), false, {}, "", service->deps.clock.wall()};
   ports::PutPool creation = command;
   creation.create = true;
-  const bool may_create = call->request().header("if-match").empty();
-  apply_pool(service, call, std::move(command), [service, call, creation, may_create](const Error& error) {
-    if (error.code != Errc::not_found || !may_create) return call->fail(error);
+  apply_pool(service, call, std::move(command), [service, call, creation](const Error& error) {
+    if (error.code != Errc::not_found) return call->fail(error);
     apply_pool(service, call, creation);
   });
 }
 
 void patch_pool(const ServicePtr& service, const CallPtr& call) {
   service->read(call, [service, call] {
-    const std::optional<Json> body = body_or_fail(call);
+    const std::optional<Json> body = body_or_fail(call, true);
     if (!body) return;
-    Result<ports::PoolRow> present = read_pool(*service, call->path("pool"));
+    const Result<IfMatch> match = if_match(call->request());
+    if (!match.ok()) return call->fail(match.error());
+    const Result<ports::PoolRow> present = read_pool(*service, call->path("pool"));
     if (!present.ok()) return call->fail(present.error());
-    const auto version = wanted_version(call->request());
-    if (!version.ok()) return call->fail(version.error());
     Result<core::PoolSpec> spec = parse_pool_spec(*body, present->spec, present->spec.name);
     if (!spec.ok()) return call->fail(spec.error());
-    // What was read is what is patched: an edit in between is a conflict, not lost.
-    apply_pool(service, call,
-               ports::PutPool{std::move(*spec), false, version->value_or(present->version), "",
-                              service->deps.clock.wall()});
+    edit_pool(service, call, *match, *present, std::move(*spec), true);
   });
 }
 

@@ -83,7 +83,7 @@ Result<bool> wanted_pause(const http::Request& request) {
 
 // The request's own URL, as Scale answers it.
 std::string absolute_url(const http::Request& request) {
-  const std::string host(request.header("host"));
+  const std::string host(request.host());
   return host.empty() ? request.path : "http://" + host + request.path;
 }
 

@@ -1,8 +1,5 @@
 #include "support.hpp"
 
-#include <algorithm>
-#include <vector>
-
 #include <fmt/format.h>
 
 #include "drover/base/limits.hpp"
@@ -32,22 +29,6 @@ Result<ports::JobRow> read_job(Service& service, const std::string& text) {
   if (!row.ok()) return row.error();
   if (!row->has_value() || (key->id && (*row)->id != *key->id)) return no_job(text);
   return std::move(**row);
-}
-
-Status check_query(const http::Request& request, std::initializer_list<std::string_view> known) {
-  std::vector<std::string_view> seen;
-  for (const auto& [name, value] : request.query) {
-    if (std::find(known.begin(), known.end(), name) == known.end()) {
-      return invalid(name, known.size() == 0 ? fmt::format("{} is not a parameter here; there are none", name)
-                                             : fmt::format("{} is not a parameter here; there are {}", name,
-                                                           fmt::join(known, ", ")));
-    }
-    if (std::find(seen.begin(), seen.end(), name) != seen.end()) {
-      return invalid(name, fmt::format("{} is given twice", name));
-    }
-    seen.push_back(name);
-  }
-  return Ok{};
 }
 
 Result<std::optional<std::int64_t>> query_int(const http::Request& request, std::string_view name,
@@ -105,15 +86,6 @@ bool wants_shell(const http::Request& request) {
     if (iequals(trim(split(item, ';').front()), "application/x-sh")) return true;
   }
   return false;
-}
-
-Status check_origin(const http::Request& request) {
-  const std::string_view origin = request.header("origin");
-  if (origin.empty()) return Ok{};
-  const std::size_t scheme = origin.find("://");
-  if (scheme != std::string_view::npos && iequals(origin.substr(scheme + 3), request.header("host")))
-    return Ok{};
-  return Error{Errc::forbidden, "requests from pages of another origin are not accepted"};
 }
 
 std::optional<int> fresh_max_attempts(const Service& service) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,8 +19,6 @@ Error no_job(std::string_view text);
 // The row that the path's {job} names. Blocks.
 Result<ports::JobRow> read_job(Service& service, const std::string& text);
 
-// Refuses parameters that are not in `known`, and any given twice.
-Status check_query(const http::Request& request, std::initializer_list<std::string_view> known);
 // nullopt when absent.
 Result<std::optional<std::int64_t>> query_int(const http::Request& request, std::string_view name,
                                               std::int64_t min, std::int64_t max);
@@ -38,10 +35,6 @@ std::optional<Json> body_or_fail(const CallPtr& call, bool empty_is_object = fal
 // The value of `Authorization: Bearer …`; empty when absent or of another scheme.
 std::string_view bearer(const http::Request& request);
 bool wants_shell(const http::Request& request);
-
-// A browser names the page that sends a request; a page of another origin has no business here (the daemon
-// trusts whoever reaches its port, and a browser on the same machine does, whatever it shows).
-Status check_origin(const http::Request& request);
 
 // The number of attempts that a job gets which does not say itself, when it was heard from the engine within
 // the last second.

@@ -16,7 +16,7 @@ void fail_append(const CallPtr& call, const Error& error) {
   if (error.code == Errc::conflict) {
     const std::int64_t next = parse_int(error.detail).value_or(0);
     Result<Json> body = parse_json(std::get<std::string>(response.body));
-    if (body.ok()) response.body = body->set("next_offset", next).dump();
+    if (body.ok()) response.body = body->set("next_offset", next).dump() + "\n";
     response.with("X-Drover-Next-Offset", std::to_string(next));
   }
   call->send(std::move(response));

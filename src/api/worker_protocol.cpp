@@ -75,11 +75,11 @@ Result<engine::Registration> registration(const Json& body, std::string_view tok
   read_nonce(fields, out.nonce);
   fields.integer("slots", out.slots, 1, limits::kSlotsPerWorker);
   fields.number("cpus", out.capacity.cpus, 0, 65'536);
-  fields.integer("mem_mib", out.capacity.mem_mib, 0, INT64_MAX / 2);
-  fields.integer("disk_mib", out.capacity.disk_mib, 0, INT64_MAX / 2);
+  fields.integer("mem_mib", out.capacity.mem_mib, 0, limits::kMebibytes);
+  fields.integer("disk_mib", out.capacity.disk_mib, 0, limits::kMebibytes);
   fields.integer("gpus", out.capacity.gpus, 0, 1024);
-  fields.text("hostname", out.hostname, 0, limits::kNameBytes);
-  fields.text("version", out.version, 0, limits::kNameBytes);
+  fields.text("hostname", out.hostname, 0, limits::kNameCharacters);
+  fields.text("version", out.version, 0, limits::kNameCharacters);
   if (Status done = fields.finish(true); !done.ok()) return done.error();
   return out;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "drover/api/render.hpp"
+#include "drover/base/text.hpp"
 
 #include "handlers.hpp"
 #include "support.hpp"
@@ -20,10 +21,12 @@ struct WorkerList {
 
 Result<WorkerList> worker_list(const http::Request& request) {
   WorkerList list;
-  if (Status known = check_query(request, {"state", "limit", "before"}); !known.ok()) return known.error();
   if (const auto text = request.query_value("state")) {
     list.state = core::parse_worker_state(*text);
-    if (!list.state) return invalid("state", fmt::format("{} is not a state of a worker", *text));
+    if (!list.state) {
+      return invalid("state", fmt::format("\"{}\" is not a state of a worker{}", *text,
+                                          what_there_is(*text, core::worker_state_names())));
+    }
   }
   const Result<int> limit = query_limit(request);
   if (!limit.ok()) return limit.error();

@@ -19,6 +19,7 @@
 #include "drover/base/address.hpp"
 #include "drover/base/json.hpp"
 #include "drover/base/text.hpp"
+#include "drover/http/hosts.hpp"
 
 namespace drover::app {
 namespace {
@@ -134,6 +135,21 @@ Refusal take_listen(const toml::node& node, Settings& to) {
   return {};
 }
 
+Refusal take_names(const toml::node& node, Settings& to) {
+  constexpr std::size_t kNamesMax = 64;
+  const std::string rule = fmt::format(
+      "an array of at most {} host names without port, such as [\"drover.example.org\"]", kNamesMax);
+  const toml::array* array = node.as_array();
+  if (array == nullptr || array->size() > kNamesMax) return rule;
+  to.server.names.clear();
+  for (const toml::node& element : *array) {
+    const auto name = string_in(element);
+    if (!name || !http::valid_host_name(*name)) return rule;
+    to.server.names.push_back(*name);
+  }
+  return {};
+}
+
 struct Section {
   std::string_view name;
   std::vector<Key> keys;
@@ -143,6 +159,7 @@ const std::vector<Section>& sections() {
   static const std::vector<Section> table = {
       {"server",
        {{"listen", take_listen},
+        {"names", take_names},
         word("transport", "\"beast\" or \"cpprest\"", transport::parse_transport,
              DROVER_FIELD(server.transport)),
         integer("threads", 1, 64, DROVER_FIELD(server.threads)),
@@ -268,7 +285,7 @@ class Reader {
         std::vector<std::string_view> names;
         for (const auto& one : keys) names.push_back(one.name);
         return refuse(key.source(), field,
-                      fmt::format("unknown setting {}; [{}] has {}", field, section, fmt::join(names, ", ")));
+                      fmt::format("unknown setting {}{}", field, what_there_is(key.str(), names)));
       }
       // The value itself is not repeated: it may be a password.
       if (const Refusal refusal = known->take(node, target)) {
@@ -312,8 +329,9 @@ class Reader {
     for (const auto& [key, node] : table) {
       const std::string field = fmt::format("pool.{}", key.str());
       if (std::find(known.begin(), known.end(), key.str()) == known.end()) {
+        const std::vector<std::string_view> words(known.begin(), known.end());
         return refuse(key.source(), field,
-                      fmt::format("unknown setting {}; [[pool]] has {}", field, fmt::join(known, ", ")));
+                      fmt::format("unknown setting {}{}", field, what_there_is(key.str(), words)));
       }
       std::optional<Json> value = to_json(node);
       if (!value) {
@@ -332,12 +350,30 @@ class Reader {
     settings.pools.push_back(std::move(*pool));
   }
 
+  // Such a pool would be made, and never launch anything.
+  void check_pool_clouds(const toml::table& root, const Settings& settings) {
+    if (settings.cloud.provider != "none") return;
+    for (std::size_t i = 0; i < settings.pools.size(); ++i) {
+      if (settings.pools[i].provider == core::Provider::none) continue;
+      const toml::table& table = *root["pool"][i].as_table();
+      const toml::node* provider = table.get("provider");
+      refuse(provider != nullptr ? provider->source() : table.source(), "pool.provider",
+             "pool.provider must be \"none\" while cloud.provider is: there is no cloud to launch in");
+    }
+  }
+
   void check_whole(const toml::table& root, const Settings& settings) {
     if (settings.worker.url.empty()) {
       refuse(root.source(), "worker.url",
              "worker.url is missing: the address under which workers reach this daemon, such as "
              "\"http://10.0.0.5:8080\"");
     }
+    if (settings.server.transport == transport::TransportKind::cpprest &&
+        settings.server.address.find(':') != std::string::npos) {
+      refuse(root["server"]["transport"].node()->source(), "server.transport",
+             "server.transport \"cpprest\" listens on IPv4 alone; server.listen names an IPv6 address");
+    }
+    check_pool_clouds(root, settings);
     if (settings.cloud.access_key.empty() != settings.cloud.secret_key.empty()) {
       refuse(root["cloud"].node()->source(), "cloud.access_key",
              "cloud.access_key and cloud.secret_key go together; leave both out to use the usual chain of "

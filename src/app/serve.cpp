@@ -101,6 +101,15 @@ void count_request(ports::Metrics& metrics, const http::Access& access) {
   metrics.observe("drover_http_request_seconds", access.seconds, {{"route", access.route}});
 }
 
+// Requests of people need no token yet, so the name in them must be one that no foreign page can have.
+http::Gate gate(const Settings& settings) {
+  std::vector<std::string> names = settings.server.names;
+  names.push_back(http::url_host(settings.worker.url));
+  return [hosts = http::ServedHosts(names)](const http::Request& head) {
+    return hosts.refusal(head, "server.names in the daemon's configuration file");
+  };
+}
+
 api::FleetNotes fleet_notes(const reconcile::FleetStatus& status) {
   api::FleetNotes notes;
   notes.frozen = !status.frozen.empty();
@@ -134,7 +143,7 @@ class Daemon {
         engine_(*store_, clock, metrics_, engine_options()),
         fleet_(engine_, *store_),
         reconciler_(fleet_, *cloud_.cloud, clock, metrics_, reconcile_options()),
-        router_([this](const http::Access& access) { count_request(metrics_, access); }),
+        router_([this](const http::Access& access) { count_request(metrics_, access); }, gate(settings)),
         server_(transport::make_server(settings.server.transport,
                                        server_options(settings, artifacts_->spool_directory()), router_)) {
     metrics_.describe("drover_http_requests_total", "Requests answered, by method, route and status.");

@@ -37,6 +37,15 @@ const double* Json::if_number(double& storage) const {
   return nullptr;
 }
 
+std::optional<std::int64_t> Json::whole() const {
+  if (const std::int64_t* number = if_int()) return *number;
+  constexpr double kExact = 9'007'199'254'740'992;  // beyond 2^53 a double may stand for its neighbours
+  const Fraction* fraction = if_fraction();
+  if (fraction == nullptr || !(std::abs(fraction->value) <= kExact)) return std::nullopt;
+  if (fraction->value != std::floor(fraction->value)) return std::nullopt;
+  return static_cast<std::int64_t>(fraction->value);
+}
+
 const char* Json::type_name() const {
   static constexpr const char* kNames[] = {"null",   "boolean", "integer", "number",
                                            "string", "array",   "object"};

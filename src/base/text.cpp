@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <numeric>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace drover {
 
@@ -46,6 +48,57 @@ std::string lower(std::string_view text) {
 bool iequals(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](char x, char y) { return lower_ascii(x) == lower_ascii(y); });
+}
+
+namespace {
+
+// Single characters put in, left out, replaced, or changed places with their neighbour, to get from one word
+// to the other.
+std::size_t slips_between(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before;
+  std::vector<std::size_t> last;
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    before = std::exchange(last, row);
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t other = a[i - 1] == b[j - 1] ? 0 : 1;
+      row[j] = std::min({row[j - 1] + 1, last[j] + 1, last[j - 1] + other});
+      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (swapped) row[j] = std::min(row[j], before[j - 2] + 1);
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::string_view nearest(std::string_view word, std::span<const std::string_view> words) {
+  constexpr std::size_t kLongestWord = 64;
+  std::string_view found;
+  if (word.size() > kLongestWord) return found;
+  const std::string plain = lower(word);
+  // A third of a word may be wrong: "cmd" is not near to "cpu".
+  std::size_t least = std::max<std::size_t>(1, word.size() / 3) + 1;
+  for (const std::string_view candidate : words) {
+    const bool begun = plain.size() >= 3 && candidate.starts_with(plain);  // "lease" for "lease_s"
+    const std::size_t slips = begun ? 1 : slips_between(plain, lower(candidate));
+    if (slips < least) least = slips, found = candidate;
+  }
+  return found;
+}
+
+std::string what_there_is(std::string_view word, std::span<const std::string_view> words) {
+  if (words.empty()) return "; there are none";
+  const std::string_view near = nearest(word, words);
+  const std::string guess = near.empty() ? "; there are" : fmt::format("; did you mean {}? There are", near);
+  return fmt::format("{} {}", guess, fmt::join(words, ", "));
+}
+
+std::size_t characters(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 bool storable_text(std::string_view text) {

@@ -20,6 +20,9 @@ std::string_view to_string(WorkerState state) {
 std::optional<WorkerState> parse_worker_state(std::string_view text) {
   return kWorkerStates.parse(text);
 }
+std::span<const std::string_view> worker_state_names() {
+  return kWorkerStates.names;
+}
 
 std::string_view to_string(LaunchState state) {
   return kLaunchStates.of(state);
@@ -33,6 +36,9 @@ std::string_view to_string(Market market) {
 }
 std::optional<Market> parse_market(std::string_view text) {
   return kMarkets.parse(text);
+}
+std::span<const std::string_view> market_names() {
+  return kMarkets.names;
 }
 
 std::string_view to_string(Provider provider) {

@@ -27,6 +27,9 @@ std::string_view to_string(JobState state) {
 std::optional<JobState> parse_job_state(std::string_view text) {
   return kJobStates.parse(text);
 }
+std::span<const std::string_view> job_state_names() {
+  return kJobStates.names;
+}
 
 std::string_view to_string(Outcome outcome) {
   return kOutcomes.of(outcome);

@@ -1,5 +1,6 @@
 #include "drover/core/tunables.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -8,6 +9,7 @@
 #include <variant>
 
 #include "drover/base/json.hpp"
+#include "drover/base/text.hpp"
 
 namespace drover::core {
 namespace {
@@ -62,6 +64,14 @@ std::string bound_text(double value) {
   return value == std::floor(value) ? std::to_string(static_cast<long long>(value)) : number_text(value);
 }
 
+// A worker must be able to lose two heartbeats: with less the leases of healthy workers run out, and all that
+// runs is begun anew for ever.
+constexpr int kHeartbeatsPerLease = 3;
+
+int least_lease(const Tunables& tunables) {
+  return kHeartbeatsPerLease * tunables.heartbeat_interval_s;
+}
+
 Error refused(const TunableInfo& info) {
   std::string text = std::string(info.key) + " must be " +
                      (info.type == "integer" ? "an integer" : "a number") + " from " + bound_text(info.min) +
@@ -85,11 +95,12 @@ Status set_tunable(Tunables& tunables, std::string_view key, std::string_view js
     double storage = 0;
     const double* number = json->if_number(storage);
     if (number == nullptr || !(*number >= info.min && *number <= info.max)) return refused(info);
-    if (info.type == "integer" && json->if_int() == nullptr) return refused(info);
+    const std::optional<std::int64_t> whole = json->whole();
+    if (info.type == "integer" && !whole) return refused(info);
     std::visit(
         [&]<class T>(T Tunables::*member) {
           if constexpr (std::is_integral_v<T>) {
-            tunables.*member = static_cast<T>(*json->if_int());
+            tunables.*member = static_cast<T>(*whole);
           } else {
             tunables.*member = *number;
           }
@@ -97,7 +108,36 @@ Status set_tunable(Tunables& tunables, std::string_view key, std::string_view js
         kMembers[i]);
     return Ok{};
   }
-  return invalid(std::string(key), "there is no setting \"" + std::string(key) + "\"");
+  std::array<std::string_view, kTable.size()> keys;
+  std::transform(kTable.begin(), kTable.end(), keys.begin(), [](const auto& info) { return info.key; });
+  return invalid(std::string(key),
+                 "there is no setting \"" + std::string(key) + "\"" + what_there_is(key, keys));
+}
+
+Result<Tunables> changed_tunables(Tunables present, const std::map<std::string, std::string>& values) {
+  for (const auto& [key, text] : values) {
+    if (const Status set = set_tunable(present, key, text); !set) return set.error();
+  }
+  const std::string lease = std::to_string(present.lease_s);
+  const std::string interval = std::to_string(present.heartbeat_interval_s);
+  if (present.lease_s >= least_lease(present)) return present;
+  if (values.contains("lease_s")) {
+    return invalid("lease_s", "lease_s (" + lease + ") must be at least " +
+                                  std::to_string(least_lease(present)) +
+                                  ", three times heartbeat_interval_s (" + interval + ")");
+  }
+  return invalid("heartbeat_interval_s", "heartbeat_interval_s (" + interval +
+                                             ") must be at most a third of lease_s (" + lease +
+                                             "); raise that first, or both at once");
+}
+
+std::optional<std::string> settle_tunables(Tunables& tunables) {
+  if (tunables.lease_s >= least_lease(tunables)) return std::nullopt;
+  std::string said = "lease_s (" + std::to_string(tunables.lease_s) +
+                     ") is less than three times heartbeat_interval_s (" +
+                     std::to_string(tunables.heartbeat_interval_s) + ")";
+  tunables.lease_s = least_lease(tunables);
+  return said + ": " + std::to_string(tunables.lease_s) + " is used instead";
 }
 
 std::vector<std::pair<std::string, std::string>> tunable_values(const Tunables& tunables) {

@@ -18,6 +18,7 @@ void Memory::boot(ports::BootState state, SteadyTime now, WallTime wall) {
       log_warn("setting {} in the database is ignored: {}", key, set.error().message);
     }
   }
+  if (const auto said = core::settle_tunables(tunables)) log_warn("the settings in the database: {}", *said);
   for (ports::PoolRow& pool : state.pools) pools.emplace(pool.id, std::move(pool));
   for (ports::WorkerRow& row : state.workers) put_worker(std::move(row), now);
   for (const ports::QueueDepth& depth : state.depths) queues[depth.queue].ready = depth.ready;
@@ -215,6 +216,8 @@ void Memory::on(const ports::PutSettings& command, const ports::Applied&, Steady
       log_error("setting {} was stored but not taken: {}", key, set.error().message);
     }
   }
+  // Two changes that are right alone may be committed together.
+  if (const auto said = core::settle_tunables(tunables)) log_warn("two changes of the settings: {}", *said);
 }
 
 }  // namespace drover::engine

@@ -347,11 +347,17 @@ void Engine::apply(ports::Command command, Done<ports::Applied> done) {
 
 void Engine::Impl::do_apply(ports::Command command, Done<ports::Applied> done) {
   Work work = plain_work(std::nullopt, std::move(command), std::move(done));
-  // Planned before a pause, it may come after it.
+  // What is right by itself may not be so with what memory says when its turn comes.
   work.make = [this, make = std::move(work.make)]() {
     auto made = make();
-    if (memory_.paused && made && *made && std::holds_alternative<ports::InsertLaunch>(**made)) {
+    if (!made || !*made) return made;
+    // Planned before a pause, it may come after it.
+    if (memory_.paused && std::holds_alternative<ports::InsertLaunch>(**made)) {
       return decltype(made)(Error{Errc::conflict, "the scheduler is paused"});
+    }
+    if (const auto* put = std::get_if<ports::PutSettings>(&**made)) {
+      const auto changed = core::changed_tunables(memory_.tunables, put->values);
+      if (!changed) return decltype(made)(changed.error());
     }
     return made;
   };

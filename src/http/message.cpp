@@ -1,5 +1,7 @@
 #include "drover/http/message.hpp"
 
+#include <algorithm>
+
 #include <unistd.h>
 
 #include "drover/base/text.hpp"
@@ -15,6 +17,15 @@ std::string_view Request::header(std::string_view lower_name) const {
     if (name == lower_name) return value;
   }
   return {};
+}
+
+std::string_view Request::host() const {
+  return authority.empty() ? header("host") : std::string_view(authority);
+}
+
+bool Request::named_host() const {
+  const auto is_host = [](const auto& field) { return field.first == "host"; };
+  return !authority.empty() || std::any_of(headers.begin(), headers.end(), is_host);
 }
 
 std::optional<std::string_view> Request::query_value(std::string_view name) const {
@@ -45,7 +56,8 @@ Error bad_target(std::string message) {
 
 // "http://host:1/a?b" → "/a?b". Proxies send the absolute form, and a server has to take it (RFC 9112
 // §3.2.2).
-std::optional<std::string> origin_form(std::string_view target) {
+std::optional<std::string> origin_form(std::string_view target, std::string& authority) {
+  authority.clear();
   if (!target.empty() && target.front() == '/') return std::string(target);
   const std::size_t colon = target.find("://");
   if (colon == std::string_view::npos) return std::nullopt;
@@ -53,7 +65,8 @@ std::optional<std::string> origin_form(std::string_view target) {
   if (!iequals(scheme, "http") && !iequals(scheme, "https")) return std::nullopt;
   const std::string_view rest = target.substr(colon + 3);
   const std::size_t end = rest.find_first_of("/?");
-  if (end == 0 || rest.empty()) return std::nullopt;
+  authority = rest.substr(0, end);
+  if (authority.empty() || authority.find('@') != std::string::npos) return std::nullopt;
   if (end == std::string_view::npos) return "/";
   return (rest[end] == '?' ? "/" : "") + std::string(rest.substr(end));
 }
@@ -67,8 +80,8 @@ Status parse_target(std::string_view target, Request& request) {
   }
   if (target.find('#') != std::string_view::npos)
     return bad_target("The request target holds a fragment ('#').");
-  const std::optional<std::string> origin = origin_form(target);
-  if (!origin) return bad_target("The request target must begin with '/'.");
+  const std::optional<std::string> origin = origin_form(target, request.authority);
+  if (!origin) return bad_target("The request target must begin with '/', or be a URL with a host alone.");
   const std::size_t mark = origin->find('?');
   request.raw_path = origin->substr(0, mark);
   std::optional<std::string> path = percent_decode(request.raw_path);
@@ -147,6 +160,8 @@ std::string_view reason_phrase(int status) {
       return "Range Not Satisfiable";
     case 417:
       return "Expectation Failed";
+    case 421:
+      return "Misdirected Request";
     case 422:
       return "Unprocessable Content";
     case 425:

@@ -20,7 +20,7 @@ Response render(int status, std::string_view code, std::string_view detail, std:
       .set("code", code);
   if (!field.empty()) body.set("field", printable(field));
   body.set("message", sentence).set("error", sentence);
-  Response response = Response::json(status, body.dump());
+  Response response = Response::json(status, body.dump() + "\n");
   response.headers.front().second = "application/problem+json";
   if (status == 401) response.with("WWW-Authenticate", "Bearer");
   return response;

@@ -7,9 +7,14 @@
 #include <set>
 #include <tuple>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "drover/base/clock.hpp"
+#include "drover/base/json.hpp"
 #include "drover/base/log.hpp"
 #include "drover/base/secret.hpp"
+#include "drover/base/text.hpp"
 #include "drover/http/problem.hpp"
 
 #include "pattern.hpp"
@@ -45,6 +50,33 @@ Response internal_problem(std::string_view request_id) {
   return problem(
       500, "internal",
       fmt::format("Something went wrong inside the server; its log says what under {}.", request_id));
+}
+
+// Parameters that the route does not know, or one given twice.
+Status check_query(const Route& route, const Request& request) {
+  if (route.takes == Takes::anything) return Ok{};
+  std::vector<std::string_view> seen;
+  for (const auto& [name, value] : request.query) {
+    if (std::find(route.query.begin(), route.query.end(), name) == route.query.end()) {
+      const std::vector<std::string_view> known(route.query.begin(), route.query.end());
+      return invalid(name, fmt::format("\"{}\" is not a parameter of {} {}{}", name, route.method,
+                                       route.pattern, what_there_is(name, known)));
+    }
+    if (std::find(seen.begin(), seen.end(), name) != seen.end()) {
+      return invalid(name, fmt::format("{} is given twice", name));
+    }
+    seen.push_back(name);
+  }
+  return Ok{};
+}
+
+// Many clients send `{}` with every POST, so an empty object is no body.
+Status check_body(const Route& route, const Request& request) {
+  if (route.takes != Takes::parameters || trim(request.body).empty()) return Ok{};
+  const Result<Json> json = parse_json(request.body);
+  const Json::Object* object = json.ok() ? json->if_object() : nullptr;
+  if (object != nullptr && object->empty()) return Ok{};
+  return invalid({}, fmt::format("{} {} takes no body; nothing was done", route.method, route.pattern));
 }
 
 // Stands between the handler and the transport: adds the id, times the request, and answers 500 if nobody
@@ -120,6 +152,7 @@ struct Router::Impl {
 
   std::vector<Entry> entries;  // by shape, so that the first match is the most literal one
   OnAccess on_access;
+  Gate gate;
 
   [[nodiscard]] std::set<std::string> methods_at(const std::vector<std::string>& segments) const {
     std::set<std::string> methods;
@@ -140,9 +173,13 @@ struct Router::Impl {
 
   static Response with_allow(Response response, std::set<std::string> methods) {
     methods.insert("OPTIONS");
-    std::string allow;
-    for (const std::string& method : methods) allow += (allow.empty() ? "" : ", ") + method;
-    return std::move(response.with("Allow", allow));
+    return std::move(response.with("Allow", fmt::format("{}", fmt::join(methods, ", "))));
+  }
+
+  static Response wrong_method(const Request& request, const std::set<std::string>& methods) {
+    const std::string text =
+        fmt::format("This path does not take {}; it takes {}.", request.method, fmt::join(methods, ", "));
+    return with_allow(problem(405, "method_not_allowed", text), methods);
   }
 
   [[nodiscard]] Found resolve(const Request& request) const {
@@ -170,15 +207,15 @@ struct Router::Impl {
     } else if (request.method == "OPTIONS") {
       found.refusal = with_allow(Response{204, {}, {}}, std::move(methods));
     } else {
-      found.refusal = with_allow(problem(405, "method_not_allowed", "This path does not take this method."),
-                                 std::move(methods));
+      found.refusal = wrong_method(request, methods);
     }
     return found;
   }
 };
 
-Router::Router(std::function<void(const Access&)> on_access) : impl_(std::make_unique<Impl>()) {
+Router::Router(std::function<void(const Access&)> on_access, Gate gate) : impl_(std::make_unique<Impl>()) {
   impl_->on_access = std::move(on_access);
+  impl_->gate = std::move(gate);
 }
 Router::~Router() = default;
 
@@ -209,11 +246,18 @@ std::vector<std::pair<std::string, std::string>> Router::routes() const {
 }
 
 std::variant<BodyPolicy, Response> Router::on_head(const Request& head) {
-  Impl::Found found = impl_->resolve(head);
+  Impl::Found found;
+  std::optional<Response> stopped = impl_->gate ? impl_->gate(head) : std::nullopt;
+  if (stopped) {
+    found.label = "refused";
+    found.refusal = std::move(*stopped);
+  } else {
+    found = impl_->resolve(head);
+  }
   if (found.entry != nullptr) {
     const Route& route = found.entry->route;
-    const Status admitted =
-        route.guard ? route.guard(head, found.entry->pattern.values(found.segments)) : Ok{};
+    Status admitted = route.guard ? route.guard(head, found.entry->pattern.values(found.segments)) : Ok{};
+    if (admitted) admitted = check_query(route, head);
     if (admitted) return BodyPolicy{route.max_body, route.spool};
     found.refusal = problem(admitted.error());
   }
@@ -228,6 +272,9 @@ void Router::on_request(Request request, Reply reply) {
       std::make_shared<TimedSink>(std::move(reply), impl_->on_access, request.method, found.label, id);
   if (found.entry == nullptr) return sink->send(std::move(found.refusal), {});
   const Route& route = found.entry->route;
+  Status taken = check_query(route, request);
+  if (taken) taken = check_body(route, request);
+  if (!taken) return sink->send(problem(taken.error()), {});
   try {
     route.handler(Context{std::move(request), found.entry->pattern.values(found.segments), route.pattern, id,
                           Reply(sink)});

@@ -145,11 +145,18 @@ http::RouteHandler answering(Answer answer) {
   return [answer = std::move(answer)](http::Context context) {
     Result<Json> result = answer(context);
     if (result) {
-      context.reply.send(http::Response::json(200, result->dump()));
+      context.reply.send(http::Response::json(200, result->dump() + "\n"));
     } else {
       context.reply.send(http::problem(result.error()));
     }
   };
+}
+
+void post(http::Router& router, std::string pattern, http::RouteHandler handler) {
+  router.add({.method = "POST",
+              .pattern = std::move(pattern),
+              .handler = std::move(handler),
+              .takes = http::Takes::body});
 }
 
 // A fault's handler: reads the body, arms when it is sound, answers all that is armed now.
@@ -165,38 +172,36 @@ http::RouteHandler arming(Faults& faults, std::vector<std::string_view> known, A
 }
 
 void add_call_faults(http::Router& router, Faults& faults) {
-  router.add({"POST", "/throttle", arming(faults, {"action", "requests", "off"}, [&faults](Body& body) {
-                const auto action = body.action();
-                const auto off = body.boolean("off");
-                const auto requests = off ? 0 : body.integer("requests", 1, kCountMax, std::nullopt);
-                if (!body.fault()) faults.set_throttle(action, requests);
-              })});
-  router.add({"POST", "/lose-reply", arming(faults, {"action", "count"}, [&faults](Body& body) {
-                const auto action = body.action();
-                const auto count = body.integer("count", 0, kCountMax, 1);
-                if (!body.fault()) faults.set_lose_reply(action, count);
-              })});
-  router.add({"POST", "/delay", arming(faults, {"action", "ms"}, [&faults](Body& body) {
-                const auto action = body.action("*");
-                const auto ms = body.integer("ms", 0, 3'600'000, std::nullopt);
-                if (!body.fault()) faults.set_delay(action, Millis(ms));
-              })});
-  router.add({"POST", "/truncate-page", arming(faults, {"action", "count"}, [&faults](Body& body) {
-                const auto action = body.action("DescribeInstances");
-                const auto count = body.integer("count", 0, kCountMax, 1);
-                if (!body.fault()) faults.set_truncate(action, count);
-              })});
-  router.add({"POST", "/error",
-              arming(faults, {"action", "code", "message", "status", "count"}, [&faults](Body& body) {
-                const auto action = body.action();
-                const auto count = body.integer("count", 0, kCountMax, 1);
-                auto error =
-                    ec2_error(body.text("code", count == 0 ? std::optional<std::string>("") : std::nullopt),
-                              body.text("message", "A planned error."));
-                if (body.has("status"))
-                  error.field = std::to_string(body.integer("status", 400, 599, std::nullopt));
-                if (!body.fault()) faults.set_error(action, std::move(error), count);
-              })});
+  post(router, "/throttle", arming(faults, {"action", "requests", "off"}, [&faults](Body& body) {
+         const auto action = body.action();
+         const auto off = body.boolean("off");
+         const auto requests = off ? 0 : body.integer("requests", 1, kCountMax, std::nullopt);
+         if (!body.fault()) faults.set_throttle(action, requests);
+       }));
+  post(router, "/lose-reply", arming(faults, {"action", "count"}, [&faults](Body& body) {
+         const auto action = body.action();
+         const auto count = body.integer("count", 0, kCountMax, 1);
+         if (!body.fault()) faults.set_lose_reply(action, count);
+       }));
+  post(router, "/delay", arming(faults, {"action", "ms"}, [&faults](Body& body) {
+         const auto action = body.action("*");
+         const auto ms = body.integer("ms", 0, 3'600'000, std::nullopt);
+         if (!body.fault()) faults.set_delay(action, Millis(ms));
+       }));
+  post(router, "/truncate-page", arming(faults, {"action", "count"}, [&faults](Body& body) {
+         const auto action = body.action("DescribeInstances");
+         const auto count = body.integer("count", 0, kCountMax, 1);
+         if (!body.fault()) faults.set_truncate(action, count);
+       }));
+  post(router, "/error",
+       arming(faults, {"action", "code", "message", "status", "count"}, [&faults](Body& body) {
+         const auto action = body.action();
+         const auto count = body.integer("count", 0, kCountMax, 1);
+         auto error = ec2_error(body.text("code", count == 0 ? std::optional<std::string>("") : std::nullopt),
+                                body.text("message", "A planned error."));
+         if (body.has("status")) error.field = std::to_string(body.integer("status", 400, 599, std::nullopt));
+         if (!body.fault()) faults.set_error(action, std::move(error), count);
+       }));
 }
 
 // An action as policies name it: "ec2:RunInstances", or what a launch needs of IAM.
@@ -208,30 +213,29 @@ bool is_policy_action(std::string_view name) {
 }
 
 void add_cloud_faults(http::Router& router, Faults& faults) {
-  router.add({"POST", "/deny", arming(faults, {"actions"}, [&faults](Body& body) {
-                auto actions = body.texts("actions");
-                if (!std::ranges::all_of(actions, is_policy_action)) {
-                  body.fail("actions",
-                            "must name actions as policies do: \"ec2:RunInstances\", \"iam:PassRole\"");
-                }
-                if (!body.fault()) faults.set_denied(std::move(actions));
-              })});
-  router.add({"POST", "/capacity", arming(faults, {"type", "zone", "available"}, [&faults](Body& body) {
-                const auto type = body.text("type", "*");
-                const auto zone = body.text("zone", "*");
-                const bool unlimited = body.is_null("available");
-                const auto left = unlimited ? 0 : body.integer("available", 0, kCountMax, std::nullopt);
-                if (body.fault()) return;
-                faults.set_capacity(type, zone, unlimited ? std::nullopt : std::optional(left));
-              })});
-  router.add({"POST", "/visibility", arming(faults, {"delay_ms"}, [&faults](Body& body) {
-                const auto ms = body.integer("delay_ms", 0, 86'400'000, std::nullopt);
-                if (!body.fault()) faults.set_visibility_delay(Millis(ms));
-              })});
-  router.add({"POST", "/clock", arming(faults, {"offset_s"}, [&faults](Body& body) {
-                const auto offset = body.integer("offset_s", -kClockMax, kClockMax, std::nullopt);
-                if (!body.fault()) faults.set_clock_offset(Seconds(offset));
-              })});
+  post(router, "/deny", arming(faults, {"actions"}, [&faults](Body& body) {
+         auto actions = body.texts("actions");
+         if (!std::ranges::all_of(actions, is_policy_action)) {
+           body.fail("actions", "must name actions as policies do: \"ec2:RunInstances\", \"iam:PassRole\"");
+         }
+         if (!body.fault()) faults.set_denied(std::move(actions));
+       }));
+  post(router, "/capacity", arming(faults, {"type", "zone", "available"}, [&faults](Body& body) {
+         const auto type = body.text("type", "*");
+         const auto zone = body.text("zone", "*");
+         const bool unlimited = body.is_null("available");
+         const auto left = unlimited ? 0 : body.integer("available", 0, kCountMax, std::nullopt);
+         if (body.fault()) return;
+         faults.set_capacity(type, zone, unlimited ? std::nullopt : std::optional(left));
+       }));
+  post(router, "/visibility", arming(faults, {"delay_ms"}, [&faults](Body& body) {
+         const auto ms = body.integer("delay_ms", 0, 86'400'000, std::nullopt);
+         if (!body.fault()) faults.set_visibility_delay(Millis(ms));
+       }));
+  post(router, "/clock", arming(faults, {"offset_s"}, [&faults](Body& body) {
+         const auto offset = body.integer("offset_s", -kClockMax, kClockMax, std::nullopt);
+         if (!body.fault()) faults.set_clock_offset(Seconds(offset));
+       }));
   router.add(
       {"GET", "/faults", answering([&faults](http::Context&) -> Result<Json> { return faults.describe(); })});
   router.add({"DELETE", "/faults", answering([&faults](http::Context&) -> Result<Json> {
@@ -263,25 +267,23 @@ void add_instances(http::Router& router, Fleet& fleet) {
                 if (instance) return instance_json(fleet, *instance);
                 return Error{Errc::not_found, "there is no instance " + context.path.at("id")};
               })});
-  router.add(
-      {"POST", "/instances/{id}/interrupt", answering([&fleet](http::Context& context) -> Result<Json> {
+  post(router, "/instances/{id}/interrupt", answering([&fleet](http::Context& context) -> Result<Json> {
          Body body(context.request.body, {"notice_s"});
          const auto notice = body.integer("notice_s", 0, 86'400, 120);
          if (body.fault()) return *body.fault();
          const auto instance = fleet.interrupt(context.path.at("id"), Seconds(notice));
          if (!instance) return instance.error();
          return instance_json(fleet, *instance);
-       })});
-  router.add({"POST", "/instances/{id}/kill", answering([&fleet](http::Context& context) -> Result<Json> {
-                Body body(context.request.body, {"reason"});
-                const auto reason = body.text("reason", "Server.SpotInstanceTermination");
-                if (!is_reason(reason))
-                  body.fail("reason", "must be a state reason's code, Server.… or Client.…");
-                if (body.fault()) return *body.fault();
-                const auto instance = fleet.kill(context.path.at("id"), reason);
-                if (!instance) return instance.error();
-                return instance_json(fleet, *instance);
-              })});
+       }));
+  post(router, "/instances/{id}/kill", answering([&fleet](http::Context& context) -> Result<Json> {
+         Body body(context.request.body, {"reason"});
+         const auto reason = body.text("reason", "Server.SpotInstanceTermination");
+         if (!is_reason(reason)) body.fail("reason", "must be a state reason's code, Server.… or Client.…");
+         if (body.fault()) return *body.fault();
+         const auto instance = fleet.kill(context.path.at("id"), reason);
+         if (!instance) return instance.error();
+         return instance_json(fleet, *instance);
+       }));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "drover/base/json.hpp"
 #include "drover/base/text.hpp"
+#include "drover/http/hosts.hpp"
 
 namespace drover::localcloud {
 
@@ -79,7 +80,12 @@ std::string list_folder(const Tree& tree, const std::string& folder) {
 Imds::Imds(std::function<Result<Instance>()> load, std::function<std::string()> user_data)
     : load_(std::move(load)), user_data_(std::move(user_data)), key_(random_token()) {}
 
-std::variant<http::BodyPolicy, http::Response> Imds::on_head(const http::Request&) {
+std::variant<http::BodyPolicy, http::Response> Imds::on_head(const http::Request& head) {
+  // A page in a browser of this machine can ask for a token, and with it for the user data and what is secret
+  // there, once its own name leads here. Programs ask by address, or by EC2's own name.
+  static const http::ServedHosts hosts({"instance-data", "instance-data.ec2.internal"});
+  if (head.named_host() && !hosts.serves(head.host()))
+    return http::Response::text(421, "Misdirected Request");
   return http::BodyPolicy{1024, false};
 }
 

@@ -10,6 +10,8 @@
 
 #include "drover/base/json.hpp"
 #include "drover/base/log.hpp"
+#include "drover/http/hosts.hpp"
+#include "drover/http/problem.hpp"
 #include "drover/http/router.hpp"
 #include "drover/transport/server.hpp"
 
@@ -62,6 +64,14 @@ Status check(const LocalCloudOptions& options) {
   return Ok{};
 }
 
+// Whoever reaches the control port may end machines, so no page of a browser is to reach it.
+std::optional<http::Response> refuse_pages(const http::Request& head) {
+  static const http::ServedHosts hosts;
+  if (auto refusal = hosts.refusal(head, "none can be set for the control port")) return refusal;
+  if (const Status origin = http::check_origin(head); !origin) return http::problem(origin.error());
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::vector<std::string> default_supervisor_argv() {
@@ -100,7 +110,7 @@ struct LocalCloud::Impl {
   Fleet fleet;
   Ec2Service service;
   Ec2Endpoint endpoint;
-  http::Router control;
+  http::Router control{{}, refuse_pages};
   std::unique_ptr<transport::Server> endpoint_server;
   std::unique_ptr<transport::Server> control_server;
 };

@@ -57,9 +57,9 @@ TEST(JobSpec, NullMeansAbsentWhereAnswersHaveNull) {
 
 TEST(JobSpec, TakesTheBounds) {
   for (const std::string members :
-       {R"("priority":1000000)", R"("priority":-1000000)", R"("resources":{"cpus":65536})",
-        R"("timeout_s":0)", R"("retry":{"max_attempts":1000})", R"("retry":{"max_attempts":1})",
-        R"("retry":{"backoff_s":0})", R"("retry":{"backoff_s":3600})",
+       {R"("priority":1000000)", R"("priority":-1000000)", R"("priority":1.0)",
+        R"("resources":{"cpus":65536})", R"("timeout_s":0)", R"("retry":{"max_attempts":1000})",
+        R"("retry":{"max_attempts":1})", R"("retry":{"backoff_s":0})", R"("retry":{"backoff_s":3600})",
         R"("run_at":"2030-01-02T03:04:05+02:00")", R"("name":"")"}) {
     EXPECT_TRUE(parse(with(members)).ok()) << members;
   }
@@ -89,7 +89,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{with(R"("queue":1)"), "queue"}, Refusal{with(R"("queue":null)"), "queue"},
         Refusal{with(R"("name":[])"), "name"}, Refusal{with(R"("name":null)"), "name"},
         Refusal{with(R"("owner":true)"), "owner"}, Refusal{with(R"("priority":"1")"), "priority"},
-        Refusal{with(R"("priority":1.0)"), "priority"}, Refusal{with(R"("priority":true)"), "priority"},
+        Refusal{with(R"("priority":1.5)"), "priority"}, Refusal{with(R"("priority":true)"), "priority"},
         Refusal{with(R"("resources":[])"), "resources"}, Refusal{with(R"("resources":null)"), "resources"},
         Refusal{with(R"("resources":{"cpus":"2"})"), "resources.cpus"},
         Refusal{with(R"("resources":{"mem_mib":1.5})"), "resources.mem_mib"},

@@ -129,7 +129,7 @@ TEST_F(OpenApi, RequestsTakeTheDocumentedMembers) {
   }
   for (const std::string& name : properties("PoolSpec")) {
     Json pool = Json::object();
-    pool.set("name", "p").set("provider", "none").set(name, Json::object());
+    pool.set("name", "p").set("provider", "none").set(name, true);
     const auto spec = parse_pool_spec(pool, {});
     ASSERT_FALSE(spec.ok()) << name;
     EXPECT_EQ(spec.error().field, name);

@@ -72,7 +72,8 @@ TEST_F(Pools, PutCreatesWhatIsNotThere) {
   const Answer answer = send("PUT", "/pools/p", R"({"provider":"none"})");
   EXPECT_EQ(answer.status, 201);
   EXPECT_EQ(answer.header("Location"), "/pools/p");
-  EXPECT_EQ(send("PUT", "/pools/p", R"({"provider":"none"})", {{"if-match", "\"1\""}}).status, 404);
+  EXPECT_EQ(send("PUT", "/pools/p", R"({"provider":"none"})", {{"if-match", "\"1\""}}).status, 412);
+  EXPECT_EQ(send("PUT", "/pools/p", R"({"provider":"none"})", {{"if-match", "*"}}).status, 412);
 }
 
 TEST_F(Pools, PatchKeepsTheRest) {
@@ -88,10 +89,59 @@ TEST_F(Pools, PatchKeepsTheRest) {
 
 TEST_F(Pools, IfMatchIsThePrecondition) {
   add_pool();
-  EXPECT_EQ(send("PUT", "/pools/p", R"({"provider":"none"})", {{"if-match", "\"5\""}}).status, 409);
+  EXPECT_EQ(send("PUT", "/pools/p", R"({"provider":"none"})", {{"if-match", "\"5\""}}).status, 412);
   EXPECT_EQ(send("PUT", "/pools/p", R"({"provider":"none"})", {{"if-match", "\"6\""}}).status, 200);
-  EXPECT_EQ(send("PATCH", "/pools/p", R"({"max":2})", {{"if-match", "\"5\""}}).status, 409);
-  EXPECT_EQ(send("PATCH", "/pools/p", R"({"max":2})", {{"if-match", "six"}}).status, 409);
+  EXPECT_EQ(send("PATCH", "/pools/p", R"({"max":2})", {{"if-match", "\"5\""}}).status, 412);
+  for (const char* good :
+       {"\"6\"", "*", "\"5\", \"6\"", "W/\"6\",\"6\"", " \"6\" ", "\"6\",", "\"5\",,\"6\""}) {
+    EXPECT_EQ(send("PATCH", "/pools/p", R"({"max":2})", {{"if-match", good}}).status, 200) << good;
+    EXPECT_EQ(send("PUT", "/pools/p", kPool, {{"if-match", good}}).status, 200) << good;
+  }
+  for (const char* failing : {"W/\"6\"", "\"six\"", "\"\"", "\"06\"", "\"5\",\"7\""}) {
+    const Answer answer = send("PUT", "/pools/p", kPool, {{"if-match", failing}});
+    EXPECT_EQ(answer.status, 412) << failing;
+    EXPECT_EQ(answer.at("code"), "\"precondition_failed\"");
+  }
+  const std::size_t before = store.engine.applied.size();
+  for (const char* malformed : {"", "six", "6", "\"6", "\"6\" \"7\"", ",", "w/\"6\"", "\"6\", *"}) {
+    for (const char* method : {"PUT", "PATCH"}) {
+      const Answer answer = send(method, "/pools/p", kPool, {{"if-match", malformed}});
+      EXPECT_EQ(answer.status, 400) << malformed;
+      EXPECT_EQ(answer.at("field"), "\"If-Match\"");
+    }
+  }
+  EXPECT_EQ(store.engine.applied.size(), before);
+  // The same list, sent as two fields.
+  EXPECT_EQ(send("PATCH", "/pools/p", R"({"max":2})", {{"if-match", "\"5\""}, {"if-match", "\"6\""}}).status,
+            200);
+}
+
+TEST_F(Pools, AnEditBetweenReadingAndWritingFailsThePrecondition) {
+  add_pool();
+  store.engine.error = Error{Errc::conflict, "pool p was edited in the meantime"};
+  EXPECT_EQ(send("PUT", "/pools/p", kPool, {{"if-match", "\"6\""}}).status, 412);
+  EXPECT_EQ(send("PATCH", "/pools/p", "{}", {{"if-match", "\"6\""}}).status, 412);
+  EXPECT_EQ(send("PATCH", "/pools/p", "{}").status, 409);
+}
+
+TEST_F(Pools, WhatGetGivesCanBePutBack) {
+  add_pool();
+  store.pool_rows[0].blocked_reason = "bad image";
+  const std::string pool = get("/pools/p").body;
+  EXPECT_EQ(send("PUT", "/pools/p", pool).status, 200);
+  EXPECT_EQ(put(0).spec, store.pool_rows[0].spec);
+  EXPECT_EQ(send("PATCH", "/pools/p", pool).status, 200);
+  EXPECT_EQ(put(1).spec, store.pool_rows[0].spec);
+}
+
+TEST_F(Pools, NoNameIsADirectory) {
+  for (const char* name : {".", ".."}) {
+    EXPECT_EQ(send("POST", "/pools", std::string(R"({"provider":"none","name":")") + name + "\"}").status,
+              400);
+    const std::string path = std::string("/pools/") + (name[1] == '.' ? "%2e%2e" : "%2e");
+    EXPECT_EQ(send("PUT", path, R"({"provider":"none"})").status, 400);
+  }
+  EXPECT_TRUE(store.engine.applied.empty());
 }
 
 class Workers : public ApiTest {
@@ -163,9 +213,10 @@ class Config : public ApiTest {
  protected:
   Config() {
     store.engine.apply = [this](const ports::Command& command) -> Result<ports::Applied> {
-      for (const auto& [key, text] : std::get<ports::PutSettings>(command).values) {
-        EXPECT_TRUE(core::set_tunable(store.engine.view.tunables, key, text).ok());
-      }
+      Result<core::Tunables> changed =
+          core::changed_tunables(store.engine.view.tunables, std::get<ports::PutSettings>(command).values);
+      if (!changed.ok()) return changed.error();
+      store.engine.view.tunables = *changed;
       return ports::Applied(Ok{});
     };
   }
@@ -203,6 +254,26 @@ TEST_F(Config, AllOrNothing) {
   }
   EXPECT_EQ(send("PUT", "/config", "[]").status, 400);
   EXPECT_TRUE(store.engine.applied.empty());
+}
+
+TEST_F(Config, IsCheckedAsAWhole) {
+  for (const auto& [body, field] : {std::pair{R"({"lease_s":5,"heartbeat_interval_s":30})", "lease_s"},
+                                    {R"({"heartbeat_interval_s":60,"lease_s":60})", "lease_s"},
+                                    {R"({"heartbeat_interval_s":30})", "heartbeat_interval_s"},
+                                    {R"({"notice_poll_s":1,"lease_s":14})", "lease_s"}}) {
+    for (const char* method : {"PUT", "PATCH"}) {
+      const Answer answer = send(method, "/config", body);
+      EXPECT_EQ(answer.status, 400) << body;
+      EXPECT_EQ(answer.at("field"), "\"" + std::string(field) + "\"") << body;
+    }
+  }
+  EXPECT_EQ(get("/config").at("notice_poll_s"), "2");
+  EXPECT_EQ(send("PATCH", "/config", R"({"heartbeat_interval_s":60,"lease_s":180})").status, 200);
+}
+
+TEST_F(Config, TakesAWholeNumberHoweverItIsWritten) {
+  EXPECT_EQ(send("PATCH", "/config", R"({"lease_s":90.0})").at("lease_s"), "90");
+  EXPECT_EQ(std::get<ports::PutSettings>(store.engine.applied.at(0)).values.at("lease_s"), "90");
 }
 
 TEST_F(Config, AStandbyDoesNotGuess) {

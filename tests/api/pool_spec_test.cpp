@@ -20,7 +20,7 @@ std::string pool_with(const std::string& members) {
 
 TEST(PoolSpec, TakesEveryField) {
   const auto pool = parse_pool(R"({"name":"p","provider":"ec2","queues":["a","b"],"min":1,"max":9,"slots":4,
-      "instances_per_job":0.5,"max_increase":3,"idle_timeout_s":60,"registration_timeout_s":120,"market":"on_demand",
+      "instances_per_job":0.5,"max_increase":3,"idle_timeout_s":60,"registration_timeout_s":120,"market":"spot",
       "image":"ami-1","instance_types":["c5.large","c5.xlarge"],"subnets":["subnet-1"],"security_groups":["sg-1"],
       "instance_profile":"prof","key_name":"key","max_price":"0.05","disk_gib":40,
       "tags":{"team":"genomics","cost centre":""}})");
@@ -35,7 +35,6 @@ TEST(PoolSpec, TakesEveryField) {
   wanted.max_increase = 3;
   wanted.idle_timeout = Seconds{60};
   wanted.registration_timeout = Seconds{120};
-  wanted.market = core::Market::on_demand;
   wanted.image = "ami-1";
   wanted.instance_types = {"c5.large", "c5.xlarge"};
   wanted.subnets = {"subnet-1"};
@@ -87,7 +86,13 @@ TEST(PoolSpec, RefusesAndNames) {
       {pool_with(R"("tags":{"a\nb":"x"})"), "tags.a\nb"},
       {pool_with(R"("tags":{"team":"a\nb"})"), "tags.team"},
       {pool_with(R"("colour":"red")"), "colour"},
-      {pool_with(R"("version":3)"), "version"},
+      {pool_with(R"("version":"3")"), "version"},
+      {pool_with(R"("blocked_reason":3)"), "blocked_reason"},
+      {pool_with(R"("market":"on_demand","max_price":"0.05")"), "max_price"},
+      {R"({"nmae":"p","provider":"none"})", "nmae"},
+      {R"({"name":".","provider":"none"})", "name"},
+      {R"({"name":"..","provider":"none"})", "name"},
+      {pool_with(R"("queues":["ok",".."])"), "queues[1]"},
       {R"({"name":"p","instance_types":["c5.large"]})", "image"},
       {R"({"name":"p","image":"ami-1"})", "instance_types"}};
   for (const auto& [text, field] : cases) {
@@ -136,6 +141,25 @@ TEST(PoolSpec, PatchesOverWhatIsThere) {
   ASSERT_TRUE(patched.ok()) << patched.error().message;
   base.max = 7;
   EXPECT_EQ(*patched, base);
+}
+
+TEST(PoolSpec, OfTwoMembersThatContradictOneThatIsGivenIsNamed) {
+  core::PoolSpec base = *parse_pool(pool_with(R"("min":3,"max":5)"));
+  EXPECT_EQ(parse_pool(R"({"max":2})", base, "p").error().field, "max");
+  EXPECT_EQ(parse_pool(R"({"min":6})", base, "p").error().field, "min");
+  EXPECT_EQ(parse_pool(R"({"min":6,"max":5})", base, "p").error().field, "min");
+  base.max_price = "0.05";
+  EXPECT_EQ(parse_pool(R"({"market":"on_demand"})", base, "p").error().field, "market");
+  EXPECT_TRUE(parse_pool(R"({"market":"on_demand","max_price":""})", base, "p").ok());
+}
+
+// An older version stored what is refused now.
+TEST(PoolSpec, APoolThatIsThereCanBeEdited) {
+  core::PoolSpec base = *parse_pool(pool_with(R"("max":5)"));
+  base.name = "..";
+  base.market = core::Market::on_demand;
+  base.max_price = "0.05";
+  EXPECT_TRUE(parse_pool(R"({"max":0})", base, "..").ok());
 }
 
 TEST(PoolSpec, ThePathNamesThePool) {

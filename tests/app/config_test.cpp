@@ -85,6 +85,9 @@ const std::vector<Given>& table() {
        "\"127.0.0.1:9090\"",
        {"8080", "\"8080\"", "\"localhost:80\"", "\"127.0.0.1:65536\"", "\"127.0.0.1:-1\"", "\"127.0.0.1:\"",
         "\"0.0.0.0:8080\"", "\"[::]:8080\"", "\"10.0.0.5:8080\"", "\"::1:8080\""}},
+      {"server.names",
+       "[\"drover.example.org\", \"head\"]",
+       {"\"head\"", "[1]", "[\"\"]", "[\"head:8080\"]", "[\"http://head\"]", "[\"a b\"]", "[\"*\"]"}},
       {"server.transport", "\"cpprest\"", {"\"Beast\"", "\"\"", "1"}},
       {"server.threads", "8", {"0", "65", "\"2\"", "1.5", "true"}},
       {"server.max_header_bytes", "4096", {"1023", "1048577"}},
@@ -229,6 +232,13 @@ TEST(Settings, UnknownAndContradictoryOnesAreRefused) {
       {"[[pool]]\nname = \"a\"\nprovider = \"none\"\n[[pool]]\nname = \"a\"\nprovider = \"none\"\n",
        "pool.name", "f:4: ", "two pools"},
       {"[[pool]]\nname = \"a\"\nimage = \"ami-1\"\n", "pool.instance_types", "f:1: ", "instance_types"},
+      {"[server]\nthredas = 2\n", "server.thredas", "f:2: ", "did you mean threads?"},
+      {"[[pool]]\nname = \"a\"\nqueue = [\"b\"]\n", "pool.queue", "f:3: ", "did you mean queues?"},
+      {"[worker]\nurl = \"http://a\"\n[server]\nlisten = \"[::1]:1\"\ntransport = \"cpprest\"\n",
+       "server.transport", "f:5: ", "IPv4"},
+      {"[worker]\nurl = \"http://a\"\n[cloud]\nprovider = \"none\"\n[[pool]]\nname = \"a\"\nprovider = "
+       "\"none\"\n[[pool]]\nname = \"b\"\nimage = \"i\"\ninstance_types = [\"t\"]\n",
+       "pool.provider", "f:8: ", "no cloud"},
       {"[worker]\nurl = \"http://a\"\n[cloud]\naccess_key = \"a\"\n", "cloud.access_key",
        "f:3: ", "go together"},
   };

@@ -68,6 +68,16 @@ TEST(Json, FindsAndSetsMembers) {
   EXPECT_EQ(Json(3).find("a"), nullptr);
 }
 
+TEST(Json, AWholeNumberIsOneHoweverItIsWritten) {
+  for (const char* text : {"3", "3.0", "3e0", "0.3e1", "30E-1"})
+    EXPECT_EQ(parse_json(text)->whole(), 3) << text;
+  EXPECT_EQ(parse_json("9223372036854775807")->whole(), INT64_MAX);
+  EXPECT_EQ(parse_json("-1e15")->whole(), -1'000'000'000'000'000);
+  for (const char* text : {"3.5", "1e300", "9223372036854775808", "\"3\"", "true", "null", "[3]"}) {
+    EXPECT_FALSE(parse_json(text)->whole()) << text;
+  }
+}
+
 TEST(Json, ComparesObjectsWithoutOrder) {
   EXPECT_TRUE(*parse_json(R"({"a":1,"b":[2]})") == *parse_json(R"({"b":[2],"a":1})"));
   EXPECT_FALSE(*parse_json(R"({"a":1})") == *parse_json(R"({"a":2})"));

@@ -1,5 +1,7 @@
 #include "drover/base/text.hpp"
 
+#include <array>
+
 #include <gtest/gtest.h>
 
 #include "drover/base/ids.hpp"
@@ -22,6 +24,30 @@ TEST(Text, StorableIsUtf8WithoutNul) {
         std::string_view("\xe0\x80\x80")}) {
     EXPECT_FALSE(storable_text(bad)) << hex_encode(bad);
   }
+}
+
+TEST(Text, TheNearestWordIsWhatWasProbablyMeant) {
+  constexpr std::array<std::string_view, 5> kWords{"command", "args", "env", "queue", "lease_s"};
+  for (const auto& [word, near] : {std::pair{"comand", "command"},
+                                   {"Command", "command"},
+                                   {"arg", "args"},
+                                   {"evn", "env"},
+                                   {"qeue", "queue"},
+                                   {"lease", "lease_s"},
+                                   {"x", ""},
+                                   {"", ""},
+                                   {"colour", ""},
+                                   {"cmd", ""}}) {
+    EXPECT_EQ(nearest(word, kWords), near) << word;
+  }
+  EXPECT_EQ(nearest(std::string(100'000, 'x'), kWords), "");
+  EXPECT_EQ(what_there_is("evn", kWords), "; did you mean env? There are command, args, env, queue, lease_s");
+  EXPECT_EQ(what_there_is("x", {}), "; there are none");
+}
+
+TEST(Text, CountsCharacters) {
+  EXPECT_EQ(characters(""), 0U);
+  EXPECT_EQ(characters("aé€\xF0\x9F\x90\x91"), 4U);
 }
 
 TEST(Text, Rfc3339RoundTrips) {

@@ -45,7 +45,7 @@ TEST(Tunables, RefusesWhatDoesNotFitAndNamesTheKey) {
   const Tunables defaults;
   for (const auto& [key, text] : {std::pair("lease_s", "4"),
                                   {"lease_s", "3601"},
-                                  {"lease_s", "60.0"},
+                                  {"lease_s", "60.5"},
                                   {"lease_s", "\"60\""},
                                   {"lease_s", "null"},
                                   {"lease_s", ""},
@@ -72,6 +72,49 @@ TEST(Tunables, AShareMayBeWritten0Or1) {
   Tunables tunables;
   ASSERT_TRUE(set_tunable(tunables, "freeze_share", "1").ok());
   EXPECT_EQ(tunables.freeze_share, 1.0);
+}
+
+TEST(Tunables, AWholeNumberIsAnIntegerHoweverItIsWritten) {
+  Tunables tunables;
+  EXPECT_TRUE(set_tunable(tunables, "lease_s", "90.0").ok());
+  EXPECT_EQ(tunables.lease_s, 90);
+  EXPECT_TRUE(set_tunable(tunables, "lease_s", "1e2").ok());
+  EXPECT_EQ(tunables.lease_s, 100);
+}
+
+using Values = std::map<std::string, std::string>;
+
+// A lease shorter than three heartbeats ends the work of healthy workers. The field is one that was given.
+TEST(Tunables, AreCheckedAsAWhole) {
+  const auto field = [](const Values& values, Tunables present = {}) -> std::string {
+    const auto changed = changed_tunables(present, values);
+    return changed.ok() ? "" : changed.error().field;
+  };
+  EXPECT_EQ(field({{"lease_s", "14"}}), "lease_s");
+  EXPECT_EQ(field({{"lease_s", "15"}}), "");
+  EXPECT_EQ(field({{"heartbeat_interval_s", "21"}}), "heartbeat_interval_s");
+  EXPECT_EQ(field({{"heartbeat_interval_s", "20"}}), "");
+  EXPECT_EQ(field({{"heartbeat_interval_s", "30"}, {"lease_s", "5"}}), "lease_s");
+  EXPECT_EQ(field({{"heartbeat_interval_s", "60"}, {"lease_s", "60"}}), "lease_s");
+  EXPECT_EQ(field({{"heartbeat_interval_s", "60"}, {"lease_s", "180"}}), "");
+  EXPECT_EQ(field({{"heartbeat_interval_s", "1"}, {"lease_s", "5"}}), "");
+  EXPECT_EQ(field({{"no_such", "1"}}), "no_such");
+  const auto changed = changed_tunables({}, {{"lease_s", "90"}});
+  ASSERT_TRUE(changed.ok());
+  EXPECT_EQ(changed->lease_s, 90);
+}
+
+TEST(Tunables, APairOfAnOlderVersionIsMadeToFit) {
+  Tunables tunables;
+  EXPECT_FALSE(settle_tunables(tunables));
+  tunables.heartbeat_interval_s = 30;
+  tunables.lease_s = 5;
+  const auto said = settle_tunables(tunables);
+  ASSERT_TRUE(said);
+  EXPECT_NE(said->find("lease_s (5)"), std::string::npos) << *said;
+  EXPECT_EQ(tunables.lease_s, 90);
+  EXPECT_EQ(tunables.heartbeat_interval_s, 30);
+  EXPECT_FALSE(settle_tunables(tunables));
 }
 
 }  // namespace

@@ -151,8 +151,8 @@ def test_slow_headers_bodies_readers_and_ranges_are_cut_off_beside_honest_client
 
 def test_a_thousand_idle_connections_and_five_hundred_half_requests_cost_little_and_are_cut_off(drover):
     sockets, before = sockets_of(drover), memory(drover, "VmRSS")
-    starts = [b"", b"GET /jobs HTTP/1.1\r\nHost: x\r\n",
-              b"POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"]
+    starts = [b"", b"GET /jobs HTTP/1.1\r\nHost: localhost\r\n",
+              b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{"]
     with Honest(drover) as honest:
         # Two of three send nothing at all, the others a part of a request.
         clients = []

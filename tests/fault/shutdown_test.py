@@ -74,7 +74,7 @@ def begin_upload(worker, attempt, port):
     """Half of an artifact is sent."""
     link = socket.create_connection(("127.0.0.1", port), timeout=60)
     headers = "".join(f"{name}: {value}\r\n" for name, value in worker.headers(attempt).items())
-    link.sendall(f"PUT {worker.path(attempt, 'artifacts/half')} HTTP/1.1\r\nHost: x\r\n{headers}"
+    link.sendall(f"PUT {worker.path(attempt, 'artifacts/half')} HTTP/1.1\r\nHost: localhost\r\n{headers}"
                  f"Content-Length: {2 * HALF}\r\n\r\n".encode() + b"x" * HALF)
     return link
 

@@ -132,7 +132,7 @@ def ask_unheard(port):
     """Sends a submission to a daemon that stands still; the socket on which its answer comes once it goes on."""
     body = b'{"name": "unheard", "task": {"command": "true"}}'
     link = socket.create_connection(("127.0.0.1", port), timeout=30)
-    link.sendall(b"POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    link.sendall(b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n"
                  b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
     return link
 

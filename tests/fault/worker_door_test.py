@@ -138,7 +138,7 @@ def test_a_checkpoint_that_breaks_off_on_its_way_replaces_none(transport):
         for body in ("Content-Length: 9\r\n\r\ncut", "Transfer-Encoding: chunked\r\n\r\n9\r\ncut",
                      "Transfer-Encoding: chunked\r\n\r\n3\r\ncut\r\n"):
             with socket.create_connection(("127.0.0.1", worker.port)) as line:
-                line.sendall(f"PUT {worker.path(attempt, 'checkpoint')} HTTP/1.1\r\nHost: x\r\n{head}{body}".encode())
+                line.sendall(f"PUT {worker.path(attempt, 'checkpoint')} HTTP/1.1\r\nHost: localhost\r\n{head}{body}".encode())
                 wait_for(spooled, "the part that came to be spooled")
             wait_for(lambda: spooled() == [], "it to be removed")
             assert drover.call("GET", f"/jobs/{attempt['number']}/checkpoint").body == b"saved", body
@@ -209,7 +209,7 @@ def open_poll(worker):
     line = socket.create_connection(("127.0.0.1", worker.port))
     body = json.dumps({"nonce": uuid.uuid4().hex, "wait_s": 20})
     head = "".join(f"{name}: {value}\r\n" for name, value in worker.headers().items())
-    line.sendall(f"POST /workers/{worker.id}/claim HTTP/1.1\r\nHost: x\r\n{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+    line.sendall(f"POST /workers/{worker.id}/claim HTTP/1.1\r\nHost: localhost\r\n{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
     return line
 
 

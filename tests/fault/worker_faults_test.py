@@ -304,7 +304,7 @@ def test_an_upload_of_no_worker_is_refused_before_its_body(drover, hands, ledger
 
     def announce(path, method, headers):
         """Sends the head of a large upload and no byte of it; the status that comes all the same."""
-        text = f"{method} {path} HTTP/1.1\r\nHost: drover\r\nContent-Length: 1000000\r\n"
+        text = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n"
         text += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         with socket.create_connection(("127.0.0.1", drover.port), timeout=10) as peer:
             peer.sendall(text.encode() + b"\r\n")

@@ -17,6 +17,11 @@ void check_text(const std::string& text, std::size_t limit) {
   hold(text.size() <= limit, "text beyond its bound");
 }
 
+void check_characters(const std::string& text, std::size_t limit) {
+  hold(drover::storable_text(text), "text that the store refuses");
+  hold(drover::characters(text) <= limit, "text beyond its bound");
+}
+
 void check_task(const std::string& text) {
   check_text(text, drover::limits::kTaskBytes);
   const auto json = drover::parse_json(text);
@@ -34,14 +39,14 @@ void check_task(const std::string& text) {
 
 void check_spec(const drover::core::JobSpec& spec) {
   hold(drover::api::valid_short_name(spec.queue), "a queue without a proper name");
-  check_text(spec.name, drover::limits::kNameBytes);
-  check_text(spec.owner, drover::limits::kNameBytes);
+  check_characters(spec.name, drover::limits::kNameCharacters);
+  check_characters(spec.owner, drover::limits::kNameCharacters);
   hold(std::abs(spec.priority) <= drover::limits::kPriorityMax, "a priority out of range");
   hold(spec.labels.size() <= drover::limits::kLabels, "too many labels");
   for (const auto& [key, value] : spec.labels) {
     hold(!key.empty(), "a label without a name");
-    check_text(key, 128);
-    check_text(value, drover::limits::kNameBytes);
+    check_characters(key, 128);
+    check_characters(value, drover::limits::kNameCharacters);
   }
   const auto& needs = spec.resources;
   hold(needs.cpus > 0 && needs.cpus <= 65'536, "processors out of range");

@@ -45,6 +45,8 @@ TEST(ParseTarget, KeepsTheEncodedSlashApart) {
 TEST(ParseTarget, TakesTheAbsoluteForm) {
   EXPECT_EQ(parsed("http://head:8080/jobs?limit=1").path, "/jobs");
   EXPECT_EQ(parsed("http://head:8080/jobs?limit=1").query_value("limit"), "1");
+  EXPECT_EQ(parsed("http://head:8080/jobs?limit=1").authority, "head:8080");
+  EXPECT_EQ(parsed("/jobs?x=http://head/").authority, "");
   EXPECT_EQ(parsed("HTTPS://head").path, "/");
   EXPECT_EQ(parsed("http://head?limit=1").path, "/");
   EXPECT_EQ(parsed("http://head?limit=1").query_value("limit"), "1");
@@ -56,9 +58,9 @@ TEST(ParseTarget, TakesAStarForOptionsAlone) {
 }
 
 TEST(ParseTarget, RefusesTraps) {
-  for (const char* target :
-       {"", "jobs", "?a=1", "head:443", "ftp://head/x", "http://", "http:///x", "/a%", "/a%2", "/a%zz",
-        "/a%00b", "/a?x=%00", "/a?x=%", "/a?%gg=1", "/%ff", "/a?x=%c3%28", "/%c0%af", "/a#b"}) {
+  for (const char* target : {"", "jobs", "?a=1", "head:443", "ftp://head/x", "http://", "http:///x",
+                             "http://me@head/x", "/a%", "/a%2", "/a%zz", "/a%00b", "/a?x=%00", "/a?x=%",
+                             "/a?%gg=1", "/%ff", "/a?x=%c3%28", "/%c0%af", "/a#b"}) {
     EXPECT_TRUE(refused(target)) << target;
   }
 }

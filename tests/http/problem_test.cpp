@@ -71,6 +71,12 @@ TEST(Problem, RepeatsTheSentenceForOldClients) {
   EXPECT_EQ(member(problem(Error{Errc::conflict, "No."}), "field"), "(absent)");
 }
 
+TEST(Problem, EndsWithANewline) {
+  for (const Response& response : {problem(invalid("a", "No.")), problem(404, "not_found", "Nothing.")}) {
+    EXPECT_EQ(std::get<std::string>(response.body).back(), '\n');
+  }
+}
+
 TEST(Problem, SaysWhenToRetry) {
   EXPECT_EQ(header_of(problem(Error{Errc::overloaded, "Full.", {}, {}, 7}), "Retry-After"), "7");
   EXPECT_EQ(header_of(problem(Error{Errc::timeout, "Late.", {}, {}, 3}), "Retry-After"), "3");

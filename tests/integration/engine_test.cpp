@@ -388,8 +388,32 @@ TEST_F(EngineTest, AnOutageOfTheStoreRequeuesNothing) {
   EXPECT_EQ(ended->state, core::JobState::succeeded);
 }
 
+TEST_F(EngineTest, SettingsThatContradictWhatIsThereAreRefused) {
+  const auto put = [&](std::map<std::string, std::string> values) {
+    return apply(ports::PutSettings{std::move(values), clock_.wall()});
+  };
+  const auto refused = put({{"heartbeat_interval_s", "30"}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::invalid);
+  EXPECT_EQ(refused.error().field, "heartbeat_interval_s");
+  EXPECT_EQ(value("SELECT count(*) FROM setting"), "0");
+  ASSERT_TRUE(put({{"heartbeat_interval_s", "30"}, {"lease_s", "90"}}));
+  EXPECT_EQ(put({{"lease_s", "60"}}).error().field, "lease_s");
+  EXPECT_EQ(view(engine_).tunables.lease_s, 90);
+}
+
+// Older versions stored such pairs.
+TEST_F(EngineTest, StoredSettingsThatContradictEachOtherAreMadeToFit) {
+  engine_.stop();
+  sql("INSERT INTO setting VALUES ('heartbeat_interval_s', '60', now()), ('lease_s', '60', now())");
+  engine::Engine next(*store_, clock_, metrics_, often());
+  start(next);
+  EXPECT_EQ(view(next).tunables.heartbeat_interval_s, 60);
+  EXPECT_EQ(view(next).tunables.lease_s, 180);
+}
+
 TEST_F(EngineTest, TimeSpentWaitingForTheStoreIsNoSilenceOfAWorker) {
-  ASSERT_TRUE(apply(ports::PutSettings{{{"lease_s", "5"}}, clock_.wall()}));
+  ASSERT_TRUE(apply(ports::PutSettings{{{"heartbeat_interval_s", "1"}, {"lease_s", "5"}}, clock_.wall()}));
   ASSERT_TRUE(submit({job_spec("one")}));
   const auto worker = add_worker("i-0001");
   const auto claimed = claim(worker, "n1", 1);

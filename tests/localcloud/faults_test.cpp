@@ -187,7 +187,7 @@ TEST_F(FaultsTest, RunsOnAnotherClock) {
 TEST_F(FaultsTest, CountsCallsAndClears) {
   ok("DescribeInstances");
   ok("DescribeInstances");
-  EXPECT_EQ(control("GET", "/calls").body, R"({"DescribeInstances":2})");
+  EXPECT_EQ(control("GET", "/calls").body, "{\"DescribeInstances\":2}\n");
   arm("throttle", R"({"action":"*","requests":1000})");
   arm("capacity", R"({"available":0})");
   arm("deny", R"({"actions":["ec2:RunInstances"]})");
@@ -196,7 +196,8 @@ TEST_F(FaultsTest, CountsCallsAndClears) {
   EXPECT_EQ(
       control("GET", "/faults").body,
       R"({"capacity":[],"denied":[],"throttle":{},"lose_reply":{},"truncate_page":{},"delay_ms":{},"errors":{},)"
-      R"("clock_offset_s":0,"visibility_delay_ms":0})");
+      R"("clock_offset_s":0,"visibility_delay_ms":0})"
+      "\n");
 }
 
 TEST_F(FaultsTest, TheControlInterfaceNamesTheBadMember) {

@@ -7,6 +7,7 @@
 #include "drover/base/text.hpp"
 
 #include "cloud_fixture.hpp"
+#include "localcloud/imds.hpp"
 
 namespace drover::localcloud {
 namespace {
@@ -317,6 +318,21 @@ TEST_F(InstanceTest, TerminatedInstancesAreForgottenAfterAWhile) {
   EXPECT_TRUE(eventually([&] { return control("GET", "/instances/" + id).status == 404; }));
   EXPECT_EQ(error("DescribeInstances", {{"InstanceId.1", id}}), "400 InvalidInstanceID.NotFound");
   EXPECT_TRUE(eventually([&] { return !std::filesystem::exists(directory_ + "/cloud/instances/" + id); }));
+}
+
+// A page of a browser on this machine, whose name was made to lead here, could read the user data.
+TEST(ImdsHost, PagesUnderTheirOwnNameAreNotServed) {
+  Imds imds([]() -> Result<Instance> { return Instance{}; }, [] { return std::string(); });
+  http::Request head;
+  for (const char* host : {"evil.example:80", "localhost.evil.example", ""}) {
+    head.headers = {{"host", host}};
+    EXPECT_EQ(imds.on_head(head).index(), 1U) << host;
+  }
+  for (const char* host :
+       {"127.0.0.1:4001", "169.254.169.254", "localhost", "instance-data", "[fd00:ec2::254]"}) {
+    head.headers = {{"host", host}};
+    EXPECT_EQ(imds.on_head(head).index(), 0U) << host;
+  }
 }
 
 }  // namespace

@@ -34,7 +34,9 @@ struct Task {
 // dotted name.
 Result<Task> parse_task(const Json& json, const std::string& field);
 
-// 1..128 of [A-Za-z0-9._-]: queues and pools.
+// The names of queues and pools.
+inline constexpr std::string_view kShortNameRule =
+    "must be 1 to 128 letters, digits, dots, underscores or hyphens, and not \".\" or \"..\"";
 [[nodiscard]] bool valid_short_name(std::string_view text);
 
 }  // namespace drover::api

@@ -21,6 +21,7 @@ struct Settings {
   struct Server {
     std::string address = "127.0.0.1";  // a loopback address
     std::uint16_t port = 8080;          // 0: any free one
+    std::vector<std::string> names;     // that requests may use beside addresses and localhost
     transport::TransportKind transport = transport::TransportKind::beast;
     int threads = 2;
     std::int64_t max_header_bytes = static_cast<std::int64_t>(limits::kHeaderBytes);

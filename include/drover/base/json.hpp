@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -55,6 +56,8 @@ class Json {
   [[nodiscard]] Object* if_object() { return std::get_if<Object>(&value_); }
   // An integer or fraction as double.
   [[nodiscard]] const double* if_number(double& storage) const;
+  // A whole number however it is written: 3, and 3.0 or 3e0, which JSON Schema calls integers too.
+  [[nodiscard]] std::optional<std::int64_t> whole() const;
   // "null", "boolean", "integer", "number", "string", "array", "object": for messages.
   [[nodiscard]] const char* type_name() const;
 

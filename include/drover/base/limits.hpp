@@ -22,13 +22,15 @@ inline constexpr Seconds kWriteTime{60};   // silence of a peer that does not re
 
 // Jobs
 inline constexpr std::size_t kJobsPerRequest = 1000;   // a larger submit is refused with a hint
-inline constexpr std::size_t kNameBytes = 256;         // job, queue, pool and artifact names
+inline constexpr std::size_t kNameCharacters = 256;    // code points: names, owners, values of labels
+inline constexpr std::size_t kNameBytes = 256;         // an artifact's name, which is one of a file
 inline constexpr std::size_t kTaskBytes = 256 * 1024;  // the task's JSON text
 // Linux refuses one argument or environment string of more (MAX_ARG_STRLEN - 1).
 inline constexpr std::size_t kArgumentBytes = 131'071;
 inline constexpr std::size_t kLabels = 32;
-inline constexpr int kPriorityMax = 1'000'000;  // and its negative
-inline constexpr int kPageRows = 1000;          // `limit` of a list
+inline constexpr std::int64_t kMebibytes = 1LL << 30;  // of memory or disk, wanted or there: a pebibyte
+inline constexpr int kPriorityMax = 1'000'000;         // and its negative
+inline constexpr int kPageRows = 1000;                 // `limit` of a list
 inline constexpr int kPageRowsDefault = 100;
 
 // Engine

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,14 @@ std::vector<std::string_view> split(std::string_view text, char separator);
 std::string_view trim(std::string_view text);
 std::string lower(std::string_view text);
 bool iequals(std::string_view a, std::string_view b);
+
+// Which of `words` somebody probably meant by `word`, which is none of them; empty when none is near.
+std::string_view nearest(std::string_view word, std::span<const std::string_view> words);
+// What follows a complaint about a word that is not known: "; did you mean b? There are a, b, c".
+std::string what_there_is(std::string_view word, std::span<const std::string_view> words);
+
+// Code points of a UTF-8 text.
+std::size_t characters(std::string_view text);
 
 // Strict UTF-8 (no surrogates, no overlong forms), and no NUL: what PostgreSQL text takes.
 bool storable_text(std::string_view text);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +19,7 @@ namespace drover::core {
 enum class WorkerState { starting, active, draining, terminating, gone };
 std::string_view to_string(WorkerState state);
 std::optional<WorkerState> parse_worker_state(std::string_view text);
+std::span<const std::string_view> worker_state_names();
 
 // intended: committed, the call may or may not have been made. fulfilled: the cloud answered with instances.
 // failed: the cloud refused for good (its code is kept). closed: nothing more will come of it.
@@ -29,6 +31,7 @@ enum class Market { spot, on_demand };
 enum class Provider { ec2, asg, none };
 std::string_view to_string(Market market);
 std::optional<Market> parse_market(std::string_view text);
+std::span<const std::string_view> market_names();
 std::string_view to_string(Provider provider);
 std::optional<Provider> parse_provider(std::string_view text);
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,6 +20,7 @@ enum class JobState { blocked, queued, running, stopping, held, suspended, succe
 
 std::string_view to_string(JobState state);
 std::optional<JobState> parse_job_state(std::string_view text);
+std::span<const std::string_view> job_state_names();
 [[nodiscard]] constexpr bool is_final(JobState state) {
   return state == JobState::succeeded || state == JobState::failed || state == JobState::cancelled;
 }

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,6 +43,12 @@ struct TunableInfo {
 std::span<const TunableInfo> tunable_table();
 // Sets one member from JSON text ("5", "0.3"); invalid, naming the key and what is allowed, otherwise.
 Status set_tunable(Tunables& tunables, std::string_view key, std::string_view json_text);
+// `present` with `values` (key, JSON text) set. invalid, and nothing else, when one of them is refused or
+// they contradict each other or what is present; the field is a key of `values`.
+Result<Tunables> changed_tunables(Tunables present, const std::map<std::string, std::string>& values);
+// Makes settings that contradict each other fit, as versions stored them that did not look: a sentence that
+// says what was done, or nothing.
+std::optional<std::string> settle_tunables(Tunables& tunables);
 // All members as (key, JSON text), in the table's order.
 std::vector<std::pair<std::string, std::string>> tunable_values(const Tunables& tunables);
 

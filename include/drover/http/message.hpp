@@ -33,21 +33,26 @@ class SpooledFile {
 };
 
 struct Request {
-  std::string method;    // upper-case, as sent
-  std::string path;      // percent-decoded, without query; begins with '/'
-  std::string raw_path;  // the path as sent, where %2F is not '/'; empty in a request made by hand
+  std::string method;     // upper-case, as sent
+  std::string path;       // percent-decoded, without query; begins with '/'
+  std::string raw_path;   // the path as sent, where %2F is not '/'; empty in a request made by hand
+  std::string authority;  // "host:port" of a target in absolute form; empty in the usual form
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
   Headers headers;
   std::string body;
   std::shared_ptr<SpooledFile> spooled;  // instead of body, on routes that ask for it
   std::string peer;                      // address of the other end
   [[nodiscard]] std::string_view header(std::string_view lower_name) const;  // first; empty when absent
+  // Where the request was sent, "host:port": the target's own word, else that of the Host field.
+  [[nodiscard]] std::string_view host() const;
+  // HTTP/1.0 may say nothing at all about it.
+  [[nodiscard]] bool named_host() const;
   [[nodiscard]] std::optional<std::string_view> query_value(std::string_view name) const;  // first
 };
 
-// Fills path, raw_path and query from a request-target ("/a%20b?x=1", "http://host/a", and "*" if the method,
-// which is set already, is OPTIONS). An Errc::invalid for a broken escape, a NUL, bytes that are not UTF-8,
-// or another form.
+// Fills path, raw_path, authority and query from a request-target ("/a%20b?x=1", "http://host/a", and "*" if
+// the method, which is set already, is OPTIONS). An Errc::invalid for a broken escape, a NUL, bytes that are
+// not UTF-8, or another form.
 Status parse_target(std::string_view target, Request& request);
 
 // "Not Found" for 404; empty for a status this program never sends.

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,16 @@ using RouteHandler = std::function<void(Context)>;
 // Asked after the header, on the transport's thread: an Error refuses the request without reading its body.
 // It must not block.
 using RouteGuard = std::function<Status(const Request& head, const PathValues& path)>;
+// Asked of every request after its header, before its route is looked for; a Response refuses it.
+using Gate = std::function<std::optional<Response>(const Request& head)>;
+
+// What a route knows of a request beside its path. The router refuses the rest before any handler acts, since
+// a caller believes that what was not refused counted ("cancel?dry_run=true").
+enum class Takes {
+  parameters,  // those of `query`; no body but an empty one or `{}`
+  body,        // those of `query`, and a body, which the handler judges
+  anything,    // whatever comes; what the route does not know is ignored
+};
 
 struct Route {
   std::string method;   // HEAD is answered wherever GET is, without its body
@@ -37,6 +48,8 @@ struct Route {
   bool spool = false;
   RouteGuard guard = {};
   bool tail = false;  // the last {name} takes all that is left of the path, however many segments
+  Takes takes = Takes::parameters;
+  std::vector<std::string> query = {};  // parameters; each at most once
 };
 
 // Called once a request is answered, for the access log and metrics, on the answering thread; it must not
@@ -56,7 +69,7 @@ struct Access {
 // transport leaves the body out. Immutable once serving; thread-safe.
 class Router final : public Handler {
  public:
-  explicit Router(std::function<void(const Access&)> on_access = {});
+  explicit Router(std::function<void(const Access&)> on_access = {}, Gate gate = {});
   ~Router() override;
   void add(Route route);  // aborts on a pattern that is there already
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> routes() const;  // method, pattern
