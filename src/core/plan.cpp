@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "drover/base/limits.hpp"
 #include "drover/core/suspects.hpp"
 
 #include "names.hpp"
@@ -92,6 +93,18 @@ Seconds Context::silence_allowed() const {
 bool Context::silent(const FleetWorker& worker) const {
   return worker.registered && worker.state == WorkerState::active && worker.leases == 0 &&
          silence(worker) >= silence_allowed();
+}
+
+bool Context::about_to_ask(const FleetWorker& worker) const {
+  if (!worker.idle_for || *worker.idle_for >= silence_allowed()) return false;
+  return !worker.asked_ago || *worker.asked_ago > *worker.idle_for;
+}
+
+// Between two polls that wait in vain a worker's last question is as old as such a poll is long.
+bool Context::asks_no_more(const FleetWorker& worker) const {
+  if (!worker.idle_for) return false;
+  const Millis since = worker.asked_ago ? std::min(*worker.asked_ago, *worker.idle_for) : *worker.idle_for;
+  return since >= silence_allowed() + limits::kLongPoll;
 }
 
 double Context::credible_loss(int fleet) const {

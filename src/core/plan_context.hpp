@@ -56,6 +56,10 @@ class Context {
   [[nodiscard]] Seconds silence_allowed() const;
   // A registered worker that holds nothing and has outlived that: it takes no job, so it is no capacity.
   [[nodiscard]] bool silent(const FleetWorker& worker) const;
+  // A worker that holds nothing and whose first question for work since then is still to be expected.
+  [[nodiscard]] bool about_to_ask(const FleetWorker& worker) const;
+  // A worker that holds nothing and has not asked for work for so long that it is not going to.
+  [[nodiscard]] bool asks_no_more(const FleetWorker& worker) const;
   // Of a fleet, how many may be lost from sight at once before that says more about us than about them.
   [[nodiscard]] double credible_loss(int fleet) const;
   [[nodiscard]] bool frozen() const { return !plan.frozen.empty(); }

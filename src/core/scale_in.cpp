@@ -26,8 +26,17 @@ int staying(const Context& c, const PoolState& pool) {
       }));
 }
 
+bool work_waits(const Context& c, const PoolSpec& spec) {
+  const std::vector<std::string> queues = queues_of(spec);
+  return !c.seen.paused && std::any_of(queues.begin(), queues.end(), [&](const std::string& queue) {
+    const auto found = c.seen.ready.find(queue);
+    return found != c.seen.ready.end() && found->second > 0;
+  });
+}
+
 void scale_in_pool(Context& c, const PoolState& pool) {
   const PoolSpec& spec = pool.view->spec;
+  const bool wanted = work_waits(c, spec);
   int left = staying(c, pool);
   for (const FleetWorker* worker : idle_workers(c, pool)) {
     std::string reason;
@@ -35,6 +44,8 @@ void scale_in_pool(Context& c, const PoolState& pool) {
       reason = "the pool has more than its max of " + std::to_string(spec.max);
     } else if (left <= std::min(spec.min, spec.max)) {
       break;
+    } else if (c.about_to_ask(*worker) || (wanted && !c.asks_no_more(*worker))) {
+      continue;  // it would be launched anew for what waits
     } else if (*worker->idle_for >= spec.idle_timeout) {
       reason =
           "idle for " + std::to_string(std::chrono::duration_cast<Seconds>(*worker->idle_for).count()) + " s";

@@ -14,6 +14,7 @@ void Engine::Impl::do_claim(ClaimRequest request, Done<ClaimAnswer> done) {
     return;
   }
   Worker& worker = *memory_.worker(request.auth.worker);
+  worker.asked = clock_.steady();
   ClaimAnswer answer;
   answer.drain = worker.row.state != core::WorkerState::active;
   // The reply to an earlier try was lost: the same attempts again.

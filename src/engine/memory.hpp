@@ -30,6 +30,7 @@ struct Worker {
   int claiming = 0;                        // claims under way
   bool claiming_alone = false;             // one of them is of a suspect
   std::optional<SteadyTime> heard;         // in this term of leadership
+  std::optional<SteadyTime> asked;         // likewise, for work
   std::optional<WallTime> unflushed_seen;  // heartbeat not yet written
   SteadyTime idle_since;
 };

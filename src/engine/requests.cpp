@@ -456,8 +456,10 @@ EngineView Engine::Impl::make_view() const {
                    worker.row.registered.has_value(),
                    {},
                    {},
-                   memory_.runs_alone(worker, now)};
+                   memory_.runs_alone(worker, now),
+                   {}};
     if (worker.heard) one.silent_for = since(*worker.heard);
+    if (worker.asked) one.asked_ago = waiters_.contains(id) ? Millis{0} : since(*worker.asked);
     if (one.registered && worker.jobs.empty()) one.idle_for = since(worker.idle_since);
     view.workers.push_back(std::move(one));
   }

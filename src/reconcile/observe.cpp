@@ -27,6 +27,7 @@ core::FleetWorker worker_of(const ports::WorkerRow& row,
   worker.alone = found->second->alone;
   worker.silent_for = found->second->silent_for;
   worker.idle_for = found->second->idle_for;
+  worker.asked_ago = found->second->asked_ago;
   return worker;
 }
 

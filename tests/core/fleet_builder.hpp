@@ -46,6 +46,7 @@ class Fleet {
     worker.registered = state != WorkerState::starting;
     if (worker.registered) worker.silent_for = Millis{1000};
     if (worker.registered) worker.idle_for = Millis{1000};
+    if (worker.registered) worker.asked_ago = Millis{0};
     seen.workers.push_back(worker);
     return seen.workers.back();
   }

@@ -258,6 +258,61 @@ TEST(ScaleIn, OldestIdleFirstDownToMin) {
   EXPECT_EQ(plan.actions.size(), 3U);
 }
 
+TEST(ScaleIn, NobodyIsIdleWhileThereIsWorkForIt) {
+  Fleet fleet;
+  PoolSpec& pool = fleet.pool("p", 5);
+  pool.idle_timeout = Seconds{0};
+  pool.queues = {"a", "b"};
+  for (const int id : {1, 2}) {
+    fleet.worker(id, "p");
+    fleet.list(id);
+  }
+  const auto ended = [&] { return all<CordonIdle>(plan(fleet.seen)).size(); };
+  EXPECT_EQ(ended(), 2U);
+  fleet.seen.ready = {{"a", 0}, {"b", 1}};
+  EXPECT_EQ(ended(), 0U);
+  fleet.seen.paused = true;
+  EXPECT_EQ(ended(), 2U) << "what a paused scheduler holds back is no work";
+  fleet.seen.paused = false;
+  fleet.seen.ready = {{"b", 0}, {"another's", 9}};
+  EXPECT_EQ(ended(), 2U);
+}
+
+TEST(ScaleIn, AWorkerIsNotIdleBeforeItHasAskedForWork) {
+  Fleet fleet;
+  fleet.pool("p", 5).idle_timeout = Seconds{0};
+  FleetWorker& worker = fleet.worker(1, "p");
+  fleet.list(1);
+  const auto ended = [&](std::optional<Millis> asked, Millis idle) {
+    worker.asked_ago = asked;
+    worker.idle_for = idle;
+    return !all<CordonIdle>(plan(fleet.seen)).empty();
+  };
+  EXPECT_FALSE(ended({}, Millis{0})) << "registered a moment ago";
+  EXPECT_FALSE(ended({}, Seconds{59}));
+  EXPECT_FALSE(ended(Seconds{9}, Seconds{8})) << "it ended a job, and has not asked since";
+  EXPECT_TRUE(ended(Seconds{8}, Seconds{8}));
+  EXPECT_TRUE(ended({}, Seconds{60})) << "a lease term is time enough to ask";
+}
+
+// Such a worker would keep its place in a full pool for ever, and nobody would run what waits.
+TEST(ScaleIn, AWorkerThatAsksNoMoreIsIdleThoughThereIsWork) {
+  Fleet fleet;
+  fleet.pool("p", 5).idle_timeout = Seconds{5};
+  FleetWorker& worker = fleet.worker(1, "p");
+  fleet.list(1);
+  fleet.seen.ready["p"] = 1;
+  worker.idle_for = Seconds{200};
+  const auto ended = [&](std::optional<Millis> asked) {
+    worker.asked_ago = asked;
+    return !all<CordonIdle>(plan(fleet.seen)).empty();
+  };
+  EXPECT_TRUE(ended({}));
+  EXPECT_TRUE(ended(Seconds{80}));
+  EXPECT_FALSE(ended(Seconds{79}));
+  EXPECT_FALSE(ended(Seconds{0}));
+}
+
 TEST(ScaleIn, WakesWhenTheNextWouldBeIdleLongEnough) {
   Fleet fleet;
   fleet.pool("p", 5).idle_timeout = Seconds{100};

@@ -4,8 +4,9 @@ import sys
 
 import pytest
 
-sys.path.insert(0, os.path.dirname(__file__))
+sys.path[:0] = [os.path.dirname(__file__), os.path.join(os.path.dirname(__file__), "..", "fault")]
 from harness import shell, stack, wait_for  # noqa: E402
+from protocol import INERT, ProtocolWorker, inert_instances  # noqa: E402
 
 FAST = {"heartbeat_interval_s": 1, "notice_poll_s": 1, "reconcile_interval_s": 1}
 
@@ -68,6 +69,29 @@ def test_idle_workers_are_scaled_in_to_the_minimum(drover):
     wait_for(lambda: all(one["state"] == "gone" for one in drover.call("GET", "/workers").json), "workers to be gone")
     again = drover.submit(shell("echo back"))
     drover.wait_state(again["id"], "succeeded")
+
+
+def test_many_short_jobs_need_no_more_machines_than_the_pool_has_though_none_may_be_idle():
+    with stack(pool={"max": 2, "slots": 2, "idle_timeout_s": 0}) as drover:
+        jobs = drover.submit([shell("true") for _ in range(200)])
+        for job in jobs:
+            drover.wait_state(job["id"], "succeeded", timeout=300)
+        assert len(drover.cloud.instances()) <= 2, drover.cloud.instances()
+        wait_for(lambda: not drover.cloud.instances("running", "pending"), "the idle to be ended when no work waits")
+
+
+def test_a_machine_is_not_idle_before_it_has_asked_for_work_and_is_when_nothing_came_of_it():
+    with stack(settings=FAST) as drover:
+        held = drover.submit(shell("true", queue="fresh"))
+        pool = {**INERT, "name": "fresh", "max": 1, "slots": 1, "idle_timeout_s": 0}
+        assert drover.call("POST", "/pools", pool).status == 201
+        instance = wait_for(lambda: inert_instances(drover, "fresh"), "the machine")[0]
+        assert drover.call("POST", f"/jobs/{held['id']}/cancel").status == 200
+        worker = ProtocolWorker(drover, instance).register()
+        drover.rounds(3)
+        assert drover.cloud.instances("running"), "it was ended before it could claim"
+        assert worker.claim() == []
+        wait_for(lambda: not drover.cloud.instances("running", "pending"), "the idle machine to be ended")
 
 
 def test_drain_lets_the_running_job_end_and_takes_no_other(drover):

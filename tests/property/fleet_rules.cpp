@@ -136,8 +136,14 @@ void Judge::look(const CordonIdle& action) {
     return other.pool == w->pool && other.state != WorkerState::terminating;
   });
   const bool idle = w->idle_for && *w->idle_for >= spec.idle_timeout;
+  const bool asks = w->asked_ago && *w->asked_ago < Seconds{60};
+  const auto& queues = spec.queues.empty() ? std::vector<std::string>{spec.name} : spec.queues;
+  const bool work = !seen.paused && std::any_of(queues.begin(), queues.end(), [&](const std::string& queue) {
+    return seen.ready.contains(queue) && seen.ready.at(queue) > 0;
+  });
   const bool silent = !w->silent_for || *w->silent_for >= Seconds{seen.tunables.lease_s};
   if (!idle && !silent && active <= spec.max) fail("cordons a worker that speaks and is wanted");
+  if (work && asks && !silent && active <= spec.max) fail("cordons a worker that asks for work while some waits");
 }
 
 void Judge::look(const AdoptInstances& action) {

@@ -101,6 +101,7 @@ void World::make_workers() {
     if (worker.state == WorkerState::draining && chance(30))
       worker.notice_until = seen.now + Seconds{below(600) - 450};
     if (worker.registered && worker.leases == 0) worker.idle_for = Seconds{below(400)};
+    if (worker.registered && chance(80)) worker.asked_ago = Seconds{chance(70) ? below(25) : below(400)};
     if (worker.registered && chance(80)) worker.silent_for = Seconds{chance(80) ? below(30) : below(10) * 40};
     worker.known_before = chance(90);
     if (chance(85)) {

@@ -39,6 +39,7 @@ struct FleetWorker {
   std::optional<Millis> idle_for;  // without a lease for this long; absent: it has one, or is not registered
   // Its worker told of an interruption notice: the machine goes by then.
   std::optional<WallTime> notice_until;
+  std::optional<Millis> asked_ago;  // for work, in this term; 0: it is asking; absent: not yet
   bool known_before = true;  // stored before the listing was asked for: only then does absence mean anything
 };
 

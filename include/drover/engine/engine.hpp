@@ -130,6 +130,7 @@ struct WorkerView {
   std::optional<Millis> silent_for;  // since its last call in this term; absent: none yet
   std::optional<Millis> idle_for;  // without a lease for this long; absent: it has one, or is not registered
   bool alone = false;              // its lease is a suspect's that has it to itself
+  std::optional<Millis> asked_ago = {};  // for work, in this term; 0: it is asking; absent: not yet
 };
 struct QueueView {
   std::int64_t ready = 0;
