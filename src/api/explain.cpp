@@ -6,7 +6,9 @@
 #include <fmt/format.h>
 
 #include "drover/api/pool_spec.hpp"
+#include "drover/base/limits.hpp"
 #include "drover/base/text.hpp"
+#include "drover/core/plan.hpp"
 
 namespace drover::api {
 namespace {
@@ -39,9 +41,19 @@ struct PoolFleet {
   int machines = 0;  // that count towards max
   int starting = 0;
   int draining = 0;
-  int slots = 0;   // of the active ones
+  int slots = 0;   // of the active ones that take work
   int leases = 0;  // likewise
+  int silent = 0;  // active by name, but their free slots are nobody's to promise
 };
+
+// Nothing was heard of it for so long that its jobs have gone back to the queue, or it asks no more.
+bool takes_no_work(const engine::WorkerView& worker, const core::Tunables& tunables) {
+  const Seconds allowed = core::silence_allowed(tunables);
+  if (worker.silent_for && *worker.silent_for >= allowed) return true;
+  if (!worker.idle_for) return false;
+  return std::min(worker.asked_ago.value_or(*worker.idle_for), *worker.idle_for) >=
+         allowed + limits::kLongPoll;
+}
 
 // A worker that runs a suspect has no free slot. `whole`: nor has one that runs anything, for a suspect.
 PoolFleet fleet_of(const engine::EngineView& view, const std::string& pool, bool whole) {
@@ -52,8 +64,12 @@ PoolFleet fleet_of(const engine::EngineView& view, const std::string& pool, bool
     if (worker.state == core::WorkerState::starting || !worker.registered) {
       ++fleet.starting;
     } else if (worker.state == core::WorkerState::active) {
-      fleet.slots += worker.slots;
-      fleet.leases += worker.alone || (whole && worker.leases > 0) ? worker.slots : worker.leases;
+      const bool taken = worker.alone || (whole && worker.leases > 0);
+      const int leases = taken ? worker.slots : worker.leases;
+      const bool silent = leases < worker.slots && takes_no_work(worker, view.tunables);
+      fleet.silent += silent ? 1 : 0;
+      fleet.slots += silent ? leases : worker.slots;
+      fleet.leases += leases;
     } else {
       ++fleet.draining;
     }
@@ -63,18 +79,6 @@ PoolFleet fleet_of(const engine::EngineView& view, const std::string& pool, bool
 
 std::string plural(std::int64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
-}
-
-// "<class>/<code>: message", as launches keep it.
-struct CloudText {
-  std::string code;
-  std::string message;
-};
-CloudText cloud_text(const std::string& error) {
-  const std::size_t colon = error.find(": ");
-  const std::size_t slash = error.find('/');
-  if (colon == std::string::npos || slash == std::string::npos || slash > colon) return {"", error};
-  return {error.substr(slash + 1, colon - slash - 1), error.substr(colon + 2)};
 }
 
 // What the fleet's loop says of a pool; the cloud's refusals before the rest.
@@ -90,25 +94,13 @@ std::string next_try_text(const std::optional<WallTime>& time, WallTime now) {
   return time && *time > now ? fmt::format("; next try at {}", to_rfc3339(*time)) : std::string();
 }
 
-// The cloud's refusal, as the fleet's loop knows it, or else as a launch of the last minutes met it.
-bool explain_refusal(Explanation& out, const ExplainInput& input, const ports::PoolRow& pool,
-                     const PoolNote* note) {
-  constexpr Seconds kRecent{600};
-  const std::string& name = pool.spec.name;
-  const auto launch = input.launches.find(pool.id.value);
-  const bool failed_just_now = launch != input.launches.end() && !launch->second.error.empty() &&
-                               input.now - launch->second.created < kRecent;
-  const bool noted = note != nullptr && !note->code.empty();
-  if (!noted && !failed_just_now) return false;
-  const CloudText error = noted ? CloudText{note->code, note->message} : cloud_text(launch->second.error);
-  const std::optional<WallTime> next = note != nullptr ? note->next_try : std::nullopt;
-  const std::string code = error.code.empty() ? std::string() : error.code + ": ";
-  Json& reason = out.add("no_capacity", fmt::format("The cloud refuses machines to pool {}: {}{}{}", name,
-                                                    code, error.message, next_try_text(next, input.now)));
-  reason.set("pool", name).set("cloud_code", error.code).set("cloud_message", error.message);
-  if (failed_just_now) reason.set("instance_type", launch->second.request.instance_type);
-  reason.set("next_try", next ? Json(to_rfc3339(*next)) : Json());
-  return true;
+void explain_refusal(Explanation& out, const ExplainInput& input, const PoolNote& note) {
+  Json& reason =
+      out.add("no_capacity", fmt::format("The cloud refuses machines to pool {}: {}: {}{}", note.pool,
+                                         note.code, note.message, next_try_text(note.next_try, input.now)));
+  reason.set("pool", note.pool).set("cloud_code", note.code).set("cloud_message", note.message);
+  if (!note.instance_type.empty()) reason.set("instance_type", note.instance_type);
+  reason.set("next_try", note.next_try ? Json(to_rfc3339(*note.next_try)) : Json());
 }
 
 // Why no machine comes, as far as the cloud and the fleet's loop say.
@@ -122,8 +114,9 @@ void explain_no_launch(Explanation& out, const ExplainInput& input, const ports:
         .set("pool", name);
     return;
   }
+  if (!input.notes.blind.empty()) return;  // said before: nothing is launched while the cloud is not seen
   const PoolNote* note = note_of(input.notes, name);
-  if (explain_refusal(out, input, pool, note)) return;
+  if (note != nullptr && !note->code.empty()) return explain_refusal(out, input, *note);
   // Said already, or by pool_full: the loop's note would only repeat it.
   if (input.view->paused || machines >= pool.spec.max) return;
   if (note != nullptr && !input.notes.frozen) {
@@ -148,6 +141,13 @@ void explain_pool(Explanation& out, const ExplainInput& input, const ports::Pool
     out.add("worker_free", fmt::format("A worker of pool {} has a free slot and will ask for work", name))
         .set("pool", name);
     return;
+  }
+  if (fleet.silent > 0) {
+    out.add("workers_silent",
+            fmt::format("{} of pool {} {} no work: nothing was heard of {} for too long",
+                        plural(fleet.silent, "worker"), name, fleet.silent == 1 ? "takes" : "take",
+                        fleet.silent == 1 ? "it" : "them"))
+        .set("pool", name);
   }
   if (fleet.slots > 0) {
     Json& reason = out.add("workers_busy",
@@ -174,25 +174,39 @@ void explain_pool(Explanation& out, const ExplainInput& input, const ports::Pool
   }
 }
 
+bool has_free_slot(const ExplainInput& input, const std::string& pool) {
+  const PoolFleet fleet = fleet_of(*input.view, pool, input.job.alone > Seconds{0});
+  return fleet.leases < fleet.slots;
+}
+
+void explain_blindness(Explanation& out, const ExplainInput& input) {
+  if (input.notes.blind.empty()) return;
+  out.add("cloud_error", fmt::format("The cloud cannot be looked at, so nothing is launched or ended: {}",
+                                     input.notes.blind));
+}
+
 void explain_pools(Explanation& out, const ExplainInput& input) {
   const std::string& queue = input.job.spec.queue;
-  int serving = 0;
+  std::vector<const ports::PoolRow*> serving;
   for (const ports::PoolRow& pool : input.view->pools) {
     const std::vector<std::string> queues = queues_of(pool.spec);
-    if (std::find(queues.begin(), queues.end(), queue) == queues.end()) continue;
-    ++serving;
-    explain_pool(out, input, pool);
+    if (std::find(queues.begin(), queues.end(), queue) != queues.end()) serving.push_back(&pool);
   }
-  if (serving == 0) {
+  if (serving.empty()) {
     out.add("no_pool", fmt::format("No pool serves queue {}: create one, or add the queue to a pool", queue))
         .set("queue", queue);
+    return;
   }
-  if (serving > 0 && input.notes.frozen) {
+  // A worker that is there runs the job whether the cloud is seen or not.
+  const bool free_slot = std::any_of(serving.begin(), serving.end(), [&](const ports::PoolRow* pool) {
+    return has_free_slot(input, pool->spec.name);
+  });
+  if (!free_slot) explain_blindness(out, input);
+  for (const ports::PoolRow* pool : serving) explain_pool(out, input, *pool);
+  if (input.notes.frozen) {
     out.add("fleet_frozen", fmt::format("The fleet is frozen: {}", input.notes.frozen_reason));
   }
-  if (serving > 0 && !input.notes.last_error.empty()) {
-    out.add("cloud_error", fmt::format("The last look at the cloud failed: {}", input.notes.last_error));
-  }
+  if (free_slot) explain_blindness(out, input);
 }
 
 void explain_position(Explanation& out, const ExplainInput& input) {

@@ -100,21 +100,9 @@ void change_job(const ServicePtr& service, const CallPtr& call, core::JobAction 
       }));
 }
 
-// The last failed launch of each pool that could run the job. Blocks.
-void read_launches(Service& service, ExplainInput& input) {
-  if (!input.view) return;
-  for (const ports::PoolRow& pool : input.view->pools) {
-    const std::vector<std::string> queues = queues_of(pool.spec);
-    if (std::find(queues.begin(), queues.end(), input.job.spec.queue) == queues.end()) continue;
-    Result<std::optional<ports::LaunchRow>> launch = service.deps.store.last_launch(pool.id);
-    if (launch.ok() && launch->has_value()) input.launches.emplace(pool.id.value, std::move(**launch));
-  }
-}
-
 void finish_explain(const ServicePtr& service, const CallPtr& call,
                     const std::shared_ptr<ExplainInput>& input) {
   service->read(call, [service, call, input] {
-    read_launches(*service, *input);
     if (service->deps.fleet_notes) input->notes = service->deps.fleet_notes();
     input->now = service->deps.clock.wall();
     call->send(200, explain_job(*input));

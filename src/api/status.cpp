@@ -86,6 +86,10 @@ Json workers_json(const engine::EngineView& view) {
   return out;
 }
 
+std::string note_text(const PoolNote& note) {
+  return note.code.empty() ? note.message : note.code + ": " + note.message;
+}
+
 Json pools_json(const engine::EngineView& view, const FleetNotes& notes) {
   Json out = Json::object();
   for (const ports::PoolRow& pool : view.pools) {
@@ -96,7 +100,7 @@ Json pools_json(const engine::EngineView& view, const FleetNotes& notes) {
     Json entry = Json::object();
     entry.set("workers", static_cast<std::int64_t>(machines)).set("max", pool.spec.max);
     entry.set("blocked_reason", pool.blocked_reason.empty() ? Json() : Json(pool.blocked_reason));
-    entry.set("note", note == notes.pools.end() ? Json() : Json(note->message));
+    entry.set("note", note == notes.pools.end() ? Json() : Json(note_text(*note)));
     out.set(pool.spec.name, std::move(entry));
   }
   return out;

@@ -116,7 +116,11 @@ api::FleetNotes fleet_notes(const reconcile::FleetStatus& status) {
   notes.frozen_reason = status.frozen;
   if (status.trouble) notes.last_error = status.trouble->code + ": " + status.trouble->message;
   for (const reconcile::FleetNote& note : status.notes) {
-    if (!note.pool.empty()) notes.pools.push_back({note.pool, note.code, note.text, note.next_try});
+    if (!note.pool.empty()) {
+      notes.pools.push_back({note.pool, note.code, note.text, note.instance_type, note.next_try});
+    } else if (note.kind == core::NoteKind::no_cloud) {
+      notes.blind = note.code.empty() ? note.text : note.code + ": " + note.text;
+    }
   }
   return notes;
 }

@@ -20,6 +20,7 @@ using ports::CloudErrorClass;
 using ports::make_cloud_error;
 
 constexpr std::string_view kContentType = "application/x-www-form-urlencoded; charset=utf-8";
+constexpr const char* kReplyTooLarge = "ReplyTooLarge";
 constexpr int kPageSize = 1000;
 constexpr std::size_t kFilterValues = 200;  // EC2's bound on the values of one call's filters
 constexpr int kListings = 3;                // starts of a listing whose page token went bad
@@ -55,6 +56,12 @@ Status check_launch(const core::LaunchRequest& request) {
     return refuse("InvalidUserData.Malformed", "the user data exceeds EC2's 16 KiB");
   }
   return Ok{};
+}
+
+// Whether the call may have done what it was to do, for all that is known.
+bool is_unanswered(const Error& error) {
+  return ports::cloud_error_class(error) == CloudErrorClass::transient ||
+         ports::cloud_error_code(error) == kReplyTooLarge;
 }
 
 // A listing can show an instance on two pages when it changes between them: the later one is the newer.
@@ -138,8 +145,7 @@ std::optional<Ec2Cloud::Failure> Ec2Cloud::try_once(const std::string& body, con
   const auto reply = send_signed(body, *credentials);
   if (!reply) {
     const auto& error = reply.error();
-    if (error.code == Errc::too_large)
-      return failed(CloudErrorClass::unknown, "ReplyTooLarge", error.message);
+    if (error.code == Errc::too_large) return failed(CloudErrorClass::unknown, kReplyTooLarge, error.message);
     return failed(CloudErrorClass::transient, error.code == Errc::timeout ? "Timeout" : "NoAnswer",
                   error.message);
   }
@@ -217,6 +223,12 @@ Status Ec2Cloud::spend(TokenBucket& bucket, double tokens) {
   return Ok{};
 }
 
+void Ec2Cloud::give_back(TokenBucket& bucket, double tokens) {
+  if (options_.rate_share <= 0 || tokens <= 0) return;
+  const std::lock_guard lock(rate_mutex_);
+  bucket.give_back(tokens);
+}
+
 Result<std::vector<core::Instance>> Ec2Cloud::run_instances(const core::LaunchRequest& request) {
   if (auto checked = check_launch(request); !checked) return checked.error();
   const auto body = launch_body(request);
@@ -229,6 +241,8 @@ Result<std::vector<core::Instance>> Ec2Cloud::run_instances(const core::LaunchRe
     instances = std::move(*parsed);
     return Status(Ok{});
   });
+  const bool may_have_come = !done && is_unanswered(done.error());
+  if (!may_have_come) give_back(launched_rate_, request.count - static_cast<double>(instances.size()));
   if (!done) return done.error();
   return instances;
 }

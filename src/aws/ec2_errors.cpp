@@ -80,6 +80,8 @@ bool matches(std::string_view pattern, std::string_view code) {
 }
 
 ports::CloudErrorClass classify_status(int status) {
+  if (status == 401) return credentials;
+  if (status == 403) return permission;
   if (status == 429) return throttle;
   if (status >= 500) return transient;
   return unknown;

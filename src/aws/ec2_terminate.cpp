@@ -33,34 +33,66 @@ std::set<std::string> named_in(std::string_view message, const std::vector<std::
   return out;
 }
 
-// What concerns single instances of a batch rather than the call.
-bool is_about_instances(const Error& error) {
-  const auto error_class = ports::cloud_error_class(error);
-  return error_class == CloudErrorClass::id || error_class == CloudErrorClass::protection;
-}
-
 bool is_not_found(const Error& error) {
   return ports::cloud_error_code(error) == "InvalidInstanceID.NotFound";
 }
 
+// Is the refusal about single instances of the batch rather than about the call? What it names can be left
+// out; of what it does not name only some classes are known to be about instances.
+bool is_about_instances(const Error& error, const std::set<std::string>& named) {
+  switch (ports::cloud_error_class(error)) {
+    case CloudErrorClass::id:
+    case CloudErrorClass::protection:
+      return true;
+    case CloudErrorClass::throttle:
+    case CloudErrorClass::transient:
+    case CloudErrorClass::credentials:
+      return false;
+    default:
+      return !named.empty();
+  }
+}
+
 using Batches = std::vector<std::vector<std::string>>;
 
-// What to try next when EC2 refused a whole batch for the sake of some of it: the batch without those that it
-// named as unknown, else its halves, so that one protected instance among a thousand costs twenty calls.
-// Empty: nothing is left to try.
-Batches after_refusal(const std::vector<std::string>& batch, const Error& error) {
-  if (is_not_found(error)) {
-    const auto unknown = named_in(error.message, batch);
-    std::vector<std::string> rest;
-    std::copy_if(batch.begin(), batch.end(), std::back_inserter(rest),
-                 [&](const auto& id) { return !unknown.contains(id); });
-    if (rest.empty()) return {};
-    if (!unknown.empty()) return {rest};
-  }
+std::vector<std::string> without(const std::vector<std::string>& batch, const std::set<std::string>& named) {
+  std::vector<std::string> rest;
+  std::copy_if(batch.begin(), batch.end(), std::back_inserter(rest),
+               [&](const auto& id) { return !named.contains(id); });
+  return rest;
+}
+
+// What to try next when EC2 refused a whole batch for the sake of some of it.
+Batches after_refusal(const std::vector<std::string>& batch, const std::set<std::string>& named) {
+  if (!named.empty()) return {without(batch, named)};
   if (batch.size() < 2) return {};
   const auto middle = batch.begin() + static_cast<std::ptrdiff_t>(batch.size() / 2);
   return {{batch.begin(), middle}, {middle, batch.end()}};
 }
+
+// The instances that EC2 would not end, and the first of its refusals.
+class Refused {
+ public:
+  void add(const std::string& id, const Error& error) {
+    if (ids_.empty()) first_ = error;
+    ids_.push_back(id);
+  }
+  [[nodiscard]] Status verdict() const {
+    if (ids_.empty()) return Ok{};
+    Error error = first_;
+    if (ids_.size() > 1) {
+      error.message += " (of " + std::to_string(ids_.size()) + " that were not ended:";
+      for (std::size_t i = 0; i < std::min(ids_.size(), kNamed); ++i) error.message += ' ' + ids_[i];
+      error.message += ids_.size() > kNamed ? " and others)" : ")";
+    }
+    return error;
+  }
+
+ private:
+  static constexpr std::size_t kNamed = 20;
+  std::vector<std::string> ids_;
+  Error first_;
+};
 
 Batches batches_of(const std::set<std::string>& ids) {
   Batches out;
@@ -80,30 +112,35 @@ Status Ec2Cloud::terminate_batch(const std::vector<std::string>& batch) {
   });
 }
 
+// EC2 ends a whole batch or nothing of it (of one zone). One instance that it names costs one call more; one
+// that it does not name is found by halving.
 Status Ec2Cloud::terminate(std::span<const std::string> ids) {
-  std::optional<Error> first;
+  Refused refused;
   std::set<std::string> valid;
   for (const auto& id : ids) {
     if (is_instance_id(id)) {
       valid.insert(id);
-    } else if (!first) {
-      first = make_cloud_error(CloudErrorClass::id, "InvalidInstanceID.Malformed",
-                               "'" + id + "' is no instance id");
+    } else {
+      refused.add(id, make_cloud_error(CloudErrorClass::id, "InvalidInstanceID.Malformed",
+                                       "'" + id + "' is no instance id"));
     }
   }
   Batches work = batches_of(valid);
   while (!work.empty()) {
     const auto batch = std::move(work.back());
     work.pop_back();
+    if (batch.empty()) continue;
     const auto done = terminate_batch(batch);
     if (done) continue;
-    if (!is_about_instances(done.error())) return done;  // the other batches would meet the same
-    auto rest = after_refusal(batch, done.error());
-    const bool gone = batch.size() == 1 && is_not_found(done.error());
-    if (batch.size() == 1 && !gone && !first) first = done.error();
-    for (auto& part : rest) work.push_back(std::move(part));
+    auto named = named_in(done.error().message, batch);
+    if (!is_about_instances(done.error(), named)) return done;  // the other batches would meet the same
+    if (named.empty() && batch.size() == 1) named.insert(batch.front());
+    if (!is_not_found(done.error())) {
+      for (const auto& id : named) refused.add(id, done.error());
+    }
+    for (auto& part : after_refusal(batch, named)) work.push_back(std::move(part));
   }
-  return first ? Status(*first) : Status(Ok{});
+  return refused.verdict();
 }
 
 }  // namespace drover::aws

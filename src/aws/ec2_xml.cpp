@@ -183,15 +183,22 @@ class ErrorHandler final : public XmlHandler {
  public:
   void on_start(std::string_view) override {}
   void on_end(std::string_view path, const std::string& text) override {
-    for (const std::string_view at : {"/Response/Errors/Error/", "/ErrorResponse/Error/"}) {
-      if (path.starts_with(at)) read_field(path.substr(at.size()), text);
+    for (const std::string_view root : {"/Response", "/ErrorResponse"}) {
+      if (path.starts_with(root)) read_below_root(path.substr(root.size()), text);
     }
-    if (path == "/Response/RequestID" || path == "/ErrorResponse/RequestId") reply.request_id = text;
   }
 
   AwsErrorReply reply;
 
  private:
+  // EC2 and its likenesses differ in the root, the list of errors and the spelling of the request's id.
+  void read_below_root(std::string_view path, const std::string& text) {
+    for (const std::string_view at : {"/Errors/Error/", "/Error/"}) {
+      if (path.starts_with(at)) read_field(path.substr(at.size()), text);
+    }
+    if (path == "/RequestID" || path == "/RequestId") reply.request_id = text;
+  }
+
   void read_field(std::string_view field, const std::string& text) {
     if (field == "Code" && reply.code.empty()) reply.code = trim(text);
     if (field == "Message" && reply.message.empty()) reply.message = trim(text);

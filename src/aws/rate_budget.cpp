@@ -25,6 +25,10 @@ std::optional<Millis> TokenBucket::take(double tokens, SteadyTime now, Millis pa
   return wait;
 }
 
+void TokenBucket::give_back(double tokens) {
+  level_ = std::min(capacity_, level_ + tokens);
+}
+
 void TokenBucket::drain(SteadyTime now) {
   refill(now);
   level_ = std::min(level_, 0.0);

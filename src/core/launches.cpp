@@ -75,6 +75,8 @@ void call(Context& c, const FleetLaunch& launch) {
            "the cloud did not answer a launch; it is asked again with the same token", left);
     return c.wake_in(left);
   }
+  if (!c.plan.memory.launched.contains(launch.id))
+    c.asked_for += std::max(launch.count - launch.instances, 0);
   c.act(CallLaunch{launch.id, again ? "asked again with the same token" : "intended and not answered yet"});
 }
 

@@ -28,7 +28,7 @@ void remember_launches(Context& c) {
   std::erase_if(memory.launch_seen, [&](const auto& entry) { return !c.launches.contains(entry.first); });
   std::erase_if(memory.tries, [&](const auto& entry) { return !c.launches.contains(entry.first); });
   std::erase_if(memory.launched,
-                [&](const auto& entry) { return c.seen.steady - entry.first >= Seconds{60}; });
+                [&](const auto& entry) { return c.seen.steady - entry.second.at >= Seconds{60}; });
 }
 
 // A machine that registered vouches for those launched before it; so does an edit of the pool, since what

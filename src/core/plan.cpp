@@ -31,6 +31,10 @@ std::string_view to_string(NoteKind kind) {
   return kNoteKinds.of(kind);
 }
 
+Seconds silence_allowed(const Tunables& tunables) {
+  return Seconds{std::max(tunables.lease_s, 3 * tunables.heartbeat_interval_s)};
+}
+
 bool is_instance_id(std::string_view id) {
   if (!id.starts_with("i-") || id.size() < 3) return false;
   return std::all_of(id.begin() + 2, id.end(),
@@ -59,7 +63,7 @@ Context::Context(const Observation& observation, Plan& out) : seen(observation),
 }
 
 void Context::note(const std::string& pool, NoteKind kind, std::string text, std::optional<Millis> next_try) {
-  plan.notes.push_back(Note{pool, kind, std::move(text), next_try});
+  plan.notes.push_back(Note{pool, kind, std::move(text), next_try, {}});
 }
 
 void Context::wake_in(SteadyTime::duration delay) {
@@ -84,10 +88,6 @@ SteadyTime::duration Context::age(const FleetWorker& worker) const {
 
 SteadyTime::duration Context::silence(const FleetWorker& worker) const {
   return worker.silent_for ? SteadyTime::duration{*worker.silent_for} : age(worker);
-}
-
-Seconds Context::silence_allowed() const {
-  return Seconds{std::max(seen.tunables.lease_s, 3 * seen.tunables.heartbeat_interval_s)};
 }
 
 bool Context::silent(const FleetWorker& worker) const {
@@ -127,11 +127,11 @@ Plan plan(const Observation& seen) {
   out.memory = seen.memory;
   out.next_wake = Seconds{seen.tunables.reconcile_interval_s};
   if (!seen.leading) {
-    out.notes.push_back(Note{{}, NoteKind::standby, "this daemon does not lead", {}});
+    out.notes.push_back(Note{{}, NoteKind::standby, "this daemon does not lead", {}, {}});
     return out;
   }
   if (!seen.listing) {  // a failure to see is not a sign of death: nothing moves, and nothing is counted
-    out.notes.push_back(Note{{}, NoteKind::no_cloud, seen.listing_error, {}});
+    out.notes.push_back(Note{{}, NoteKind::no_cloud, seen.listing_error, {}, {}});
     return out;
   }
   Context c(seen, out);

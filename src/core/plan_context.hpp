@@ -34,6 +34,7 @@ class Context {
   std::map<LaunchId, const FleetLaunch*> launches;
   std::map<std::string, PoolState> pools;
   std::set<WorkerId> leaving;  // that an action of this plan ends
+  int asked_for = 0;           // machines, by this plan's calls that nothing was charged for yet
 
   template <class A>
   void act(A action) {
@@ -52,8 +53,7 @@ class Context {
   [[nodiscard]] SteadyTime::duration age(const FleetWorker& worker) const;
   // Nothing was heard of it for this long, in this term of leadership.
   [[nodiscard]] SteadyTime::duration silence(const FleetWorker& worker) const;
-  // After so long a silence its attempts have gone back to the queue.
-  [[nodiscard]] Seconds silence_allowed() const;
+  [[nodiscard]] Seconds silence_allowed() const { return core::silence_allowed(seen.tunables); }
   // A registered worker that holds nothing and has outlived that: it takes no job, so it is no capacity.
   [[nodiscard]] bool silent(const FleetWorker& worker) const;
   // A worker that holds nothing and whose first question for work since then is still to be expected.

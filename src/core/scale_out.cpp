@@ -8,15 +8,15 @@ namespace {
 
 int budget_left(const Context& c) {
   const auto& launched = c.plan.memory.launched;
-  const int used = std::accumulate(launched.begin(), launched.end(), 0,
-                                   [](int sum, const auto& entry) { return sum + entry.second; });
+  const int used = std::accumulate(launched.begin(), launched.end(), c.asked_for,
+                                   [](int sum, const auto& entry) { return sum + entry.second.count; });
   return std::max(c.seen.tunables.max_launches_per_minute - used, 0);
 }
 
 void note_muted(Context& c, const std::string& pool, const Mute& mute) {
   const auto left = std::chrono::ceil<Millis>(mute.until - c.seen.steady);
-  const bool capacity = mute.error.starts_with("pool/") || mute.error.starts_with("subnet/");
-  c.note(pool, capacity ? NoteKind::no_capacity : NoteKind::refused, mute.error, left);
+  c.note(pool, mute.lasting ? NoteKind::refused : NoteKind::no_capacity, mute.error, left);
+  c.plan.notes.back().instance_type = mute.instance_type;
   c.wake_in(left);
 }
 
@@ -63,7 +63,7 @@ void scale_out_pool(Context& c, const std::string& name, PoolState& pool) {
   if (count <= 0) return;
   c.act(InsertLaunch{name, pool.view->version, count, choice.offering->instance_type, choice.offering->subnet,
                      spec.market, reason_for(figures)});
-  c.plan.memory.launched.emplace_back(c.seen.steady, count);
+  c.asked_for += count;
   figures.launching += count;
   figures.capacity += count;
   figures.instances += count;

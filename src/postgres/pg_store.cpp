@@ -90,9 +90,6 @@ class PgStore final : public ports::Store {
   Result<std::optional<ports::LaunchRow>> launch_by_token(const Sha256& bootstrap_hash) override {
     return first("read_launch_token", Params::of(bootstrap_hash), read_launch);
   }
-  Result<std::optional<ports::LaunchRow>> last_launch(PoolId pool) override {
-    return first("read_launch_failed", Params::of(pool), read_launch);
-  }
 
  private:
   static SessionOptions reader_session(const PgOptions& options) {

@@ -3,11 +3,20 @@
 #include "executor.hpp"
 
 namespace drover::reconcile {
+namespace {
+
+// The client's message names the code for those who show nothing else; here the code stands apart already.
+std::string cloud_words(const Error& error) {
+  const std::string lead = "EC2 refused with " + ports::cloud_error_code(error) + ": ";
+  return error.message.starts_with(lead) ? error.message.substr(lead.size()) : error.message;
+}
+
+}  // namespace
 
 std::string cloud_error_text(const Error& error) {
   const auto error_class = ports::to_string(ports::cloud_error_class(error));
   const std::string code = ports::cloud_error_code(error);
-  return std::string(error_class) + "/" + (code.empty() ? "none" : code) + ": " + error.message;
+  return std::string(error_class) + "/" + (code.empty() ? "none" : code) + ": " + cloud_words(error);
 }
 
 CountedCloud::CountedCloud(ports::Cloud& cloud, const Clock& clock, ports::Metrics& metrics,
@@ -28,7 +37,7 @@ Result<T> CountedCloud::counted(const char* call, Result<T> result) {
   metrics_.add("drover_cloud_calls_total", 1, {{"call", call}, {"outcome", error_class}});
   log_warn("cloud: {} failed: {}", call, cloud_error_text(error));
   trouble = CloudTrouble{
-      call, std::string(error_class), ports::cloud_error_code(error), error.message, clock_.wall(), {}};
+      call, std::string(error_class), ports::cloud_error_code(error), cloud_words(error), clock_.wall(), {}};
   return result;
 }
 

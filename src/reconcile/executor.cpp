@@ -64,6 +64,13 @@ const ports::PoolRow* Executor::pool(const std::string& name) const {
   return nullptr;
 }
 
+const ports::LaunchRow* Executor::launch_row(LaunchId launch) const {
+  for (const auto& row : world_->after.launches) {
+    if (row.id == launch) return &row;
+  }
+  return nullptr;
+}
+
 void Executor::carry_out(const core::LoseWorker& action) {
   log_warn("worker {} lost ({}): {}", action.worker.value, core::to_string(action.outcome), action.reason);
   DROVER_FAILPOINT("lose.chosen");
@@ -102,24 +109,20 @@ void Executor::carry_out(const core::CordonIdle& action) {
   to_terminate_.push_back(action.instance_id);
 }
 
-// One call for all; when one id spoils it, one by one. What fails is asked again by a later plan.
+// One call for all. What the cloud would not end is asked for again by a later plan, not before its time: all
+// the others were ended.
 void Executor::terminate_collected() {
   const std::vector<std::string> ids = std::exchange(to_terminate_, {});
   if (ids.empty() || !may_call()) return;
-  const auto sent = [&](const std::string& id) { memory_.terminate_sent[id] = clock_.steady(); };
   DROVER_FAILPOINT("terminate.call");
-  const Status all = cloud_.terminate(ids);
+  const Status done = cloud_.terminate(ids);
   DROVER_FAILPOINT("terminate.called");
-  if (all) {
-    std::for_each(ids.begin(), ids.end(), sent);
-    return;
+  if (!done) {
+    const auto error_class = ports::cloud_error_class(done.error());
+    if (error_class != ports::CloudErrorClass::protection && error_class != ports::CloudErrorClass::id)
+      return;
   }
-  const auto error_class = ports::cloud_error_class(all.error());
-  if (error_class != ports::CloudErrorClass::protection && error_class != ports::CloudErrorClass::id) return;
-  for (const std::string& id : ids) {
-    if (!may_call()) return;
-    if (cloud_.terminate(std::span(&id, 1))) sent(id);
-  }
+  for (const std::string& id : ids) memory_.terminate_sent[id] = clock_.steady();
 }
 
 void Executor::carry_out(const core::BlockPool& action) {

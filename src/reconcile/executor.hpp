@@ -66,11 +66,13 @@ class Executor {
   bool change_worker(WorkerId worker, ports::WorkerChange change, const std::string& reason);
   [[nodiscard]] std::optional<core::LaunchRequest> freeze(const core::InsertLaunch& action) const;
   void call(LaunchId launch, const std::string& pool, core::LaunchRequest request);
-  void refused(LaunchId launch, const core::Offering& offering, const Error& error);
+  bool put_off(LaunchId launch, const Error& error);
+  void refused(LaunchId launch, const core::Offering& offering, int count, const Error& error);
   Result<ports::Applied> record(LaunchId launch, core::LaunchState state,
                                 std::vector<core::Instance> instances, std::string error);
   void terminate_collected();
   [[nodiscard]] const ports::PoolRow* pool(const std::string& name) const;
+  [[nodiscard]] const ports::LaunchRow* launch_row(LaunchId launch) const;
 
   FleetPort& fleet_;
   CountedCloud& cloud_;

@@ -15,25 +15,38 @@ constexpr int kUnknownTries = 10;              // of an error nobody has a class
 // What to do about a launch that the cloud refused.
 struct Reaction {
   bool repeat = false;  // keep the intent: the same token again, later
-  std::optional<core::RefusalScope> mute;
-  bool again = false;  // another offering may do, at once
+  std::optional<core::Refusal> mute;
+  bool again = false;  // plan again at once: another offering may do, or what is refused is to be told
 };
 
-Reaction reaction_to(const Error& error) {
+// A permission may be tied to types, subnets or tags, so that it says nothing of what else could be launched.
+core::Refusal denied(const std::string& code) {
+  using Scope = core::RefusalScope;
+  if (code == "Blocked") return {Scope::everything, true};
+  const bool no_spot = code == "AuthFailure.ServiceLinkedRoleCreationNotPermitted";
+  return {no_spot ? Scope::market : Scope::offering, true};
+}
+
+Reaction reaction_to(const Error& error, const core::Offering& offering) {
   using Class = ports::CloudErrorClass;
   using Scope = core::RefusalScope;
+  const std::string code = ports::cloud_error_code(error);
   switch (ports::cloud_error_class(error)) {
-    case Class::pool:
-      return {false, Scope::offering, true};
+    case Class::pool:  // the price is the pool's own
+      return {false, core::Refusal{code == "SpotMaxPriceTooLow" ? Scope::offering : Scope::capacity, false},
+              true};
     case Class::subnet:
-      return {false, Scope::subnet, true};
+      return {false, core::Refusal{Scope::subnet, false}, true};
     case Class::account:
-      return {false, Scope::market, true};
-    case Class::config:
-      return {false, Scope::pool, true};
-    case Class::credentials:
+      return {false, core::Refusal{Scope::quota, true}, true};
+    case Class::config: {
+      const bool no_subnet = code.starts_with("InvalidSubnet") && !offering.subnet.empty();
+      return {false, core::Refusal{no_subnet ? Scope::subnet : Scope::offering, true}, true};
+    }
     case Class::permission:
-      return {false, Scope::everything, false};
+      return {false, denied(code), true};
+    case Class::credentials:
+      return {false, core::Refusal{Scope::everything, true}, true};
     case Class::idempotency:
       return {false, std::nullopt, false};
     case Class::throttle:
@@ -113,9 +126,7 @@ void Executor::carry_out(const core::InsertLaunch& action) {
 
 void Executor::carry_out(const core::CallLaunch& action) {
   if (throttled_) return;
-  for (const auto& row : world_->after.launches) {
-    if (row.id == action.launch) return call(row.id, row.pool_name, row.request);
-  }
+  if (const ports::LaunchRow* row = launch_row(action.launch)) call(row->id, row->pool_name, row->request);
 }
 
 void Executor::call(LaunchId launch, const std::string& pool, core::LaunchRequest request) {
@@ -125,8 +136,9 @@ void Executor::call(LaunchId launch, const std::string& pool, core::LaunchReques
   DROVER_FAILPOINT("launch.call");
   auto instances = cloud_.launch(request);
   DROVER_FAILPOINT("launch.called");
-  if (!instances) return refused(launch, offering, instances.error());
-  health_.worked(offering);
+  if (!instances) return refused(launch, offering, request.count, instances.error());
+  health_.worked(offering, instances->empty() ? std::string() : instances->front().zone);
+  memory_.launched[launch] = {clock_.steady(), static_cast<int>(instances->size())};
   memory_.tries.erase(launch);
   metrics_.add("drover_instances_launched_total", static_cast<double>(instances->size()), {{"pool", pool}});
   const auto recorded = record(launch, core::LaunchState::fulfilled, std::move(*instances), {});
@@ -136,19 +148,30 @@ void Executor::call(LaunchId launch, const std::string& pool, core::LaunchReques
     log_warn("launch {}: the answer could not be stored: {}", launch.value, recorded.error().message);
 }
 
-void Executor::refused(LaunchId launch, const core::Offering& offering, const Error& error) {
-  Reaction reaction = reaction_to(error);
-  const std::string text = cloud_error_text(error);
+// Puts the next call of a launch off; false when it is not worth another.
+bool Executor::put_off(LaunchId launch, const Error& error) {
+  core::LaunchTry& entry = memory_.tries[launch];
+  ++entry.failures;
   const auto error_class = ports::cloud_error_class(error);
-  throttled_ = throttled_ || error_class == ports::CloudErrorClass::throttle;
+  const Seconds base{error_class == ports::CloudErrorClass::throttle ? 4 : 1};
+  entry.next = clock_.steady() + jittered(core::doubled(base, entry.failures, Seconds{60}));
+  const bool unclear = error.code != Errc::timeout && error_class == ports::CloudErrorClass::unknown;
+  return !unclear || entry.failures < kUnknownTries;
+}
+
+void Executor::refused(LaunchId launch, const core::Offering& offering, int count, const Error& error) {
+  Reaction reaction = reaction_to(error, offering);
+  if (reaction.repeat && !put_off(launch, error)) {
+    reaction = {false, core::Refusal{core::RefusalScope::offering, true}, true};
+  }
+  const std::string text = cloud_error_text(error);
+  const bool throttle = ports::cloud_error_class(error) == ports::CloudErrorClass::throttle;
+  throttled_ = throttled_ || throttle;
   if (reaction.mute) health_.refused(*reaction.mute, offering, clock_.steady(), text);
-  if (reaction.repeat) {
-    core::LaunchTry& entry = memory_.tries[launch];
-    ++entry.failures;
-    const Seconds base{error_class == ports::CloudErrorClass::throttle ? 4 : 1};
-    entry.next = clock_.steady() + jittered(core::doubled(base, entry.failures, Seconds{60}));
-    const bool unclear = error.code != Errc::timeout && error_class == ports::CloudErrorClass::unknown;
-    if (unclear && entry.failures >= kUnknownTries) reaction.repeat = false;
+  if (reaction.repeat && !throttle) {
+    memory_.launched[launch] = {clock_.steady(), count};  // they may have come
+  } else {
+    memory_.launched.erase(launch);
   }
   again_ = again_ || reaction.again;
   const auto state = reaction.repeat ? core::LaunchState::intended : core::LaunchState::failed;
@@ -169,6 +192,10 @@ void Executor::carry_out(const core::AdoptInstances& action) {
   const auto recorded = record(action.launch, core::LaunchState::fulfilled, action.instances, {});
   if (!recorded) return log_info("reconcile: adoption dropped: {}", recorded.error().message);
   memory_.tries.erase(action.launch);
+  if (const auto charge = memory_.launched.find(action.launch); charge != memory_.launched.end()) {
+    const ports::LaunchRow* row = launch_row(action.launch);
+    charge->second.count = (row == nullptr ? 0 : row->instances) + static_cast<int>(action.instances.size());
+  }
   const auto* added = std::get_if<ports::WorkersAdded>(&*recorded);
   if (added == nullptr) return;
   for (const auto& instance : action.instances) {
@@ -182,10 +209,8 @@ void Executor::carry_out(const core::AdoptInstances& action) {
 
 void Executor::carry_out(const core::CloseLaunch& action) {
   log_info("launch {} closed: {}", action.launch.value, action.reason);
-  std::string last_error;  // stays: it is the cloud's word, and what /explain shows
-  for (const auto& row : world_->after.launches) {
-    if (row.id == action.launch) last_error = row.error;
-  }
+  const ports::LaunchRow* row = launch_row(action.launch);
+  std::string last_error = row == nullptr ? "" : row->error;  // stays: it is the cloud's word
   const auto recorded = record(action.launch, core::LaunchState::closed, {}, std::move(last_error));
   if (!recorded) log_info("reconcile: closing a launch dropped: {}", recorded.error().message);
 }

@@ -20,11 +20,18 @@ constexpr Seconds kListRetryMax{60};
 constexpr Millis kBlindRetry{2000};  // while the store is away or another leads
 constexpr Millis kSlice{500};        // of waiting, so that the watchdog sees the loop live
 
-std::string code_in(const std::string& error_text) {
-  const auto slash = error_text.find('/');
-  const auto colon = error_text.find(':');
-  if (slash == std::string::npos || colon == std::string::npos || colon < slash) return {};
-  return error_text.substr(slash + 1, colon - slash - 1);
+// The cloud's code goes apart from its words, so that whoever shows both says each once.
+FleetNote note_of(const core::Note& note, WallTime now) {
+  FleetNote out{note.pool, note.kind, {}, note.text, note.instance_type, {}};
+  if (note.next_try) out.next_try = now + *note.next_try;
+  const auto slash = note.text.find('/');
+  const auto colon = note.text.find(": ");
+  const bool of_cloud = note.kind == core::NoteKind::no_cloud || note.kind == core::NoteKind::no_capacity ||
+                        note.kind == core::NoteKind::refused;
+  if (!of_cloud || slash == std::string::npos || colon == std::string::npos || colon < slash) return out;
+  out.code = note.text.substr(slash + 1, colon - slash - 1);
+  out.text = note.text.substr(colon + 2);
+  return out;
 }
 
 }  // namespace
@@ -206,11 +213,7 @@ void Reconciler::Impl::publish(const core::Plan& plan) {
   metrics.set("drover_fleet_frozen", plan.frozen.empty() ? 0 : 1);
   if (!plan.frozen.empty()) log_error("fleet frozen: {}", plan.frozen);
   std::vector<FleetNote> notes;
-  for (const auto& note : plan.notes) {
-    std::optional<WallTime> next_try;
-    if (note.next_try) next_try = now + *note.next_try;
-    notes.push_back(FleetNote{note.pool, note.kind, code_in(note.text), note.text, next_try});
-  }
+  for (const auto& note : plan.notes) notes.push_back(note_of(note, now));
   const std::lock_guard lock(mutex);
   status.leading = true;
   if (std::none_of(notes.begin(), notes.end(),

@@ -28,8 +28,8 @@ class Explain : public ::testing::Test {
     return input.view->pools.back();
   }
   void add_worker(core::WorkerState state, int slots = 1, int leases = 0) {
-    input.view->workers.push_back({WorkerId{1}, "i-1", "p", state, slots, leases,
-                                   state != core::WorkerState::starting, std::nullopt, std::nullopt});
+    input.view->workers.push_back(
+        {WorkerId{1}, "i-1", "p", state, slots, leases, state != core::WorkerState::starting, {}, {}, {}});
   }
   std::vector<std::string> codes() {
     const Json json = explain_job(input);
@@ -79,29 +79,16 @@ TEST_F(Explain, PoolBlocked) {
 
 TEST_F(Explain, NoCapacityWithTheCloudsCodeAndTheNextTry) {
   add_pool();
-  input.notes.pools.push_back({"p", "InsufficientInstanceCapacity", "There is none.", kNow + Seconds{30}});
-  EXPECT_EQ(codes(), (Codes{"no_capacity", "position"}));
-  EXPECT_EQ(reason(0).find("cloud_code")->dump(), "\"InsufficientInstanceCapacity\"");
-  EXPECT_EQ(reason(0).find("cloud_message")->dump(), "\"There is none.\"");
-  EXPECT_EQ(reason(0).find("next_try")->dump(), "\"2030-01-02T00:00:30Z\"");
-  EXPECT_EQ(summary(),
-            "The cloud refuses machines to pool p: InsufficientInstanceCapacity: There is none.; next try at "
-            "2030-01-02T00:00:30Z");
-}
-
-TEST_F(Explain, ALaunchThatFailedJustNow) {
-  add_pool();
-  ports::LaunchRow launch;
-  launch.error = "pool/InsufficientInstanceCapacity: There is none.";
-  launch.request.instance_type = "c5.large";
-  launch.created = kNow - Seconds{60};
-  input.launches[1] = launch;
+  input.notes.pools.push_back(
+      {"p", "InsufficientInstanceCapacity", "There is none.", "c5.large", kNow + Seconds{30}});
   EXPECT_EQ(codes(), (Codes{"no_capacity", "position"}));
   EXPECT_EQ(reason(0).find("cloud_code")->dump(), "\"InsufficientInstanceCapacity\"");
   EXPECT_EQ(reason(0).find("cloud_message")->dump(), "\"There is none.\"");
   EXPECT_EQ(reason(0).find("instance_type")->dump(), "\"c5.large\"");
-  input.launches[1].created = kNow - Seconds{3600};  // long ago: says nothing of now
-  EXPECT_EQ(codes(), (Codes{"launch_pending", "position"}));
+  EXPECT_EQ(reason(0).find("next_try")->dump(), "\"2030-01-02T00:00:30Z\"");
+  EXPECT_EQ(summary(),
+            "The cloud refuses machines to pool p: InsufficientInstanceCapacity: There is none.; next try at "
+            "2030-01-02T00:00:30Z");
 }
 
 TEST_F(Explain, ASuspectWaitsForAWorkerOfItsOwn) {
@@ -126,7 +113,7 @@ TEST_F(Explain, AWorkerThatASuspectHasToItselfIsBusy) {
 
 TEST_F(Explain, TheFleetsLoopWaits) {
   add_pool();
-  input.notes.pools.push_back({"p", "", "launches are limited to 60 a minute", kNow + Seconds{30}});
+  input.notes.pools.push_back({"p", "", "launches are limited to 60 a minute", "", kNow + Seconds{30}});
   EXPECT_EQ(codes(), (Codes{"launch_waiting", "position"}));
   EXPECT_EQ(summary(), "Pool p: launches are limited to 60 a minute; next try at 2030-01-02T00:00:30Z");
 }
@@ -134,11 +121,11 @@ TEST_F(Explain, TheFleetsLoopWaits) {
 TEST_F(Explain, WhatTheLoopRepeatsIsSaidOnce) {
   add_pool("p", 1);
   add_worker(core::WorkerState::active, 1, 1);
-  input.notes.pools.push_back({"p", "", "the pool has its max of 1 instances", std::nullopt});
+  input.notes.pools.push_back({"p", "", "the pool has its max of 1 instances", "", std::nullopt});
   EXPECT_EQ(codes(), (Codes{"workers_busy", "pool_full", "position"}));
   input.view->paused = true;
   input.view->workers.clear();
-  input.notes.pools = {{"p", "", "the scheduler is paused", std::nullopt}};
+  input.notes.pools = {{"p", "", "the scheduler is paused", "", std::nullopt}};
   EXPECT_EQ(codes(), (Codes{"scheduler_paused", "position"}));
 }
 
@@ -182,8 +169,39 @@ TEST_F(Explain, TheFleetIsFrozen) {
   add_pool();
   input.notes.frozen = true;
   input.notes.frozen_reason = "5 of 6 instances are absent";
-  input.notes.last_error = "RequestExpired";
-  EXPECT_EQ(codes(), (Codes{"fleet_frozen", "cloud_error", "position"}));
+  EXPECT_EQ(codes(), (Codes{"fleet_frozen", "position"}));
+}
+
+TEST_F(Explain, NothingIsAboutToBeLaunchedWhileTheCloudIsNotSeen) {
+  add_pool();
+  input.notes.last_error = "OperationNotPermitted: of a termination";
+  EXPECT_EQ(codes(), (Codes{"launch_pending", "position"})) << "that says nothing of launches";
+  input.notes.blind = "RequestExpired: Request has expired.";
+  EXPECT_EQ(codes(), (Codes{"cloud_error", "position"}));
+  EXPECT_EQ(summary(),
+            "The cloud cannot be looked at, so nothing is launched or ended: RequestExpired: Request has "
+            "expired.");
+  add_worker(core::WorkerState::active, 1, 1);
+  EXPECT_EQ(codes(), (Codes{"cloud_error", "workers_busy", "position"}));
+  input.view->workers[0].leases = 0;
+  EXPECT_EQ(codes(), (Codes{"worker_free", "cloud_error", "position"}));
+}
+
+TEST_F(Explain, TheFreeSlotOfAWorkerThatSaysOrAsksNothingIsNotPromised) {
+  add_pool();
+  add_worker(core::WorkerState::active, 2, 0);
+  engine::WorkerView& worker = input.view->workers[0];
+  worker.silent_for = Seconds{59};
+  EXPECT_EQ(codes(), (Codes{"worker_free", "position"}));
+  worker.silent_for = Seconds{60};
+  EXPECT_EQ(codes(), (Codes{"workers_silent", "launch_pending", "position"}));
+  EXPECT_EQ(summary(), "1 worker of pool p takes no work: nothing was heard of it for too long");
+  worker.silent_for = Seconds{1};
+  worker.idle_for = Seconds{200};
+  worker.asked_ago = Seconds{80};
+  EXPECT_EQ(codes(), (Codes{"workers_silent", "launch_pending", "position"})) << "it asks no more";
+  worker.asked_ago = Seconds{0};
+  EXPECT_EQ(codes(), (Codes{"worker_free", "position"}));
 }
 
 TEST_F(Explain, WaitsForItsTime) {

@@ -93,12 +93,6 @@ Result<std::optional<ports::LaunchRow>> FakeStore::launch_by_token(const Sha256&
   return std::optional<ports::LaunchRow>();
 }
 
-Result<std::optional<ports::LaunchRow>> FakeStore::last_launch(PoolId pool) {
-  if (read_error) return *read_error;
-  const auto found = failed_launches.find(pool.value);
-  return found == failed_launches.end() ? std::nullopt : std::optional(found->second);
-}
-
 FakeArtifacts::FakeArtifacts() {
   std::string path = (std::filesystem::temp_directory_path() / "drover-api-XXXXXX").string();
   if (::mkdtemp(path.data()) == nullptr) throw std::runtime_error("cannot make a directory");

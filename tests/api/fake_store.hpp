@@ -52,7 +52,6 @@ class FakeStore final : public ports::Store {
   std::vector<ports::ArtifactRow> artifact_rows;
   std::vector<ports::WorkerRow> worker_rows;  // newest first
   std::vector<ports::PoolRow> pool_rows;
-  std::map<std::int64_t, ports::LaunchRow> failed_launches;
   std::map<std::string, ports::LaunchRow> launches;  // by bootstrap token
   std::optional<Error> read_error;
   ports::JobFilter last_filter;
@@ -76,7 +75,6 @@ class FakeStore final : public ports::Store {
   Result<std::vector<ports::PoolRow>> pools() override;
   Result<ports::FleetSnapshot> fleet() override { return ports::FleetSnapshot{}; }
   Result<std::optional<ports::LaunchRow>> launch_by_token(const Sha256& bootstrap_hash) override;
-  Result<std::optional<ports::LaunchRow>> last_launch(PoolId pool) override;
 };
 
 // Files in a directory of its own.

@@ -249,10 +249,7 @@ TEST_F(Jobs, ExplainPutsTheSourcesTogether) {
   store.engine.view.pools = {pool};
   store.engine.view.queues["default"].ready = 3;
   store.engine.place = engine::JobPlace{true, 2};
-  ports::LaunchRow launch;
-  launch.error = "pool/InsufficientInstanceCapacity: none left";
-  launch.created = clock.now;
-  store.failed_launches[4] = launch;
+  notes.pools.push_back({"default", "InsufficientInstanceCapacity", "none left"});
   const Answer answer = get("/jobs/17/explain");
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.at("state"), "\"queued\"");

@@ -167,7 +167,7 @@ class Workers : public ApiTest {
 };
 
 TEST_F(Workers, ListWithWhatTheyRun) {
-  store.engine.view.workers = {{WorkerId{5}, "i-5", "p", core::WorkerState::active, 4, 3, true, {}, {}}};
+  store.engine.view.workers = {{WorkerId{5}, "i-5", "p", core::WorkerState::active, 4, 3, true, {}, {}, {}}};
   const Json list = get("/workers").json();
   ASSERT_EQ(list.if_array()->size(), 4U);
   EXPECT_EQ((*list.if_array())[0].find("running")->dump(), "3");

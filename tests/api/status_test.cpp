@@ -15,8 +15,8 @@ class StatusPage : public ApiTest {
     pool.spec.queues = {"a"};
     pool.spec.max = 9;
     view.pools = {pool};
-    view.workers = {{WorkerId{2}, "i-2", "p", core::WorkerState::active, 4, 3, true, {}, {}},
-                    {WorkerId{1}, "i-1", "p", core::WorkerState::starting, 0, 0, false, {}, {}}};
+    view.workers = {{WorkerId{2}, "i-2", "p", core::WorkerState::active, 4, 3, true, {}, {}, {}},
+                    {WorkerId{1}, "i-1", "p", core::WorkerState::starting, 0, 0, false, {}, {}, {}}};
     ports::WorkerRow row;
     row.id = WorkerId{2};
     row.capacity = {16, 64'000, 1000, 0};

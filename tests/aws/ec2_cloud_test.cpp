@@ -366,8 +366,15 @@ TEST_F(Ec2CloudTest, LaunchesKeepToOurShareOfTheRate) {
   EXPECT_THAT(sleeps_, ElementsAre(Millis(500), Millis(1000)));
 }
 
+std::vector<std::string> some_ids(int count) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < count; ++i) ids.push_back("i-" + std::to_string(i));
+  return ids;
+}
+
 TEST_F(Ec2CloudTest, AWaitOfMinutesForInstancesIsAThrottleOfOurOwn) {
   options_.rate_share = 0.5;  // 500 instances at once, one a second after that
+  http_.then(launched(some_ids(500)));
   http_.otherwise([](const auto&) { return launched({"i-1"}); });
   EXPECT_TRUE(cloud().run_instances(launch(500)).ok());
   const auto second = cloud().run_instances(launch(100));
@@ -376,6 +383,31 @@ TEST_F(Ec2CloudTest, AWaitOfMinutesForInstancesIsAThrottleOfOurOwn) {
   EXPECT_EQ(http_.requests.size(), 1U);
   EXPECT_TRUE(cloud().run_instances(launch(5)).ok());
   EXPECT_THAT(sleeps_, ElementsAre(Millis(5000)));
+}
+
+// By the share of instances: that of calls is a bucket of its own.
+TEST_F(Ec2CloudTest, InstancesThatDidNotComeAreNotCounted) {
+  options_.rate_share = 0.5;
+  const std::vector<ports::HttpReply> answers{launched({"i-1"}),
+                                              ec2_error(500, "InsufficientInstanceCapacity"),
+                                              ec2_error(400, "InvalidParameterValue"), ec2_error(403, "")};
+  for (const auto& answer : answers) {
+    for (int i = 0; i < 30; ++i) {
+      clock_.advance(Seconds{2});
+      http_.then(answer);
+      EXPECT_NE(detail_of(cloud().run_instances(launch(60))), "throttle/LocalRate")
+          << i << ' ' << answer.body;
+    }
+  }
+}
+
+TEST_F(Ec2CloudTest, InstancesThatMayHaveComeAreCounted) {
+  options_.rate_share = 0.5;
+  options_.tries = 1;
+  for (int i = 0; i < 2; ++i) http_.then(ec2_error(503, "ServiceUnavailable"));
+  for (int i = 0; i < 2; ++i)
+    EXPECT_EQ(detail_of(cloud().run_instances(launch(250))), "transient/ServiceUnavailable");
+  EXPECT_EQ(detail_of(cloud().run_instances(launch(100))), "throttle/LocalRate");
 }
 
 TEST_F(Ec2CloudTest, AThrottleEmptiesOurBucketToo) {

@@ -60,6 +60,8 @@ TEST(Ec2Errors, TheStatusDecidesForUnknownCodes) {
       EXPECT_EQ(classify_ec2_error(code, status), CloudErrorClass::transient) << code << ' ' << status;
     }
     EXPECT_EQ(classify_ec2_error(code, 429), CloudErrorClass::throttle);
+    EXPECT_EQ(classify_ec2_error(code, 401), CloudErrorClass::credentials);
+    EXPECT_EQ(classify_ec2_error(code, 403), CloudErrorClass::permission);
     EXPECT_EQ(classify_ec2_error(code, 400), CloudErrorClass::unknown);
     EXPECT_EQ(classify_ec2_error(code, 302), CloudErrorClass::unknown);
   }

@@ -78,15 +78,54 @@ TEST_F(Ec2CloudTest, AnUnknownInstanceThatIsNotNamedIsFoundByHalving) {
   EXPECT_THAT(done, ElementsAre("i-1", "i-3"));
 }
 
-TEST_F(Ec2CloudTest, AProtectedInstanceIsReportedAndItsSiblingsAreTerminated) {
+TEST_F(Ec2CloudTest, AProtectedInstanceThatIsNotNamedIsFoundByHalving) {
   std::set<std::string> done;
-  http_.otherwise(refusing({"i-500"}, ec2_error(400, "OperationNotPermitted", "i-500 is protected"), done));
+  http_.otherwise(refusing({"i-500"}, ec2_error(400, "OperationNotPermitted", "it is protected"), done));
   std::vector<std::string> ids;
   for (int i = 0; i < 1000; ++i) ids.push_back("i-" + std::to_string(i));
   EXPECT_EQ(detail_of(cloud().terminate(ids)), "protection/OperationNotPermitted");
   EXPECT_EQ(done.size(), 999U);
   EXPECT_FALSE(done.contains("i-500"));
   EXPECT_LT(http_.requests.size(), 25U);
+}
+
+// EC2 as it words refusals about one instance, of a batch in which several are refused.
+std::function<test::FakeHttp::Answer(const ports::HttpRequest&)> naming(std::set<std::string> bad,
+                                                                        std::string code,
+                                                                        std::set<std::string>& done) {
+  return [bad = std::move(bad), code = std::move(code),
+          &done](const ports::HttpRequest& request) -> test::FakeHttp::Answer {
+    std::set<std::string> ids;
+    const auto form = parse_form(request.body);
+    for (const auto& [key, value] : form.value()) {
+      if (key.starts_with("InstanceId.")) ids.insert(value);
+    }
+    for (const auto& id : ids) {
+      if (bad.contains(id)) {
+        return ec2_error(400, code, "The instance '" + id + "' may not be terminated. Modify its attribute.");
+      }
+    }
+    done.insert(ids.begin(), ids.end());
+    return terminated();
+  };
+}
+
+TEST_F(Ec2CloudTest, WhatARefusalNamesIsLeftOutAndReportedAndTheRestTerminated) {
+  for (const char* code : {"OperationNotPermitted", "IncorrectInstanceState", "UnsupportedOperation"}) {
+    std::set<std::string> done;
+    http_.requests.clear();
+    http_.otherwise(naming({"i-1", "i-500", "i-999"}, code, done));
+    std::vector<std::string> ids;
+    for (int i = 0; i < 1000; ++i) ids.push_back("i-" + std::to_string(i));
+    const Status ended = cloud().terminate(ids);
+    ASSERT_FALSE(ended) << code;
+    EXPECT_EQ(ports::cloud_error_code(ended.error()), code);
+    for (const char* id : {"i-1", "i-500", "i-999"}) {
+      EXPECT_NE(ended.error().message.find(id), std::string::npos) << ended.error().message;
+    }
+    EXPECT_EQ(done.size(), 997U) << code;
+    EXPECT_EQ(http_.requests.size(), 4U) << code;
+  }
 }
 
 TEST_F(Ec2CloudTest, WhatIsNoIdIsReportedAndNeverSent) {

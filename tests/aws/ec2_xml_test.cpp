@@ -276,6 +276,17 @@ TEST(Ec2Xml, ErrorsOfBothShapesAreRead) {
   ASSERT_TRUE(sts);
   EXPECT_EQ(sts->code, "ExpiredToken");
   EXPECT_EQ(sts->request_id, "r2");
+  for (const std::string root : {"Response", "ErrorResponse"}) {
+    for (const std::string list : {"", "Errors"}) {
+      const std::string open = list.empty() ? "" : "<" + list + ">";
+      const std::string close = list.empty() ? "" : "</" + list + ">";
+      const auto other = parse_aws_error("<" + root + ">" + open + "<Error><Code>AuthFailure</Code></Error>" +
+                                         close + "<RequestId>r3</RequestId></" + root + ">");
+      ASSERT_TRUE(other) << root << list;
+      EXPECT_EQ(other->code, "AuthFailure") << root << list;
+      EXPECT_EQ(other->request_id, "r3") << root << list;
+    }
+  }
   for (const char* body :
        {"", "<html>503</html>", "<Response/>", "<Response><Errors><Error><Code/></Error></Errors></Response>",
         "<Response><Errors><Error><Code>Cut</Code></Error>"}) {

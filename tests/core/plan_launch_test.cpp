@@ -299,47 +299,19 @@ TEST(Endings, ADrainedWorkerEndsWhenItHasUploaded) {
   EXPECT_TRUE(fleet.tick().actions.empty());
 }
 
-TEST(Health, MutesDoubleUpToTheirTopAndClearOnSuccess) {
-  CloudHealth health;
-  const Offering offering{"p", "m5.large", "s", Market::spot};
-  SteadyTime now{Seconds{1000}};
-  for (const int expected : {15, 30, 60, 120, 240, 300, 300}) {
-    health.refused(RefusalScope::offering, offering, now, "pool/X: y");
-    const Mute* mute = health.muted(offering, now);
-    ASSERT_NE(mute, nullptr);
-    EXPECT_EQ(mute->until - now, Seconds{expected});
-    now = mute->until;
-    EXPECT_EQ(health.muted(offering, now), nullptr);
-  }
-  health.worked(offering);
-  health.refused(RefusalScope::offering, offering, now, "pool/X: y");
-  EXPECT_EQ(health.muted(offering, now)->until - now, Seconds{15});
-}
-
-TEST(Health, AScopeCoversWhatItNames) {
-  const Offering here{"p", "m5.large", "s1", Market::spot};
-  const Offering other_type{"p", "c5.large", "s1", Market::spot};
-  const Offering other_subnet{"p", "m5.large", "s2", Market::spot};
-  const Offering other_pool{"q", "m5.large", "s2", Market::spot};
-  const Offering other_market{"q", "m5.large", "s2", Market::on_demand};
-  struct Row {
-    RefusalScope scope;
-    bool type, subnet, pool, market;
-  };
-  for (const Row& row :
-       {Row{RefusalScope::offering, false, false, false, false},
-        Row{RefusalScope::subnet, true, false, false, false},
-        Row{RefusalScope::pool, true, true, false, false}, Row{RefusalScope::market, true, true, true, false},
-        Row{RefusalScope::everything, true, true, true, true}}) {
-    CloudHealth health;
-    const SteadyTime now{Seconds{1000}};
-    health.refused(row.scope, here, now, "x");
-    EXPECT_NE(health.muted(here, now), nullptr);
-    EXPECT_EQ(health.muted(other_type, now) != nullptr, row.type) << static_cast<int>(row.scope);
-    EXPECT_EQ(health.muted(other_subnet, now) != nullptr, row.subnet) << static_cast<int>(row.scope);
-    EXPECT_EQ(health.muted(other_pool, now) != nullptr, row.pool) << static_cast<int>(row.scope);
-    EXPECT_EQ(health.muted(other_market, now) != nullptr, row.market) << static_cast<int>(row.scope);
-  }
+TEST(Launches, AnUnansweredOneThatIsCalledIsChargedBeforeNewOnes) {
+  Fleet fleet;
+  fleet.seen.tunables.max_launches_per_minute = 4;
+  fleet.pool("p", 9);
+  fleet.launch(1, "p", 3);
+  fleet.seen.ready["p"] = 9;
+  const auto asked = all<InsertLaunch>(fleet.tick());
+  ASSERT_EQ(asked.size(), 1U);
+  EXPECT_EQ(asked[0].count, 1);
+  fleet.seen.memory.launched[LaunchId{1}] = {fleet.seen.steady, 4};
+  EXPECT_TRUE(all<InsertLaunch>(fleet.tick()).empty());
+  fleet.pass(Seconds{60});
+  EXPECT_EQ(all<InsertLaunch>(fleet.tick()).size(), 1U) << "what came a minute ago is not counted";
 }
 
 }  // namespace

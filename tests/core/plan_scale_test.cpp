@@ -133,6 +133,7 @@ TEST(ScaleOut, TheBudgetOfAMinuteBindsOverAllPools) {
   const Plan plan = fleet.tick();
   EXPECT_EQ(asked_for(plan), 5);
   EXPECT_TRUE(noted(plan, NoteKind::budget, "b"));
+  fleet.seen.memory.launched[LaunchId{1}] = {fleet.seen.steady, 5};
   fleet.pass(Seconds{59});
   EXPECT_EQ(asked_for(fleet.tick()), 0);
   fleet.pass(Seconds{1});
@@ -200,7 +201,7 @@ TEST(ScaleOut, WithoutCapacityTheNextOfferingIsUsed) {
   pool.subnets = {"subnet-a", "subnet-b"};
   fleet.seen.ready["p"] = 1;
   const auto refuse = [&](const char* type, const char* subnet) {
-    fleet.seen.health.refused(RefusalScope::offering, Offering{"p", type, subnet, Market::spot},
+    fleet.seen.health.refused({RefusalScope::capacity, false}, Offering{"p", type, subnet, Market::spot},
                               fleet.seen.steady, "pool/InsufficientInstanceCapacity: none");
   };
   const auto next = [&] { return all<InsertLaunch>(plan(fleet.seen)).at(0); };
@@ -227,11 +228,47 @@ TEST(ScaleOut, AMutedPoolLeavesItsShareToTheNext) {
   fleet.pool("a", 5).queues = {"q"};
   fleet.pool("b", 5).queues = {"q"};
   fleet.seen.ready["q"] = 2;
-  fleet.seen.health.refused(RefusalScope::pool, Offering{"a", {}, {}, Market::spot}, fleet.seen.steady,
-                            "config/InvalidAMIID.NotFound: no such image");
+  fleet.seen.health.refused({RefusalScope::offering, true}, Offering{"a", "m5.large", {}, Market::spot},
+                            fleet.seen.steady, "config/InvalidAMIID.NotFound: no such image");
   const auto launches = all<InsertLaunch>(fleet.tick());
   ASSERT_EQ(launches.size(), 1U);
   EXPECT_EQ(launches[0].pool, "b");
+}
+
+// A quota of one family or a fault with one type says nothing of the next, and nothing of other pools.
+TEST(ScaleOut, WhatIsRefusedForOneTypeIsAskedForInAnother) {
+  for (const RefusalScope scope : {RefusalScope::capacity, RefusalScope::quota, RefusalScope::offering}) {
+    Fleet fleet;
+    fleet.pool("p", 5).instance_types = {"g5.xlarge", "c5.large"};
+    fleet.pool("q", 5).instance_types = {"m5.large"};
+    fleet.seen.ready = {{"p", 1}, {"q", 1}};
+    fleet.seen.health.refused({scope, true}, Offering{"p", "g5.xlarge", {}, Market::spot}, fleet.seen.steady,
+                              "x/Y: z");
+    const auto launches = all<InsertLaunch>(fleet.tick());
+    ASSERT_EQ(launches.size(), 2U);
+    EXPECT_EQ(launches[0].instance_type, "c5.large");
+    EXPECT_EQ(launches[1].instance_type, "m5.large");
+  }
+}
+
+TEST(ScaleOut, APoolIsRefusedOnlyWhenAllItsOfferingsAre) {
+  Fleet fleet;
+  PoolSpec& pool = fleet.pool("p", 5);
+  pool.instance_types = {"m5.large", "c5.large"};
+  pool.subnets = {"s1", "s2"};
+  fleet.seen.ready["p"] = 1;
+  int refused = 0;
+  for (const std::string& type : pool.instance_types) {
+    for (const std::string& subnet : pool.subnets) {
+      EXPECT_EQ(all<InsertLaunch>(plan(fleet.seen)).size(), 1U) << refused;
+      fleet.seen.health.refused({RefusalScope::offering, true}, Offering{"p", type, subnet, Market::spot},
+                                fleet.seen.steady, "config/InvalidParameterValue: no such thing");
+      ++refused;
+    }
+  }
+  const Plan stuck = plan(fleet.seen);
+  EXPECT_TRUE(stuck.actions.empty());
+  EXPECT_TRUE(noted(stuck, NoteKind::refused, "p"));
 }
 
 TEST(ScaleOut, OtherProvidersAreLeftToOthers) {

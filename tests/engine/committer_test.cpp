@@ -78,7 +78,6 @@ class ScriptedStore final : public ports::Store {
   Result<std::vector<ports::PoolRow>> pools() override { return none(); }
   Result<ports::FleetSnapshot> fleet() override { return none(); }
   Result<std::optional<ports::LaunchRow>> launch_by_token(const Sha256&) override { return none(); }
-  Result<std::optional<ports::LaunchRow>> last_launch(PoolId) override { return none(); }
 
  private:
   static Error none() { return Error{Errc::unavailable, "not scripted"}; }

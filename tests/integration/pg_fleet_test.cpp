@@ -53,7 +53,7 @@ TEST_F(PgFleet, ALaunchKeepsItsFrozenRequestAndItsMachinesBecomeWorkersOnce) {
   EXPECT_EQ(record(launch, {"i-2", "i-3"}, "throttle/RequestLimitExceeded: slow down").size(), 1U);
   row = *store_->launch_by_token(bootstrap);
   EXPECT_EQ(row->instances, 3);
-  EXPECT_EQ((*store_->last_launch(pool_))->error, "throttle/RequestLimitExceeded: slow down");
+  EXPECT_EQ(row->error, "throttle/RequestLimitExceeded: slow down");
   const auto fleet = *store_->fleet();
   EXPECT_EQ(fleet.workers.size(), 3U);
   EXPECT_EQ(fleet.launches.size(), 1U) << "fulfilled within the last hour";

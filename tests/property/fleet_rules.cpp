@@ -143,7 +143,8 @@ void Judge::look(const CordonIdle& action) {
   });
   const bool silent = !w->silent_for || *w->silent_for >= Seconds{seen.tunables.lease_s};
   if (!idle && !silent && active <= spec.max) fail("cordons a worker that speaks and is wanted");
-  if (work && asks && !silent && active <= spec.max) fail("cordons a worker that asks for work while some waits");
+  if (work && asks && !silent && active <= spec.max)
+    fail("cordons a worker that asks for work while some waits");
 }
 
 void Judge::look(const AdoptInstances& action) {

@@ -53,8 +53,8 @@ void World::make_pools() {
     for (int refusals = below(6); refusals > 0; --refusals) {
       const Offering offering{pool.spec.name, chance(50) ? "m5.large" : "c5.large",
                               chance(50) ? "subnet-a" : "subnet-b", pool.spec.market};
-      const auto scope = static_cast<RefusalScope>(chance(80) ? 0 : below(5));
-      seen.health.refused(scope, offering, seen.steady - Seconds{below(60)}, "pool/None: none");
+      const auto scope = static_cast<RefusalScope>(chance(80) ? 0 : below(6));
+      seen.health.refused({scope, chance(50)}, offering, seen.steady - Seconds{below(60)}, "pool/None: none");
     }
     seen.pools.push_back(pool);
   }
@@ -232,6 +232,7 @@ void World::carry_out(const InsertLaunch& action) {
   launch.client_token = "token-" + std::to_string(launch.id.value);
   launch.count = action.count;
   seen.launches.push_back(launch);
+  seen.memory.launched[launch.id] = LaunchCharge{seen.steady, launch.count};
   carry_out(CallLaunch{launch.id, {}});
 }
 

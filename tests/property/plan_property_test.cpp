@@ -226,8 +226,8 @@ TEST(PlanProperty, FaultsOfTheMomentAreFoundToo) {
   blocked.seen.pools[0].blocked_reason = "x";
   EXPECT_TRUE(blocked.caught(launch));
   Planted muted;
-  muted.seen.health.refused(RefusalScope::offering, Offering{"p", "", "", Market::spot}, muted.seen.steady,
-                            "x");
+  muted.seen.health.refused({RefusalScope::offering, false}, Offering{"p", "", "", Market::spot},
+                            muted.seen.steady, "x");
   EXPECT_TRUE(muted.caught(launch));
   Planted spent;
   spent.seen.tunables.max_launches_per_minute = 0;

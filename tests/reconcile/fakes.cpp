@@ -69,7 +69,7 @@ Result<std::vector<core::Instance>> FakeCloud::run_instances(const core::LaunchR
     if (instance.client_token == request.client_token) out.push_back(instance);
   }
   if (out.empty()) {
-    for (int i = 0; i < request.count; ++i) {
+    for (int i = 0; i < std::min(request.count, gives.value_or(request.count)); ++i) {
       std::string digits = std::to_string(next_++);
       core::Instance& made =
           add("i-" + std::string(8 - digits.size(), '0') + digits, core::InstanceState::pending, {});
@@ -108,19 +108,17 @@ Result<std::vector<core::Instance>> FakeCloud::list_by_id(std::span<const std::s
 
 Status FakeCloud::terminate(std::span<const std::string> ids) {
   terminations.emplace_back(ids.begin(), ids.end());
+  std::string refused;
   for (const auto& id : ids) {
-    if (protect.contains(id)) {
-      return ports::make_cloud_error(ports::CloudErrorClass::protection, "OperationNotPermitted",
-                                     id + " is protected");
-    }
-  }
-  for (const auto& id : ids) {
+    if (protect.contains(id)) refused += id + ' ';
     const auto found = instances.find(id);
-    if (found == instances.end()) continue;
+    if (found == instances.end() || protect.contains(id)) continue;
     found->second.state = core::InstanceState::shutting_down;
     found->second.state_reason = "Client.UserInitiatedShutdown";
   }
-  return Ok{};
+  if (refused.empty()) return Ok{};
+  return ports::make_cloud_error(ports::CloudErrorClass::protection, "OperationNotPermitted",
+                                 refused + "is protected");
 }
 
 // ---- the store and the engine

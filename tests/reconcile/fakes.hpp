@@ -52,6 +52,7 @@ class FakeCloud final : public ports::Cloud {
   // Faults and wishes.
   std::deque<Error> refuse_launches;          // one a call, before anything happens
   std::map<std::string, Error> refuse_types;  // by instance type, always
+  std::optional<int> gives;                   // at most so many of a launch
   bool lose_replies = false;                  // launches happen, their answers do not come
   std::optional<Error> refuse_lists;
   std::set<std::string> hidden;   // from the listing by tag

@@ -1,4 +1,5 @@
 #include <set>
+#include <tuple>
 
 #include <gtest/gtest.h>
 
@@ -221,6 +222,103 @@ TEST(Launching, WhatOnlyAPersonCanLiftIsAskedRarely) {
   }
 }
 
+// The default of 60 a minute: whatever is refused costs none of it.
+TEST(Launching, RefusalsCostNoAllowance) {
+  Bench bench;
+  auto& pool = bench.fleet.pool("p", 100);
+  pool.spec.instance_types = {"a.1", "a.2", "a.3", "a.4", "a.5", "a.6", "a.7", "m5.large"};
+  for (int i = 1; i <= 7; ++i) {
+    bench.cloud.refuse_types.emplace("a." + std::to_string(i),
+                                     cloud_error(CloudErrorClass::pool, "InsufficientInstanceCapacity"));
+  }
+  bench.fleet.pool("q", 10);
+  bench.fleet.ready("p", 100);
+  bench.ticks(8, Seconds{0});
+  EXPECT_EQ(bench.fleet.workers.size(), 10U) << "the eighth type gave what was asked for";
+  bench.fleet.ready("q", 10);
+  bench.ticks(4, Seconds{0});
+  EXPECT_EQ(std::count_if(bench.fleet.workers.begin(), bench.fleet.workers.end(),
+                          [](const auto& worker) { return worker.pool_name == "q"; }),
+            10);
+  EXPECT_EQ(bench.fleet.workers.size(), 60U) << "what came counts";
+}
+
+TEST(Launching, OfALaunchThatGaveLessOnlyWhatCameIsCharged) {
+  Bench bench;
+  auto& pool = bench.fleet.pool("p", 100);
+  pool.spec.max_increase = 60;
+  bench.cloud.gives = 1;
+  bench.fleet.ready("p", 60);
+  bench.ticks(30, Seconds{1});
+  EXPECT_EQ(bench.fleet.workers.size(), 30U) << "one a tick, none held back";
+}
+
+TEST(Launching, WhatIsUnansweredIsChargedInFull) {
+  Bench bench;
+  bench.fleet.pool("p", 40).spec.max_increase = 40;
+  bench.fleet.pool("q", 40).spec.max_increase = 40;
+  bench.fleet.ready("p", 40);
+  bench.cloud.lose_replies = true;
+  bench.tick();
+  for (const auto& [id, instance] : bench.cloud.instances) bench.cloud.hidden.insert(id);
+  bench.fleet.ready("q", 40);
+  bench.tick();
+  EXPECT_EQ(bench.cloud.alive(), 60);
+}
+
+// One example a scope: what else may be asked for is asked for at once.
+TEST(Launching, ARefusalMutesNoMoreThanItIsAbout) {
+  struct Row {
+    CloudErrorClass error_class;
+    const char* code;
+    std::vector<std::string> tried;  // type, subnet; the first is refused
+  };
+  for (const Row& row :
+       {Row{CloudErrorClass::pool, "InsufficientInstanceCapacity", {"g5.large s1", "g5.large s2"}},
+        Row{CloudErrorClass::pool, "SpotMaxPriceTooLow", {"g5.large s1", "g5.large s2"}},
+        Row{CloudErrorClass::subnet, "InsufficientFreeAddressesInSubnet", {"g5.large s1", "g5.large s2"}},
+        Row{CloudErrorClass::account, "VcpuLimitExceeded", {"g5.large s1", "m5.large s1"}},
+        Row{CloudErrorClass::config, "InvalidParameterValue", {"g5.large s1", "g5.large s2"}},
+        Row{CloudErrorClass::config, "UnsupportedOperation", {"g5.large s1", "g5.large s2"}},
+        Row{CloudErrorClass::config, "InvalidSubnetID.NotFound", {"g5.large s1", "g5.large s2"}},
+        Row{CloudErrorClass::permission, "UnauthorizedOperation", {"g5.large s1", "g5.large s2"}},
+        Row{CloudErrorClass::permission, "Blocked", {"g5.large s1"}},
+        Row{CloudErrorClass::credentials, "AuthFailure", {"g5.large s1"}}}) {
+    Bench bench;
+    auto& pool = bench.fleet.pool("p", 5);
+    pool.spec.instance_types = {"g5.large", "m5.large"};
+    pool.spec.subnets = {"s1", "s2"};
+    bench.fleet.ready("p", 1);
+    bench.cloud.refuse_launches.push_back(cloud_error(row.error_class, row.code));
+    EXPECT_EQ(bench.tick(), Millis{0}) << row.code;
+    bench.tick();
+    std::vector<std::string> tried;
+    for (const auto& launch : bench.cloud.launches)
+      tried.push_back(launch.instance_type + " " + launch.subnet);
+    EXPECT_EQ(tried, row.tried) << row.code;
+  }
+}
+
+TEST(Launching, WhatIsAboutTheCloudIsNotAskedForByAnotherPool) {
+  for (const auto& [error_class, code, calls] :
+       {std::tuple(CloudErrorClass::pool, "InsufficientInstanceCapacity", 1U),
+        {CloudErrorClass::account, "VcpuLimitExceeded", 1U},
+        {CloudErrorClass::config, "InvalidSubnetID.NotFound", 1U},
+        {CloudErrorClass::pool, "SpotMaxPriceTooLow", 2U},
+        {CloudErrorClass::config, "InvalidParameterValue", 2U}}) {
+    Bench bench;
+    for (const char* name : {"p", "q"}) {
+      bench.fleet.pool(name, 5).spec.subnets = {"s1"};
+    }
+    bench.fleet.ready("p", 1);
+    bench.cloud.refuse_launches.push_back(cloud_error(error_class, code));
+    bench.tick();
+    bench.fleet.ready("q", 1);
+    bench.tick();
+    EXPECT_EQ(bench.cloud.launches.size(), calls) << code;
+  }
+}
+
 TEST(Launching, AnEditedPoolIsTriedAtOnce) {
   Bench bench;
   bench.fleet.pool("p", 5);
@@ -267,11 +365,19 @@ TEST(Launching, AnErrorNobodyKnowsIsNotRepeatedForEver) {
   bench.fleet.ready("p", 1);
   bench.cloud.refuse_types.emplace("m5.large", cloud_error(CloudErrorClass::unknown, "BrandNew"));
   while (bench.fleet.launches.empty() || bench.fleet.launches[0].state == core::LaunchState::intended) {
-    bench.ticks(1, Seconds{60});
+    bench.clock.pass(Seconds{60});
+    bench.tick();
     ASSERT_LE(bench.cloud.launches.size(), 10U);
   }
   EXPECT_EQ(bench.fleet.launches[0].state, core::LaunchState::failed);
   EXPECT_EQ(bench.cloud.launches.size(), 10U);
+  bench.tick();
+  EXPECT_EQ(bench.cloud.launches.size(), 10U) << "that offering is left alone for now";
+  const FleetNote* note = bench.note("p", NoteKind::refused);
+  ASSERT_NE(note, nullptr);
+  EXPECT_EQ(note->code, "BrandNew");
+  EXPECT_EQ(note->text, "BrandNew for a reason");
+  EXPECT_EQ(note->instance_type, "m5.large");
 }
 
 }  // namespace

@@ -267,7 +267,9 @@ TEST(Reconciler, AProtectedMachineDoesNotSpoilTheOthers) {
   bench.tick();
   EXPECT_EQ(bench.cloud.alive(), 1);
   const std::size_t calls = bench.cloud.terminations.size();
+  EXPECT_EQ(calls, 1U) << "the cloud has gone past the protected one itself";
   bench.tick();
+  EXPECT_EQ(bench.cloud.terminations.size(), calls) << "asked a moment ago";
   bench.ticks(4, core::kTerminateRetry);
   EXPECT_GT(bench.cloud.terminations.size(), calls) << "asked again until seen gone";
   bench.cloud.protect.clear();

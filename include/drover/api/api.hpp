@@ -19,14 +19,16 @@ namespace drover::api {
 // What the fleet's loop knows beyond the rows: why it does not launch at this moment, and until when.
 struct PoolNote {
   std::string pool;
-  std::string code;     // the cloud's own, where the cloud refused; else empty
-  std::string message;  // a sentence
-  std::optional<WallTime> next_try;
+  std::string code;                // the cloud's own, where the cloud refused; else empty
+  std::string message;             // a sentence
+  std::string instance_type = {};  // that the cloud refused
+  std::optional<WallTime> next_try = {};
 };
 struct FleetNotes {
   bool frozen = false;  // too much of the fleet is absent at once: nothing is launched or given up
   std::string frozen_reason;
-  std::string last_error;  // of the last look at the cloud; empty when it went well
+  std::string last_error;  // of a call of the cloud that has not worked since; empty: none
+  std::string blind;       // why the cloud could not be looked at; empty: it could
   std::vector<PoolNote> pools;
 };
 

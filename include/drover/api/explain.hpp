@@ -1,6 +1,5 @@
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,8 +11,7 @@ namespace drover::api {
 
 struct ExplainInput {
   ports::JobRow job;
-  std::optional<engine::EngineView> view;             // absent: the engine did not answer
-  std::map<std::int64_t, ports::LaunchRow> launches;  // pool → its last launch that failed
+  std::optional<engine::EngineView> view;  // absent: the engine did not answer
   FleetNotes notes;
   std::optional<engine::JobPlace> place;
   WallTime now;

@@ -72,6 +72,7 @@ class Ec2Cloud final : public ports::Cloud {
   [[nodiscard]] Millis delay_after(const Failure& failure, int attempt) const;
   Status dry_run(TokenBucket& bucket, const std::string& body);
   Status spend(TokenBucket& bucket, double tokens);
+  void give_back(TokenBucket& bucket, double tokens);
   // "/dev/xvda", "/dev/sda1": where the image's root volume is attached.
   Result<std::string> root_device(const std::string& image);
   // Asks EC2 for the image's root device when the launch gives its volume a size.
@@ -87,7 +88,7 @@ class Ec2Cloud final : public ports::Cloud {
   std::mutex rate_mutex_;
   TokenBucket describe_rate_;
   TokenBucket run_rate_;
-  TokenBucket launched_rate_;  // instances asked for
+  TokenBucket launched_rate_;  // instances that came, or may have come
   TokenBucket terminate_rate_;
   std::mutex images_mutex_;
   std::map<std::string, std::string> root_devices_;  // by image

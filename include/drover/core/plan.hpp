@@ -66,6 +66,12 @@ struct LaunchTry {
   SteadyTime next;
   bool operator==(const LaunchTry&) const = default;
 };
+// Machines that came of a call of the cloud, or may have come: it is not answered.
+struct LaunchCharge {
+  SteadyTime at;
+  int count = 0;
+  bool operator==(const LaunchCharge&) const = default;
+};
 // Whether a pool's machines come up at all.
 struct PoolTrust {
   std::int64_t version = 0;   // of the pool; an edit starts over
@@ -84,10 +90,10 @@ struct PlannerMemory {
   std::map<std::string, Absence> unknown;            // instance id → listed, but nobody's
   std::map<std::string, SteadyTime> terminate_sent;  // instance id → last time
   std::map<std::string, PoolTrust> trust;            // by pool
-  std::vector<std::pair<SteadyTime, int>> launched;  // instances asked for within the last minute
   // Kept by the one who executes:
   std::map<LaunchId, LaunchTry> tries;
-  std::set<std::string> ended;  // instances whose worker is gone for good: never adopted
+  std::map<LaunchId, LaunchCharge> launched;  // within the last minute
+  std::set<std::string> ended;                // instances whose worker is gone for good: never adopted
   bool operator==(const PlannerMemory&) const = default;
 };
 
@@ -204,6 +210,7 @@ struct Note {
   NoteKind kind = NoteKind::paused;
   std::string text;
   std::optional<Millis> next_try;  // from now
+  std::string instance_type;       // that the cloud refuses
   bool operator==(const Note&) const = default;
 };
 
@@ -228,6 +235,9 @@ struct Plan {
 
 // Total, deterministic, no I/O; the order of the observation's vectors does not matter.
 [[nodiscard]] Plan plan(const Observation& seen);
+
+// After so long a silence of a worker its attempts have gone back to the queue.
+[[nodiscard]] Seconds silence_allowed(const Tunables& tunables);
 
 // "i-<hex>", an instance's id. Others are foreign pollers', which no cloud knows: never judged.
 [[nodiscard]] bool is_instance_id(std::string_view id);

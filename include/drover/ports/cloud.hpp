@@ -13,16 +13,16 @@ namespace drover::ports {
 enum class CloudErrorClass {
   pool,         // no capacity for this type, zone and market: try another now, this one later
   subnet,       // no free address: all of this subnet's offerings
-  account,      // a quota of the account and market: back off for long, tell
+  account,      // a quota of the account, by market and group of families: back off for long, tell
   throttle,     // slow down, repeat with the same token
   transient,    // repeat with the same token
   credentials,  // refresh, correct the clock, once; then stop
-  permission,   // stop launching, tell
-  config,       // the template is wrong: stop this pool, tell
+  permission,   // denied, perhaps for this type, subnet or tag alone: leave it for long, tell
+  config,       // the template is wrong, or does not go with this type or subnet: leave them for long, tell
   id,           // an instance id is not known (yet, or any more)
   idempotency,  // a new intent with a new token
   paging,       // start the listing again
-  protection,   // terminate singly, tell
+  protection,   // the instance is protected from being ended: tell
   unknown,      // treated as transient, with a bound
 };
 std::string_view to_string(CloudErrorClass error_class);
@@ -46,7 +46,8 @@ class Cloud {
   // Those of `ids` that the cloud knows; the unknown are left out. An empty span answers empty without a
   // call.
   virtual Result<std::vector<core::Instance>> list_by_id(std::span<const std::string> ids) = 0;
-  // Idempotent; an id that is not known any more counts as terminated. An empty span does nothing.
+  // Idempotent; an id that is not known any more counts as terminated. An empty span does nothing. An error
+  // of class protection or id names those that were refused for themselves; all others were terminated.
   virtual Status terminate(std::span<const std::string> ids) = 0;
 };
 

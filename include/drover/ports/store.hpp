@@ -154,8 +154,6 @@ class Store {
   virtual Result<FleetSnapshot> fleet() = 0;
   // The launch whose bootstrap token has this hash, if any.
   virtual Result<std::optional<LaunchRow>> launch_by_token(const Sha256& bootstrap_hash) = 0;
-  // The last launch of a pool that failed, with its cloud error: for /explain.
-  virtual Result<std::optional<LaunchRow>> last_launch(PoolId pool) = 0;
 };
 
 }  // namespace drover::ports

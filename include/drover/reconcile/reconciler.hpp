@@ -27,8 +27,9 @@ struct ReconcileOptions {
 struct FleetNote {
   std::string pool;  // empty: the whole fleet
   core::NoteKind kind = core::NoteKind::paused;
-  std::string code;  // the cloud's, where it refused: "InsufficientInstanceCapacity"
-  std::string text;  // a sentence, or the cloud's own
+  std::string code;           // the cloud's, where it refused: "InsufficientInstanceCapacity"
+  std::string text;           // a sentence, or the cloud's own
+  std::string instance_type;  // that the cloud refused
   std::optional<WallTime> next_try;
 };
 
