@@ -20,6 +20,7 @@
 #include "drover/base/clock.hpp"
 #include "drover/base/log.hpp"
 #include "drover/engine/engine.hpp"
+#include "drover/http/hosts.hpp"
 #include "drover/http/router.hpp"
 #include "drover/metrics/prometheus_metrics.hpp"
 #include "drover/net/curl_client.hpp"
