@@ -9,19 +9,10 @@
 
 namespace drover::localcloud {
 
-namespace {
-
-std::size_t count_characters(std::string_view utf8) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(utf8, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
-}
-
-}  // namespace
-
 Status check_tag(const std::string& key, const std::string& value) {
   if (key.empty()) return missing_parameter("Tag.Key");
-  if (count_characters(key) > 128) return bad_parameter("Tag.Key", key, "At most 128 characters.");
-  if (count_characters(value) > 256) return bad_parameter("Tag.Value", value, "At most 256 characters.");
+  if (characters(key) > 128) return bad_parameter("Tag.Key", key, "At most 128 characters.");
+  if (characters(value) > 256) return bad_parameter("Tag.Value", value, "At most 256 characters.");
   if (!lower(key).starts_with("aws:")) return Ok{};
   return ec2_error("InvalidParameterValue",
                    "Tag keys starting with 'aws:' are reserved for internal use: " + key);
