@@ -2,6 +2,11 @@
 
 namespace drover {
 
+SteadyTime::duration time_until(WallTime then, WallTime now) {
+  if (then <= now) return SteadyTime::duration::zero();
+  return then < now + kLongestWait ? then - now : kLongestWait;
+}
+
 WallTime SystemClock::wall() const {
   return std::chrono::time_point_cast<Micros>(std::chrono::system_clock::now());
 }

@@ -286,7 +286,8 @@ SteadyTime Engine::Impl::next_deadline() const {
   if (!memory_.leases.empty()) next = std::min(next, next_sweep_);
   for (const auto& [worker, waiter] : waiters_) next = std::min(next, waiter.deadline);
   if (memory_.next_wake) {
-    next = std::min(next, clock_.steady() + std::max(Micros{1000}, *memory_.next_wake - clock_.wall()));
+    next = std::min(next, clock_.steady() + std::max<SteadyTime::duration>(
+                                                Millis{1}, time_until(*memory_.next_wake, clock_.wall())));
   }
   return next;
 }

@@ -150,7 +150,8 @@ Status Ec2Endpoint::authenticate(const http::Request& request) const {
     return ec2_error("SignatureDoesNotMatch",
                      "Credential should be scoped to a valid region, not '" + claim->scope.region + "'.");
   }
-  const auto skew = std::chrono::system_clock::now() + faults_.clock_offset() - *time;
+  // In microseconds: the nanoseconds of system_clock end long before the year 9999 that a request may name.
+  const Micros skew = SystemClock().wall() + faults_.clock_offset() - *time;
   auto life = kSkewMax;
   if (presigned) {
     const auto seconds = parse_int(request.query_value("X-Amz-Expires").value_or("")).value_or(0);

@@ -110,7 +110,7 @@ class Fleet {
   bool stop_if_meant(const std::string& id, const std::string& code, const std::string& message);
   void on_deadline(const std::string& id);
   void on_overdue(const std::string& id, const std::shared_ptr<const ProcessHandle>& process);
-  void forget(const std::string& id);
+  void forget(const std::string& id, WallTime due);
   void schedule_forget(const Instance& instance);
   void schedule_interruption(const Instance& instance);
 

@@ -141,20 +141,24 @@ void Fleet::on_overdue(const std::string& id, const std::shared_ptr<const Proces
 }
 
 void Fleet::schedule_interruption(const Instance& instance) {
-  const auto wait = std::max(Micros(0), *instance.interrupt_at - now());
+  const auto wait = time_until(*instance.interrupt_at, now());
   loop_.after(std::chrono::ceil<Millis>(wait), [this, id = instance.id] { on_deadline(id); });
 }
 
 void Fleet::schedule_forget(const Instance& instance) {
-  const auto wait =
-      std::max(Micros(0), instance.terminated_at.value_or(now()) + options_.terminated_retention - now());
-  loop_.after(std::chrono::ceil<Millis>(wait), [this, id = instance.id] { forget(id); });
+  const WallTime due = instance.terminated_at.value_or(now()) + options_.terminated_retention;
+  loop_.after(std::chrono::ceil<Millis>(time_until(due, now())),
+              [this, id = instance.id, due] { forget(id, due); });
 }
 
-void Fleet::forget(const std::string& id) {
+void Fleet::forget(const std::string& id, WallTime due) {
   {
     const std::lock_guard lock(mutex_);
-    entries_.erase(id);
+    const auto at = entries_.find(id);
+    if (at == entries_.end()) return;
+    if (due > now())
+      return schedule_forget(at->second.instance);  // one wait does not reach further than time_until
+    entries_.erase(at);
   }
   std::error_code ignored;
   std::filesystem::remove_all(paths(id).directory, ignored);

@@ -51,11 +51,17 @@ inline core::JobSpec job_spec(const std::string& name, const std::string& queue 
 class JumpingClock final : public Clock {
  public:
   [[nodiscard]] WallTime wall() const override { return real_.wall() + Seconds{missed_}; }
-  [[nodiscard]] SteadyTime steady() const override { return real_.steady() + Seconds{missed_}; }
+  [[nodiscard]] SteadyTime steady() const override {
+    ++asked_;
+    return real_.steady() + Seconds{missed_};
+  }
   void jump(int seconds) { missed_ += seconds; }
+  // How often anybody asked for the steady time: a thread that spins asks without end.
+  [[nodiscard]] std::int64_t asked() const { return asked_; }
 
  private:
   SystemClock real_;
+  mutable std::atomic<std::int64_t> asked_{0};
   std::atomic<int> missed_{0};
 };
 

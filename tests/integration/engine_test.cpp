@@ -2,6 +2,9 @@
 // connection.
 #include <atomic>
 #include <set>
+#include <thread>
+
+#include "drover/base/text.hpp"
 
 #include "engine_fixture.hpp"
 
@@ -30,6 +33,20 @@ TEST_F(EngineTest, AJobGoesFromSubmitOverClaimToItsEnd) {
   const auto other = report(worker, claimed->jobs[0], core::Outcome::failure);
   ASSERT_FALSE(other);
   EXPECT_EQ(other.error().code, Errc::stale);
+}
+
+// The difference between now and the year 9999 is more than a steady clock's nanoseconds hold.
+TEST_F(EngineTest, AJobOfTheFarFutureIsSleptForNotSpunFor) {
+  auto far = job_spec("far");
+  far.run_at = *parse_rfc3339("9999-12-31T23:59:59Z");
+  ASSERT_TRUE(submit({far}));
+  const std::int64_t before = clock_.asked();
+  std::this_thread::sleep_for(Seconds{1});  // what is measured: how often an idle engine wakes up
+  EXPECT_LT(clock_.asked() - before, 1000);
+  ASSERT_TRUE(submit({job_spec("near")}));
+  const auto claimed = claim(add_worker("i-0001"), "n1", 2);
+  ASSERT_TRUE(claimed);
+  EXPECT_EQ(claimed->jobs.size(), 1U);
 }
 
 TEST_F(EngineTest, ARepeatedClaimGivesTheSameAttempts) {

@@ -12,6 +12,15 @@ using Micros = std::chrono::microseconds;
 using Millis = std::chrono::milliseconds;
 using Seconds = std::chrono::seconds;
 
+// A wait for an instant of the wall clock lasts at most this long; whoever waits looks at the clock again
+// then.
+inline constexpr Seconds kLongestWait{3600};
+// How long to wait from `now` until `then`: zero when it is past, at most kLongestWait. WallTime reaches the
+// year 9999, while the nanoseconds of a SteadyTime end after 292 years: adding the bare difference to a
+// SteadyTime overflows, and a deadline that wrapped round lies in the past, so that its thread would never
+// sleep again.
+[[nodiscard]] SteadyTime::duration time_until(WallTime then, WallTime now);
+
 // The only door to the time. Thread-safe.
 class Clock {
  public:
