@@ -1,10 +1,13 @@
 #include "drover/base/log.hpp"
 
 #include <atomic>
+#include <cstdlib>
 #include <string>
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "drover/base/clock.hpp"
 #include "drover/base/json.hpp"
@@ -29,11 +32,37 @@ spdlog::level::level_enum level_of(LogLevel level) {
 
 constexpr const char* kTextPattern = "%Y-%m-%dT%H:%M:%S.%fZ %l %v";
 
+// systemd names the device and inode of its journal's socket in JOURNAL_STREAM; a redirected standard error
+// is another.
+bool writes_to_journal() {
+  const char* named = std::getenv("JOURNAL_STREAM");
+  struct stat own {};
+  return named != nullptr && ::fstat(STDERR_FILENO, &own) == 0 &&
+         fmt::format("{}:{}", own.st_dev, own.st_ino) == named;
+}
+
 struct LogSink {
   std::shared_ptr<spdlog::logger> logger = spdlog::stderr_logger_mt("drover");
+  const bool journal = writes_to_journal();
   std::atomic<bool> json{false};
-  LogSink() { logger->set_pattern(kTextPattern, spdlog::pattern_time_type::utc); }
+  LogSink() { logger->set_pattern(pattern(), spdlog::pattern_time_type::utc); }
+  [[nodiscard]] const char* pattern() const { return journal || json ? "%v" : kTextPattern; }
 };
+
+// syslog(3)'s numbers.
+int priority_of(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug:
+      return 7;
+    case LogLevel::info:
+      return 6;
+    case LogLevel::warn:
+      return 4;
+    case LogLevel::error:
+      return 3;
+  }
+  return 6;
+}
 
 LogSink& sink() {
   static LogSink instance;
@@ -59,24 +88,36 @@ std::string one_line(std::string_view text) {
 void set_log_level(LogLevel level, bool json) {
   sink().logger->set_level(level_of(level));
   if (sink().json.exchange(json) != json)
-    sink().logger->set_pattern(json ? "%v" : kTextPattern, spdlog::pattern_time_type::utc);
+    sink().logger->set_pattern(sink().pattern(), spdlog::pattern_time_type::utc);
 }
 
 bool log_enabled(LogLevel level) {
   return sink().logger->should_log(level_of(level));
 }
 
-void log_line(LogLevel level, std::string_view text) {
+void log_line(LogLevel level, std::string_view text, const LogMembers& members) {
   LogSink& out = sink();
-  if (!out.json) {
-    out.logger->log(level_of(level), "{}", one_line(text));
-    return;
+  std::string line;
+  if (out.json) {
+    Json object = Json::object();
+    object.set("time", to_rfc3339(SystemClock{}.wall()));
+    object.set("level", std::string_view(spdlog::level::to_string_view(level_of(level)).data()));
+    object.set("message", text);
+    for (const auto& [key, value] : members) object.set(key, value);
+    line = object.dump();
+  } else {
+    line = one_line(text);
+    for (const auto& [key, value] : members) {
+      const bool bare = !value.empty() && value.find_first_of(" \"=") == std::string::npos;
+      line += fmt::format(" {}=", key);
+      if (bare)
+        line += one_line(value);
+      else
+        write_json_string(value, line);
+    }
   }
-  Json line = Json::object();
-  line.set("time", to_rfc3339(SystemClock{}.wall()));
-  line.set("level", std::string_view(spdlog::level::to_string_view(level_of(level)).data()));
-  line.set("message", text);
-  out.logger->log(level_of(level), "{}", line.dump());
+  if (out.journal) line.insert(0, fmt::format("<{}>", priority_of(level)));
+  out.logger->log(level_of(level), "{}", line);
 }
 
 }  // namespace drover
