@@ -73,6 +73,7 @@ constexpr std::array kEntries{
     Entry{"PUT", "/workers/{worker}/activate", activate_worker},
     Entry{"POST", "/workers/{worker}/terminate", terminate_worker},
     Entry{"PUT", "/workers/{worker}/terminate", terminate_worker},
+    Entry{"GET", "/queues", list_queues},
     Entry{"GET", "/config", get_config},
     Entry{"PUT", "/config", put_config, kBody},
     Entry{"PATCH", "/config", put_config, kBody},
@@ -152,7 +153,8 @@ void Api::add_routes(http::Router& router) {
 }
 
 void Api::stop() {
-  service_->pool.stop();
+  service_->reads.stop();
+  service_->duties.stop();
 }
 
 }  // namespace drover::api

@@ -51,6 +51,8 @@ void get_scheduler(const ServicePtr& service, const CallPtr& call);
 void patch_scheduler(const ServicePtr& service, const CallPtr& call);
 // status.cpp
 void get_status(const ServicePtr& service, const CallPtr& call);
+// queues.cpp
+void list_queues(const ServicePtr& service, const CallPtr& call);
 // health.cpp
 void get_healthz(const ServicePtr& service, const CallPtr& call);
 void get_readyz(const ServicePtr& service, const CallPtr& call);

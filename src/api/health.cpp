@@ -1,6 +1,7 @@
 #include <array>
 #include <map>
-#include <mutex>
+#include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -17,9 +18,16 @@ constexpr std::string_view kOther =
 constexpr std::array kStates{core::WorkerState::starting, core::WorkerState::active,
                              core::WorkerState::draining, core::WorkerState::terminating};
 
-void queue_gauges(Service& service, const engine::EngineView& view) {
-  ports::Metrics& metrics = service.deps.metrics;
-  const std::lock_guard lock(service.gauges_mutex);
+// The gauges that are the leader's memory. A standby shows none of them, a former leader neither: its memory
+// says nothing of the fleet any more.
+constexpr std::array kLeadersGauges{
+    "drover_scheduler_paused",   "drover_leader_epoch", "drover_fleet_frozen", "drover_queue_ready_jobs",
+    "drover_queue_running_jobs", "drover_workers",      "drover_pool_slots",   "drover_pool_slots_taken",
+    "drover_pool_max_workers",   "drover_pool_blocked"};
+
+using Series = std::map<std::string_view, std::vector<ports::GaugeSample>>;
+
+void queue_gauges(Series& out, const engine::EngineView& view) {
   std::map<std::string, engine::QueueView, std::less<>> shown;
   shown[std::string(kOther)];
   for (const ports::PoolRow& pool : view.pools) {
@@ -31,20 +39,13 @@ void queue_gauges(Service& service, const engine::EngineView& view) {
     sum.ready += queue.ready;
     sum.leased += queue.leased;
   }
-  for (const std::string& queue :
-       service.gauged_queues) {  // shown before: they go to zero when no pool serves them
-    if (shown.contains(queue)) continue;
-    metrics.set("drover_queue_ready_jobs", 0, {{"queue", queue}});
-    metrics.set("drover_queue_running_jobs", 0, {{"queue", queue}});
-  }
   for (const auto& [name, queue] : shown) {
-    metrics.set("drover_queue_ready_jobs", static_cast<double>(queue.ready), {{"queue", name}});
-    metrics.set("drover_queue_running_jobs", queue.leased, {{"queue", name}});
-    service.gauged_queues.insert(name);
+    out["drover_queue_ready_jobs"].push_back({{{"queue", name}}, static_cast<double>(queue.ready)});
+    out["drover_queue_running_jobs"].push_back({{{"queue", name}}, static_cast<double>(queue.leased)});
   }
 }
 
-void worker_gauges(ports::Metrics& metrics, const engine::EngineView& view) {
+void worker_gauges(Series& out, const engine::EngineView& view) {
   std::map<std::pair<std::string, core::WorkerState>, int> counts;
   std::map<std::string, std::pair<int, int>> slots;  // pool → slots, leases
   for (const ports::PoolRow& pool : view.pools) {
@@ -57,15 +58,18 @@ void worker_gauges(ports::Metrics& metrics, const engine::EngineView& view) {
     slots[worker.pool].second += worker.leases;
   }
   for (const auto& [key, count] : counts) {
-    metrics.set("drover_workers", count, {{"pool", key.first}, {"state", to_string(key.second)}});
+    out["drover_workers"].push_back(
+        {{{"pool", key.first}, {"state", std::string(to_string(key.second))}}, static_cast<double>(count)});
   }
   for (const auto& [pool, both] : slots) {
-    metrics.set("drover_pool_slots", both.first, {{"pool", pool}});
-    metrics.set("drover_pool_slots_taken", both.second, {{"pool", pool}});
+    out["drover_pool_slots"].push_back({{{"pool", pool}}, static_cast<double>(both.first)});
+    out["drover_pool_slots_taken"].push_back({{{"pool", pool}}, static_cast<double>(both.second)});
   }
   for (const ports::PoolRow& pool : view.pools) {
-    metrics.set("drover_pool_max_workers", pool.spec.max, {{"pool", pool.spec.name}});
-    metrics.set("drover_pool_blocked", pool.blocked_reason.empty() ? 0 : 1, {{"pool", pool.spec.name}});
+    out["drover_pool_max_workers"].push_back(
+        {{{"pool", pool.spec.name}}, static_cast<double>(pool.spec.max)});
+    out["drover_pool_blocked"].push_back(
+        {{{"pool", pool.spec.name}}, pool.blocked_reason.empty() ? 0.0 : 1.0});
   }
 }
 
@@ -73,12 +77,16 @@ void refresh_gauges(Service& service, const engine::EngineView& view) {
   ports::Metrics& metrics = service.deps.metrics;
   metrics.set("drover_leading", view.leading ? 1 : 0);
   metrics.set("drover_store_reachable", view.store_reachable ? 1 : 0);
-  metrics.set("drover_scheduler_paused", view.paused ? 1 : 0);
-  metrics.set("drover_leader_epoch", static_cast<double>(view.epoch));
-  if (service.deps.fleet_notes) metrics.set("drover_fleet_frozen", service.deps.fleet_notes().frozen ? 1 : 0);
-  if (!view.leading) return;  // memory of a standby says nothing of the fleet
-  queue_gauges(service, view);
-  worker_gauges(metrics, view);
+  Series series;
+  if (view.leading) {
+    series["drover_scheduler_paused"] = {{{}, view.paused ? 1.0 : 0.0}};
+    series["drover_leader_epoch"] = {{{}, static_cast<double>(view.epoch)}};
+    const bool frozen = service.deps.fleet_notes && service.deps.fleet_notes().frozen;
+    series["drover_fleet_frozen"] = {{{}, frozen ? 1.0 : 0.0}};
+    queue_gauges(series, view);
+    worker_gauges(series, view);
+  }
+  for (const char* gauge : kLeadersGauges) metrics.replace(gauge, series[gauge]);
 }
 
 }  // namespace
@@ -120,7 +128,7 @@ void get_metrics(const ServicePtr& service, const CallPtr& call) {
   service->deps.engine.view([service, call](Result<engine::EngineView> result) {
     auto view = std::make_shared<engine::EngineView>();
     if (result.ok()) *view = std::move(*result);
-    service->read(call, [service, call, view] {
+    service->duty(call, [service, call, view] {
       refresh_gauges(*service, *view);
       http::Response response = http::Response::text(200, service->deps.metrics.render());
       response.headers.front().second = "text/plain; version=0.0.4; charset=utf-8";

@@ -17,7 +17,6 @@ namespace drover::api {
 namespace {
 
 constexpr std::size_t kQuickBody = 64 * 1024;  // bytes; larger ones are not parsed on a transport's thread
-constexpr std::size_t kPageBytes = limits::kBodyBytes;  // a page of a list ends early behind this
 
 void answer_submitted(const CallPtr& call, bool many, std::vector<core::JobSpec> specs,
                       const std::vector<engine::Submitted>& submitted) {
@@ -46,9 +45,8 @@ void submit(const ServicePtr& service, const CallPtr& call, int max_attempts) {
                                auto answer = [call, many, kept, submitted = std::move(submitted)] {
                                  answer_submitted(call, many, std::move(*kept), submitted);
                                };
-                               // The jobs are committed: a full queue of reads must not turn that into an
-                               // error.
-                               if (!many || !service->pool.post(answer)) answer();
+                               // The jobs are committed: a full queue must not turn that into an error.
+                               if (!many || !service->duties.post(answer)) answer();
                              }));
 }
 
@@ -72,16 +70,22 @@ Result<ports::JobFilter> job_filter(const http::Request& request) {
   return filter;
 }
 
+// The page ends early when the store left rows out for their size (JobFilter::task_bytes), or when the answer
+// is large.
 void answer_page(const CallPtr& call, const ports::JobFilter& filter,
                  const std::vector<ports::JobRow>& rows) {
   std::string body = "[";
   std::size_t shown = 0;
-  for (; shown < rows.size() && body.size() < kPageBytes; ++shown) {
+  std::int64_t task_bytes = 0;
+  for (; shown < rows.size() && body.size() < limits::kPageBytes; ++shown) {
     if (shown > 0) body += ",\n ";
     job_json(rows[shown]).write(body);
+    task_bytes += static_cast<std::int64_t>(rows[shown].spec.task.size());
   }
-  http::Response response = http::Response::json(200, body + "]\n");
-  if (shown < rows.size() || static_cast<int>(rows.size()) >= filter.limit) {
+  body += "]\n";
+  http::Response response = http::Response::json(200, std::move(body));
+  if (shown < rows.size() || std::cmp_greater_equal(rows.size(), filter.limit) ||
+      task_bytes >= filter.task_bytes) {
     response.with("Link", next_link(call->request(), filter.limit, rows[shown - 1].number.value));
   }
   call->send(std::move(response));
@@ -131,7 +135,7 @@ void post_jobs(const ServicePtr& service, const CallPtr& call) {
   const std::optional<int> max_attempts = fresh_max_attempts(*service);
   if (max_attempts && quick) return submit(service, call, *max_attempts);
   service->deps.engine.view(
-      service->then_read<engine::EngineView>(call, [service, call](const engine::EngineView& view) {
+      service->then_duty<engine::EngineView>(call, [service, call](const engine::EngineView& view) {
         keep_defaults(*service, view.tunables);
         submit(service, call, view.tunables.default_max_attempts);
       }));

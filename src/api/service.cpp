@@ -2,6 +2,10 @@
 
 #include <exception>
 
+#include <fmt/format.h>
+
+#include "drover/base/limits.hpp"
+
 namespace drover::api {
 
 void Call::send(http::Response response, std::function<void(bool)> done) {
@@ -18,7 +22,35 @@ void Call::defect(const std::exception& error) {
   fail(Error{Errc::internal, ""});
 }
 
+void Call::did(std::string_view text, LogMembers members) const {
+  members.emplace_back("request_id", context_.request_id);
+  log_line(LogLevel::info, text, members);
+}
+
+bool Call::given_up() {
+  if (!context_.reply.open()) {
+    fail(Error{.code = Errc::unavailable, .message = "the client has gone"});
+    return true;
+  }
+  if (std::chrono::steady_clock::now() - since_ < limits::kReadTime) return false;
+  fail(Error{.code = Errc::overloaded,
+             .message = fmt::format("this took longer than {} s; ask for less, or again later",
+                                    limits::kReadTime.count()),
+             .retry_after_s = 5});
+  return true;
+}
+
 void Service::read(const CallPtr& call, std::function<void()> work) {
+  post(reads, call, [call, work = std::move(work)] {
+    if (!call->given_up()) work();
+  });
+}
+
+void Service::duty(const CallPtr& call, std::function<void()> work) {
+  post(duties, call, std::move(work));
+}
+
+void Service::post(BlockingPool& pool, const CallPtr& call, std::function<void()> work) {
   const bool posted = pool.post([call, work = std::move(work)] {
     try {
       work();

@@ -1,11 +1,10 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,9 +32,15 @@ class Call {
   void send(int status, const Json& body) { send(http::Response::json(status, body.dump() + "\n")); }
   void fail(const Error& error) { send(http::problem(error)); }
   void defect(const std::exception& error);  // logged, and a 500 that says nothing of it
+  // A line in the log for what somebody has had done, with the id of the request that asked for it.
+  void did(std::string_view text, LogMembers members = {}) const;
+  // True, and the call is answered, when its client has gone or it is older than limits::kReadTime: asked by
+  // reads of several steps between these, so that nobody's list does not hold up everybody's.
+  [[nodiscard]] bool given_up();
 
  private:
   http::Context context_;
+  const std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
   std::atomic<bool> answered_{false};
 };
 using CallPtr = std::shared_ptr<Call>;
@@ -43,21 +48,26 @@ using CallPtr = std::shared_ptr<Call>;
 // What every handler works with.
 struct Service : std::enable_shared_from_this<Service> {
   explicit Service(ApiDeps dependencies)
-      : deps(std::move(dependencies)), pool(deps.read_threads, limits::kReadQueue) {}
+      : deps(std::move(dependencies)),
+        reads(deps.read_threads, limits::kReadQueue),
+        duties(deps.duty_threads, limits::kReadQueue) {}
 
   ApiDeps deps;
-  BlockingPool pool;
+  // Two queues: however many lists and reports are asked for, submissions, uploads and /metrics do not stand
+  // behind them.
+  BlockingPool reads;
+  BlockingPool duties;
   // A job's default number of attempts as last heard from the engine, and when (steady, nanoseconds; 0:
   // never).
   std::atomic<int> default_max_attempts{1};
   std::atomic<std::int64_t> defaults_read{0};
 
-  // Queues that /metrics has shown.
-  std::mutex gauges_mutex;
-  std::set<std::string> gauged_queues;
-
-  // Runs `work` on a thread that may block; answers `overloaded` or `unavailable` when there is none.
+  // Runs `work`, which only reads, on a thread that may block; answers `overloaded` or `unavailable` when
+  // there is none. What has waited for a thread until its client had gone, or longer than limits::kReadTime,
+  // is not begun.
   void read(const CallPtr& call, std::function<void()> work);
+  // Likewise for what must not wait behind reads, and is done whether or not its client still listens.
+  void duty(const CallPtr& call, std::function<void()> work);
   // Runs `next` with the value, or answers the error. For use as an engine's Done; what `next` does must not
   // block.
   template <class T>
@@ -71,14 +81,17 @@ struct Service : std::enable_shared_from_this<Service> {
       }
     };
   }
-  // Like then(), and runs `next` on a thread that may block.
+  // Like then(), and runs `next` as a duty().
   template <class T>
-  engine::Done<T> then_read(const CallPtr& call, std::function<void(T)> next) {
+  engine::Done<T> then_duty(const CallPtr& call, std::function<void(T)> next) {
     return then<T>(call, [self = shared_from_this(), call, next = std::move(next)](T value) {
       auto shared = std::make_shared<T>(std::move(value));
-      self->read(call, [next, shared] { next(std::move(*shared)); });
+      self->duty(call, [next, shared] { next(std::move(*shared)); });
     });
   }
+
+ private:
+  void post(BlockingPool& pool, const CallPtr& call, std::function<void()> work);
 };
 using ServicePtr = std::shared_ptr<Service>;
 using Handler = void (*)(const ServicePtr&, const CallPtr&);

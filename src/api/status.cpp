@@ -1,8 +1,12 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
 
 #include "drover/api/pool_spec.hpp"
+#include "drover/base/limits.hpp"
 
 #include "handlers.hpp"
 #include "support.hpp"
@@ -39,8 +43,8 @@ Json hardware_json(const Hardware& hardware) {
 
 // All machines' capacity, and the share of it whose slots are taken. Absent when the store does not answer.
 // Blocks.
-std::optional<Json> resources_json(Service& service, const engine::EngineView& view) {
-  std::map<std::int64_t, double> taken;
+std::optional<Json> resources_json(Service& service, Call& call, const engine::EngineView& view) {
+  std::unordered_map<std::int64_t, double> taken;
   for (const engine::WorkerView& worker : view.workers) {
     if (worker.slots > 0) taken[worker.id.value] = static_cast<double>(worker.leases) / worker.slots;
   }
@@ -48,6 +52,7 @@ std::optional<Json> resources_json(Service& service, const engine::EngineView& v
   Hardware scheduled;
   std::optional<WorkerId> before;
   for (;;) {
+    if (call.given_up()) return std::nullopt;
     const Result<std::vector<ports::WorkerRow>> rows = service.deps.store.workers(false, before, kFleetRows);
     if (!rows.ok()) return std::nullopt;
     for (const ports::WorkerRow& row : *rows) {
@@ -65,14 +70,35 @@ std::optional<Json> resources_json(Service& service, const engine::EngineView& v
   return out;
 }
 
-Json queues_json(const engine::EngineView& view) {
-  Json out = Json::object();
-  for (const auto& [name, queue] : view.queues) {
-    Json entry = Json::object();
-    entry.set("ready", queue.ready).set("running", queue.leased);
-    out.set(name, std::move(entry));
+Json queue_json(const engine::QueueView& queue) {
+  Json entry = Json::object();
+  entry.set("ready", queue.ready).set("running", queue.leased);
+  return entry;
+}
+
+// Clients make queue names up, so there may be a hundred thousand: the longest by name, the rest as one sum.
+void set_queues(Json& out, const engine::EngineView& view) {
+  using Queue = std::pair<std::string_view, engine::QueueView>;
+  std::vector<Queue> queues(view.queues.begin(), view.queues.end());
+  const auto named = std::min(queues.size(), limits::kStatusQueues);
+  const auto longer = [](const Queue& a, const Queue& b) {
+    return std::tuple(b.second.ready + b.second.leased, a.first) <
+           std::tuple(a.second.ready + a.second.leased, b.first);
+  };
+  const auto rest = queues.begin() + static_cast<std::ptrdiff_t>(named);
+  std::partial_sort(queues.begin(), rest, queues.end(), longer);
+  std::sort(queues.begin(), rest, [](const Queue& a, const Queue& b) { return a.first < b.first; });
+  Json listed = Json::object();
+  for (auto queue = queues.begin(); queue != rest; ++queue)
+    listed.set(std::string(queue->first), queue_json(queue->second));
+  engine::QueueView sum;
+  for (auto queue = rest; queue != queues.end(); ++queue) {
+    sum.ready += queue->second.ready;
+    sum.leased += queue->second.leased;
   }
-  return out;
+  Json others = queue_json(sum);
+  others.set("count", static_cast<std::int64_t>(queues.size() - named));
+  out.set("queues", std::move(listed)).set("other_queues", std::move(others));
 }
 
 Json workers_json(const engine::EngineView& view) {
@@ -106,7 +132,7 @@ Json pools_json(const engine::EngineView& view, const FleetNotes& notes) {
   return out;
 }
 
-Json status_json(Service& service, const engine::EngineView& view) {
+Json status_json(Service& service, Call& call, const engine::EngineView& view) {
   const bool online = view.leading && view.store_reachable;
   const FleetNotes notes = service.deps.fleet_notes ? service.deps.fleet_notes() : FleetNotes{};
   std::int64_t depth = 0;
@@ -120,12 +146,11 @@ Json status_json(Service& service, const engine::EngineView& view) {
   Json out = Json::object();
   out.set("master", std::move(master)).set("scheduler", std::move(scheduler)).set("queue_depth", depth);
   if (online) {
-    if (std::optional<Json> resources = resources_json(service, view))
+    if (std::optional<Json> resources = resources_json(service, call, view))
       out.set("resources", std::move(*resources));
   }
-  out.set("queues", queues_json(view))
-      .set("workers", workers_json(view))
-      .set("pools", pools_json(view, notes));
+  set_queues(out, view);
+  out.set("workers", workers_json(view)).set("pools", pools_json(view, notes));
   out.set("leading", view.leading).set("standby_reason", view.leading ? Json() : Json(view.standby_reason));
   out.set("store_reachable", view.store_reachable).set("fleet_frozen", notes.frozen);
   out.set("cloud_error", notes.last_error.empty() ? Json() : Json(notes.last_error));
@@ -142,7 +167,7 @@ void get_status(const ServicePtr& service, const CallPtr& call) {
     } else {
       view->standby_reason = result.error().message;
     }
-    service->read(call, [service, call, view] { call->send(200, status_json(*service, *view)); });
+    service->read(call, [service, call, view] { call->send(200, status_json(*service, *call, *view)); });
   });
 }
 

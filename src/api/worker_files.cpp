@@ -63,7 +63,7 @@ void put_file(const ServicePtr& service, const CallPtr& call, const std::string&
   auto kept = std::make_shared<AttemptCall>(std::move(*caller));
   service->deps.engine.check_attempt(
       kept->auth, kept->attempt,
-      service->then_read<ports::OpenAttempt>(call, [service, call, kept, name](const ports::OpenAttempt&) {
+      service->then_duty<ports::OpenAttempt>(call, [service, call, kept, name](const ports::OpenAttempt&) {
         keep_file(service, call, kept, name);
       }));
 }
@@ -82,7 +82,7 @@ void post_log(const ServicePtr& service, const CallPtr& call) {
   if (!*offset) return call->fail(invalid("offset", "offset is required: the bytes of this log sent before"));
   service->deps.engine.check_attempt(
       std::move(caller->auth), std::move(caller->attempt),
-      service->then_read<ports::OpenAttempt>(
+      service->then_duty<ports::OpenAttempt>(
           call, [service, call, from = **offset](const ports::OpenAttempt& attempt) {
             append_log(*service, call, attempt, from);
           }));

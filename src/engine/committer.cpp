@@ -45,7 +45,9 @@ std::vector<Committer::Item> Committer::form_batch() {
   std::deque<Work> later;
   std::unordered_set<JobNumber> jobs;
   std::size_t rows = 0;
-  while (!waiting_.empty() && batch.size() < limits::kBatchCommands && rows < limits::kBatchRows) {
+  std::size_t bytes = 0;
+  while (!waiting_.empty() && batch.size() < limits::kBatchCommands && rows < limits::kBatchRows &&
+         bytes < limits::kBatchBytes) {
     Work work = std::move(waiting_.front());
     waiting_.pop_front();
     if (work.job && !jobs.insert(*work.job).second) {
@@ -57,6 +59,7 @@ std::vector<Committer::Item> Committer::form_batch() {
       work.done(made.error());
     } else if (*made) {
       rows += work.rows;
+      bytes += work.bytes;
       batch.push_back(Item{std::move(work), std::move(**made)});
     }
   }

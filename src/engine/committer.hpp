@@ -21,6 +21,7 @@ struct Work {
   std::size_t rows = 1;
   std::function<Result<std::optional<ports::Command>>()> make;
   std::function<void(ports::Outcome)> done;  // also called with make's Error; not called after nullopt
+  std::size_t bytes = 0;                     // of the text that it writes
 };
 
 // Turns queued work into transactions on a leader's session. Not thread-safe.

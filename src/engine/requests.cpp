@@ -72,6 +72,8 @@ void Engine::Impl::do_submit(std::vector<core::JobSpec> specs, const Done<std::v
   auto shared = std::make_shared<std::vector<core::JobSpec>>(std::move(specs));
   auto answer = std::make_shared<std::vector<Submitted>>();
   const std::size_t rows = shared->size();
+  std::size_t bytes = 0;
+  for (const core::JobSpec& spec : *shared) bytes += spec.task.size();
   auto make = [this, shared, answer]() -> Result<std::optional<ports::Command>> {
     const auto numbers = take_numbers(shared->size());
     if (!numbers) return numbers.error();
@@ -88,13 +90,15 @@ void Engine::Impl::do_submit(std::vector<core::JobSpec> specs, const Done<std::v
     }
     return std::optional<ports::Command>(std::move(insert));
   };
-  committer_.add(Work{std::nullopt, rows, std::move(make), [answer, done](const ports::Outcome& outcome) {
+  committer_.add(Work{std::nullopt, rows, std::move(make),
+                      [answer, done](const ports::Outcome& outcome) {
                         if (outcome) {
                           done(std::move(*answer));
                         } else {
                           done(outcome.error());
                         }
-                      }});
+                      },
+                      bytes});
 }
 
 void Engine::change(ports::ChangeJob command, Done<ChangeAnswer> done) {

@@ -47,6 +47,10 @@ struct PrometheusMetrics::Impl {
   Families<prometheus::Gauge> gauges;
   Families<prometheus::Histogram> histograms;
   std::set<std::string, std::less<>> refused;
+  using Labels = std::map<std::string, std::string>;
+  std::mutex replacing;  // guards replaced
+  std::map<std::string, std::map<Labels, prometheus::Gauge*>>
+      replaced;  // by name: the series of the last replace()
   prometheus::Registry registry{prometheus::Registry::InsertBehavior::Throw};
 
   // The family `name`, registered by `builder` at its first use; the library throws for a bad or taken name.
@@ -104,6 +108,24 @@ void PrometheusMetrics::add(std::string_view counter, double amount, ports::Metr
 void PrometheusMetrics::set(std::string_view gauge, double value, ports::MetricLabels labels) {
   impl_->guarded(gauge, [&] {
     impl_->family(impl_->gauges, gauge, prometheus::BuildGauge).Add(to_map(labels)).Set(value);
+  });
+}
+
+void PrometheusMetrics::replace(std::string_view gauge, const std::vector<ports::GaugeSample>& series) {
+  impl_->guarded(gauge, [&] {
+    auto& family = impl_->family(impl_->gauges, gauge, prometheus::BuildGauge);
+    const std::lock_guard lock(impl_->replacing);
+    auto& present = impl_->replaced[std::string(gauge)];
+    std::map<Impl::Labels, prometheus::Gauge*> kept;
+    for (const auto& sample : series) {
+      const Impl::Labels labels(sample.labels.begin(), sample.labels.end());
+      prometheus::Gauge& one = family.Add(labels);
+      one.Set(sample.value);
+      kept.emplace(labels, &one);
+      present.erase(labels);
+    }
+    for (const auto& [labels, gone] : present) family.Remove(gone);
+    present = std::move(kept);
   });
 }
 

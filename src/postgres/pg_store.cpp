@@ -37,7 +37,7 @@ std::vector<std::string_view> stored_states(const ports::JobFilter& filter) {
 
 JobQuery job_query(const ports::JobFilter& filter) {
   const std::int64_t before = filter.before ? filter.before->value : kNoBound;
-  JobQuery out{"read_jobs_any", Params::of(before, std::int64_t{filter.limit})};
+  JobQuery out{"read_jobs_any", Params::of(before, std::int64_t{filter.limit}, filter.task_bytes)};
   if (filter.state == core::JobState::running || filter.state == core::JobState::stopping) {
     out.name = "read_jobs_leased";
     out.params.add(filter.state == core::JobState::running).add(filter.queue).add(filter.name);

@@ -51,8 +51,6 @@ struct Reconciler::Impl {
                      "Calls of the cloud, by outcome (ok, or the class of the error).");
     metrics.describe("drover_instances_launched_total", "Machines that the cloud gave.");
     metrics.describe("drover_workers_lost_total", "Workers whose machine was lost.");
-    metrics.describe("drover_fleet_frozen",
-                     "1 while too much of the fleet is absent to decide anything from it.");
     progress();
   }
 
@@ -210,7 +208,6 @@ const char* Reconciler::Impl::look_and_act() {
 
 void Reconciler::Impl::publish(const core::Plan& plan) {
   const WallTime now = clock.wall();
-  metrics.set("drover_fleet_frozen", plan.frozen.empty() ? 0 : 1);
   if (!plan.frozen.empty()) log_error("fleet frozen: {}", plan.frozen);
   std::vector<FleetNote> notes;
   for (const auto& note : plan.notes) notes.push_back(note_of(note, now));

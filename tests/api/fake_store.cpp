@@ -146,6 +146,17 @@ void FakeMetrics::set(std::string_view gauge, double value, ports::MetricLabels 
   values_[key] = value;
 }
 
+void FakeMetrics::replace(std::string_view gauge, const std::vector<ports::GaugeSample>& series) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(values_,
+                [&](const auto& entry) { return entry.first.substr(0, entry.first.find(',')) == gauge; });
+  for (const ports::GaugeSample& sample : series) {
+    std::string key(gauge);
+    for (const auto& [name, text] : sample.labels) key += fmt::format(",{}={}", name, text);
+    values_[key] = sample.value;
+  }
+}
+
 std::string FakeMetrics::render() {
   const std::lock_guard lock(mutex_);
   std::string out;

@@ -103,6 +103,7 @@ class FakeMetrics final : public ports::Metrics {
   void describe(std::string_view, std::string_view) override {}
   void add(std::string_view, double, ports::MetricLabels) override {}
   void set(std::string_view gauge, double value, ports::MetricLabels labels) override;
+  void replace(std::string_view gauge, const std::vector<ports::GaugeSample>& series) override;
   void observe(std::string_view, double, ports::MetricLabels) override {}
   std::string render() override;
 

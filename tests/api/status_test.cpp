@@ -87,12 +87,52 @@ TEST_F(StatusPage, Metrics) {
   EXPECT_EQ(answer.body.find("queue=b"), std::string::npos);  // a name that only clients gave
 }
 
-TEST_F(StatusPage, MetricsOfAQueueThatIsServedNoMoreGoToZero) {
+TEST_F(StatusPage, MetricsOfAQueueThatIsServedNoMoreAreGone) {
   get("/metrics");
   store.engine.view.pools[0].spec.queues = {"c"};
   const std::string body = get("/metrics").body;
-  EXPECT_NE(body.find("drover_queue_ready_jobs,queue=a 0\n"), std::string::npos) << body;
+  EXPECT_EQ(body.find("queue=a"), std::string::npos) << body;
   EXPECT_NE(body.find("drover_queue_ready_jobs,queue=(other) 15\n"), std::string::npos) << body;
+}
+
+TEST_F(StatusPage, AFormerLeaderShowsNothingOfTheFleet) {
+  const std::string leading = get("/metrics").body;
+  EXPECT_NE(leading.find("drover_workers"), std::string::npos);
+  store.engine.view.leading = false;
+  const std::string standby = get("/metrics").body;
+  EXPECT_NE(standby.find("drover_leading 0\n"), std::string::npos) << standby;
+  for (const char* gauge :
+       {"drover_queue", "drover_workers", "drover_pool", "drover_fleet", "drover_scheduler"}) {
+    EXPECT_EQ(standby.find(gauge), std::string::npos) << standby;
+  }
+}
+
+TEST_F(StatusPage, NamesTheLongestQueuesAndCountsTheOthers) {
+  engine::EngineView& view = store.engine.view;
+  view.queues.clear();
+  for (int i = 0; i < 150; ++i) view.queues[fmt::format("q{:03}", i)] = {i, 1};
+  const Answer answer = get("/status");
+  EXPECT_EQ(answer.json().find("queues")->if_object()->size(), 100U);
+  EXPECT_EQ(answer.at("queues.q149"), R"({"ready":149,"running":1})");
+  EXPECT_EQ(answer.at("queues.q050"), R"({"ready":50,"running":1})");
+  EXPECT_EQ(answer.at("queues.q049"), "");
+  EXPECT_EQ(answer.at("other_queues"), R"({"ready":1225,"running":50,"count":50})");
+  EXPECT_EQ(answer.at("queue_depth"), "11175");
+}
+
+TEST_F(StatusPage, QueuesArePagedByName) {
+  engine::EngineView& view = store.engine.view;
+  view.queues = {{"a b", {1, 0}}, {"c", {2, 3}}, {"d", {0, 1}}};
+  const Answer first = get("/queues?limit=1");
+  EXPECT_EQ(first.body, "[{\"name\":\"a b\",\"ready\":1,\"running\":0}]\n");
+  EXPECT_EQ(first.header("Link"), "</queues?limit=1&after=a%20b>; rel=\"next\"");
+  const Answer rest = get("/queues?limit=2&after=a%20b");
+  EXPECT_EQ(rest.json().if_array()->size(), 2U);
+  EXPECT_EQ(rest.header("Link"), "");
+  EXPECT_EQ(get("/queues?after=z").body, "[]\n");
+  EXPECT_EQ(get("/queues?before=1").status, 400);
+  view.leading = false;
+  EXPECT_EQ(get("/queues").status, 503);
 }
 
 TEST_F(StatusPage, HealthAndReadiness) {

@@ -87,7 +87,7 @@ class CommitterTest : public ::testing::Test {
  protected:
   CommitterTest() { committer.begin_term(&session); }
 
-  void add(std::int64_t job) {
+  void add(std::int64_t job, std::size_t bytes = 0) {
     committer.add(Work{JobNumber{job}, 1,
                        [job, this]() -> Result<std::optional<ports::Command>> {
                          ++made;
@@ -96,7 +96,8 @@ class CommitterTest : public ::testing::Test {
                        [job, this](const ports::Outcome& outcome) {
                          answers.emplace_back(job, outcome ? "ok" : outcome.error().message);
                          codes[job] = outcome ? std::optional<Errc>() : outcome.error().code;
-                       }});
+                       },
+                       bytes});
   }
 
   NoMetrics metrics;
@@ -118,6 +119,16 @@ TEST_F(CommitterTest, OneBatchTakesAllThatWaits) {
   EXPECT_EQ(answers.size(), 10U);
   EXPECT_EQ(applied.size(), 10U);
   EXPECT_TRUE(committer.idle());
+}
+
+TEST_F(CommitterTest, ABatchHoldsABoundedAmountOfText) {
+  for (int i = 1; i <= 4; ++i) add(i, limits::kBatchBytes / 2);
+  EXPECT_EQ(committer.commit_batch(), Committer::Batch::answered);
+  EXPECT_EQ(answers.size(), 2U);
+  add(5, 20 * limits::kBatchBytes);
+  EXPECT_EQ(committer.commit_batch(), Committer::Batch::answered);
+  EXPECT_EQ(committer.commit_batch(), Committer::Batch::answered) << "what is larger alone goes alone";
+  EXPECT_EQ(answers.size(), 5U);
 }
 
 TEST_F(CommitterTest, TheSecondCommandOfAJobWaitsForTheNextBatchAndSeesTheFirst) {

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "drover/ports/metrics.hpp"
 
@@ -12,6 +13,7 @@ class NoMetrics final : public ports::Metrics {
   void describe(std::string_view, std::string_view) override {}
   void add(std::string_view, double, ports::MetricLabels) override {}
   void set(std::string_view, double, ports::MetricLabels) override {}
+  void replace(std::string_view, const std::vector<ports::GaugeSample>&) override {}
   void observe(std::string_view, double, ports::MetricLabels) override {}
   std::string render() override { return {}; }
 };

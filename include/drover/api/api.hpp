@@ -44,7 +44,8 @@ struct ApiDeps {
   std::function<std::uint16_t()> port;          // likewise; asked once it listens
   std::function<std::string()> unready = {};    // why a leader is not ready; empty: it is. Thread-safe
   std::string version;
-  int read_threads = 4;  // for reads of the store and file work
+  int read_threads = 4;  // for lists and other reads
+  int duty_threads = 4;  // for what must not wait behind these: submissions, uploads, /metrics
 };
 
 // The native REST handlers. Reads and file work run on threads of its own, so that no transport thread waits.

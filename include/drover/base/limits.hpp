@@ -32,15 +32,21 @@ inline constexpr std::int64_t kMebibytes = 1LL << 30;  // of memory or disk, wan
 inline constexpr int kPriorityMax = 1'000'000;         // and its negative
 inline constexpr int kPageRows = 1000;                 // `limit` of a list
 inline constexpr int kPageRowsDefault = 100;
+inline constexpr std::size_t kPageBytes = 8 * 1024 * 1024;  // of a list: read from the store, and sent
+inline constexpr std::size_t kStatusQueues = 100;           // named by /status; GET /queues pages through all
+inline constexpr Seconds kReadTime{
+    30};  // from a read's arrival to its answer; whoever asked has given up by then
 
 // Engine
 inline constexpr std::size_t kCommandQueue = 10'000;                 // commands waiting for the committer
 inline constexpr std::size_t kCommandQueueBytes = 64 * 1024 * 1024;  // and what they hold in memory
 inline constexpr std::size_t kBatchCommands = 1000;                  // commands in one transaction
 inline constexpr std::size_t kBatchRows = 5000;                      // job rows in one transaction
-inline constexpr std::size_t kReadyKeys = 100'000;                   // ready index, per queue
-inline constexpr std::size_t kRefillKeys = 1000;                     // one refill
-inline constexpr std::size_t kReadQueue = 2000;                      // read requests waiting for a thread
+inline constexpr std::size_t kBatchBytes =
+    2 * 1024 * 1024;                                // text in one transaction, but for its last command
+inline constexpr std::size_t kReadyKeys = 100'000;  // ready index, per queue
+inline constexpr std::size_t kRefillKeys = 1000;    // one refill
+inline constexpr std::size_t kReadQueue = 2000;     // read requests waiting for a thread
 inline constexpr Seconds kLongPoll{20};
 inline constexpr int kSlotsPerWorker = 256;
 

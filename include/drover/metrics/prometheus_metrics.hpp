@@ -22,6 +22,7 @@ class PrometheusMetrics final : public ports::Metrics {
   // A negative or non-finite amount is dropped: counters only rise.
   void add(std::string_view counter, double amount, ports::MetricLabels labels) override;
   void set(std::string_view gauge, double value, ports::MetricLabels labels) override;
+  void replace(std::string_view gauge, const std::vector<ports::GaugeSample>& series) override;
   void observe(std::string_view histogram_seconds, double seconds, ports::MetricLabels labels) override;
   std::string render() override;
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "drover/base/limits.hpp"
 #include "drover/base/result.hpp"
 #include "drover/ports/commands.hpp"
 
@@ -70,6 +71,9 @@ struct JobFilter {
   std::optional<std::string> name;
   std::optional<JobNumber> before;  // numbers below this: the list runs newest first
   int limit = 100;
+  // The list ends behind the row with which the tasks' text reaches this many bytes, however few rows that
+  // are.
+  std::int64_t task_bytes = static_cast<std::int64_t>(limits::kPageBytes);
 };
 
 struct QueueDepth {

@@ -1,0 +1,96 @@
+"""No client takes the API, or the daemon's memory, from the others: large lists, large bodies, many queue names."""
+import concurrent.futures
+import re
+import socket
+
+import pytest
+
+from harness import shell, stack, wait_for
+
+MIB = 1024 * 1024
+LARGE = 250_000  # bytes of one job's task
+NOWHERE = "nobody-serves-this"
+PATIENCE = 300  # seconds for an answer: what is tested is that it comes, whatever else the machine does
+
+
+@pytest.fixture(scope="module")
+def drover():
+    with stack(pool={"max": 0}) as running:
+        yield running
+
+
+def memory(drover, field):
+    with open(f"/proc/{drover.daemon.pid}/status", encoding="utf-8") as status:
+        return int(re.search(rf"{field}:\s+(\d+) kB", status.read()).group(1)) * 1024
+
+
+def forget_peak(drover):
+    with open(f"/proc/{drover.daemon.pid}/clear_refs", "w", encoding="utf-8") as file:
+        file.write("5")
+
+
+def submit(drover, jobs):
+    answer = drover.call("POST", "/jobs", jobs, timeout=PATIENCE)
+    assert answer.status == 201, answer
+    return answer.json
+
+
+def ask(drover, path):
+    answer = drover.call("GET", path, timeout=PATIENCE)
+    assert answer.status == 200, answer
+    return answer
+
+
+def large_jobs(count):
+    return [{"task": {"args": ["true", "#" * (LARGE // 2), "#" * (LARGE // 2)]}, "queue": NOWHERE} for _ in range(count)]
+
+
+def together(count, work):
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        return list(pool.map(work, range(count)))
+
+
+def follow(drover, path):
+    """All pages behind `path`, each as its list."""
+    while path:
+        answer = ask(drover, path)
+        yield answer.json
+        link = re.match(r'<([^>]+)>; rel="next"', answer.headers.get("link", ""))
+        path = link and link.group(1)
+
+
+def test_memory_after_large_submissions_is_given_back(drover):
+    submit(drover, large_jobs(30))
+    wait_for(lambda: memory(drover, "VmRSS") < 150 * MIB, "a daemon at rest", timeout=PATIENCE)
+    before = memory(drover, "VmRSS")
+    for _ in range(3):
+        assert [len(made) for made in together(6, lambda _: submit(drover, large_jobs(30)))] == [30] * 6
+    wait_for(lambda: memory(drover, "VmRSS") < before + 50 * MIB, "the memory of the submissions to be given back", timeout=PATIENCE)
+
+
+def test_a_list_of_large_jobs_is_bounded_where_it_is_read(drover):
+    made = {job["number"] for _ in range(5) for job in submit(drover, large_jobs(30))}
+    before = memory(drover, "VmRSS")
+    forget_peak(drover)
+    lists = together(4, lambda _: ask(drover, f"/jobs?queue={NOWHERE}&limit=1000").json)
+    assert all(1 < len(one) < 60 for one in lists), "a page ends after 8 MiB of tasks"
+    assert memory(drover, "VmHWM") - before < 250 * MIB
+    for path in ("/jobs?limit=1000", f"/jobs?queue={NOWHERE}&limit=500", "/jobs?state=queued&limit=1000"):
+        numbers = [job["number"] for page in follow(drover, path) for job in page]
+        assert made <= set(numbers) and numbers == sorted(set(numbers), reverse=True), path
+
+
+def test_a_hundred_thousand_queue_names_hold_up_nobody(drover):
+    names = 102_000
+    for start in range(0, names, 1000):
+        submit(drover, [shell("true", queue=f"q{i:06}") for i in range(start, start + 1000)])
+    for _ in range(8):  # clients that ask and do not wait
+        with socket.create_connection(("127.0.0.1", drover.port)) as given_up:
+            given_up.sendall(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert submit(drover, shell("true", queue="q000001"))["state"] == "queued"
+    status = ask(drover, "/status").json
+    assert len(status["queues"]) == 100 and status["queues"]["q000001"] == {"ready": 2, "running": 0}
+    assert status["other_queues"]["count"] + 100 >= names
+    listed = [queue["name"] for page in follow(drover, "/queues?limit=1000") for queue in page]
+    assert listed == sorted(listed) and {f"q{i:06}" for i in range(names)} <= set(listed)
+    ask(drover, "/metrics")
