@@ -73,7 +73,7 @@ constexpr std::array kEntries{
     Entry{"PUT", "/workers/{worker}/activate", activate_worker},
     Entry{"POST", "/workers/{worker}/terminate", terminate_worker},
     Entry{"PUT", "/workers/{worker}/terminate", terminate_worker},
-    Entry{"GET", "/queues", list_queues},
+    Entry{"GET", "/queues", list_queues, {}, "limit after"},
     Entry{"GET", "/config", get_config},
     Entry{"PUT", "/config", put_config, kBody},
     Entry{"PATCH", "/config", put_config, kBody},

@@ -25,17 +25,33 @@ Result<std::map<std::string, std::string>> changed_settings(const Json& body) {
   return values;
 }
 
-void answer_config(const ServicePtr& service, const CallPtr& call) {
-  service->deps.engine.view(service->then<engine::EngineView>(call, [service,
-                                                                     call](const engine::EngineView& view) {
+// `next` with the tunables as they are.
+void with_tunables(const ServicePtr& service, const CallPtr& call,
+                   std::function<void(const core::Tunables&)> next) {
+  service->deps.engine.view(service->then<engine::EngineView>(call, [service, call, next = std::move(next)](
+                                                                        const engine::EngineView& view) {
     if (!view.leading) {
       return call->fail(Error{.code = Errc::unavailable,
                               .message = fmt::format("this daemon does not lead: {}", view.standby_reason),
                               .retry_after_s = 5});
     }
     keep_defaults(*service, view.tunables);
-    call->send(200, tunables_json(view.tunables));
+    next(view.tunables);
   }));
+}
+
+void answer_config(const ServicePtr& service, const CallPtr& call) {
+  with_tunables(service, call,
+                [call](const core::Tunables& tunables) { call->send(200, tunables_json(tunables)); });
+}
+
+void say_changes(const Call& call, const core::Tunables& before, const core::Tunables& after) {
+  const auto old = core::tunable_values(before);
+  const auto now = core::tunable_values(after);
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    if (old[i].second == now[i].second) continue;
+    call.did("setting changed", {{"setting", now[i].first}, {"from", old[i].second}, {"to", now[i].second}});
+  }
 }
 
 }  // namespace
@@ -51,10 +67,16 @@ void put_config(const ServicePtr& service, const CallPtr& call) {
   Result<std::map<std::string, std::string>> values = changed_settings(*body);
   if (!values.ok()) return call->fail(values.error());
   if (values->empty()) return answer_config(service, call);
-  service->deps.engine.apply(ports::PutSettings{std::move(*values), service->deps.clock.wall()},
-                             service->then<ports::Applied>(call, [service, call](const ports::Applied&) {
-                               answer_config(service, call);
-                             }));
+  with_tunables(service, call, [service, call, values = *values](const core::Tunables& before) {
+    service->deps.engine.apply(
+        ports::PutSettings{values, service->deps.clock.wall()},
+        service->then<ports::Applied>(call, [service, call, before](const ports::Applied&) {
+          with_tunables(service, call, [call, before](const core::Tunables& after) {
+            say_changes(*call, before, after);
+            call->send(200, tunables_json(after));
+          });
+        }));
+  });
 }
 
 }  // namespace drover::api

@@ -88,7 +88,10 @@ void apply_pool(const ServicePtr& service, const CallPtr& call, ports::PutPool c
                 std::function<void(const Error&)> on_error = {}) {
   const int status = command.create ? 201 : 200;
   auto done = service->then<ports::Applied>(call, [call, status](const ports::Applied& applied) {
-    send_pool(call, status, std::get<ports::PoolPut>(applied).pool);
+    const ports::PoolRow& pool = std::get<ports::PoolPut>(applied).pool;
+    call->did(status == 201 ? "pool made" : "pool changed",
+              {{"pool", pool.spec.name}, {"version", std::to_string(pool.version)}});
+    send_pool(call, status, pool);
   });
   service->deps.engine.apply(std::move(command), [done = std::move(done), on_error = std::move(on_error)](
                                                      Result<ports::Applied> applied) {

@@ -14,7 +14,6 @@ struct QueuePage {
 };
 
 Result<QueuePage> queue_page(const http::Request& request) {
-  if (Status known = check_query(request, {"limit", "after"}); !known.ok()) return known.error();
   const Result<int> limit = query_limit(request);
   if (!limit.ok()) return limit.error();
   return QueuePage{std::string(request.query_value("after").value_or("")), *limit};

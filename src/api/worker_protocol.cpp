@@ -166,6 +166,9 @@ void register_worker(const ServicePtr& service, const CallPtr& call) {
   service->deps.engine.register_worker(
       std::move(*wanted),
       service->then<engine::Registered>(call, [call](const engine::Registered& registered) {
+        call->did("worker registered", {{"worker", std::to_string(registered.worker.value)},
+                                        {"pool", registered.pool},
+                                        {"slots", std::to_string(registered.slots)}});
         const std::string bearer_token = worker_bearer(registered.worker, registered.token);
         answer(call, registered_json(registered, bearer_token), registered_sh(registered, bearer_token));
       }));

@@ -79,6 +79,12 @@ void change_worker(const ServicePtr& service, const CallPtr& call, ports::Worker
         ports::ChangeWorker{row->id, change, "asked for by an operator", service->deps.clock.wall()},
         service->then<ports::Applied>(call, [call](const ports::Applied& applied) {
           const auto& changed = std::get<ports::WorkerChanged>(applied);
+          if (changed.changed) {
+            call->did("worker changed by an operator",
+                      {{"worker", std::to_string(changed.worker.id.value)},
+                       {"instance", changed.worker.instance_id},
+                       {"state", std::string(to_string(changed.worker.state))}});
+          }
           call->send(200, worker_json(changed.worker).set("changed", changed.changed));
         }));
   });

@@ -99,6 +99,12 @@ std::string_view bounded_method(std::string_view method) {
 
 void count_request(ports::Metrics& metrics, const http::Access& access) {
   const std::string status = std::to_string(access.status);
+  if (log_enabled(LogLevel::debug)) {
+    log_line(LogLevel::debug, fmt::format("{} {}", access.method, access.path),
+             {{"status", status},
+              {"seconds", fmt::format("{:.6f}", access.seconds)},
+              {"request_id", std::string(access.request_id)}});
+  }
   metrics.add("drover_http_requests_total", 1,
               {{"method", bounded_method(access.method)}, {"route", access.route}, {"status", status}});
   metrics.observe("drover_http_request_seconds", access.seconds, {{"route", access.route}});

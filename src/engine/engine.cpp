@@ -142,6 +142,11 @@ void Engine::Impl::run() {
 void Engine::Impl::applied(const ports::Command& command, const ports::Applied& what) {
   memory_.apply(command, what, clock_.steady());
   if (const auto* changed = std::get_if<ports::WorkerChanged>(&what)) tokens_.put(changed->worker);
+  const auto* end = std::get_if<ports::EndAttempt>(&command);
+  if (end != nullptr && end->disposition.charged && end->disposition.state == core::JobState::failed) {
+    log_line(LogLevel::warn, "job parked",
+             {{"job", std::to_string(end->job.value)}, {"reason", end->disposition.reason}});
+  }
   // The kinds after which the fleet may have to change, whatever the queues look like.
   hook_due_ = hook_due_ || std::holds_alternative<ports::PutPool>(command) ||
               std::holds_alternative<ports::SetPaused>(command) ||

@@ -83,11 +83,12 @@ Status check_body(const Route& route, const Request& request) {
 // else does.
 class TimedSink final : public Reply::Sink {
  public:
-  TimedSink(Reply inner, const OnAccess& on_access, std::string method, std::string_view route,
+  TimedSink(Reply inner, const OnAccess& on_access, const Request& request, std::string_view route,
             std::string request_id)
       : inner_(std::move(inner)),
         on_access_(on_access),
-        method_(std::move(method)),
+        method_(request.method),
+        path_(request.path),
         route_(route),
         request_id_(std::move(request_id)),
         start_(steady_now()) {}
@@ -120,7 +121,8 @@ class TimedSink final : public Reply::Sink {
  private:
   void forward(Response response, std::function<void(bool)> done, int counted) {
     if (on_access_) {
-      on_access_({method_, route_, counted, std::chrono::duration<double>(steady_now() - start_).count()});
+      on_access_({method_, route_, path_, request_id_, counted,
+                  std::chrono::duration<double>(steady_now() - start_).count()});
     }
     inner_.send(std::move(response.with("X-Request-Id", request_id_)), std::move(done));
   }
@@ -128,6 +130,7 @@ class TimedSink final : public Reply::Sink {
   Reply inner_;
   OnAccess on_access_;  // a copy: a reply may come after the router is gone
   std::string method_;
+  std::string path_;
   std::string route_;
   std::string request_id_;
   SteadyTime start_;
@@ -261,15 +264,15 @@ std::variant<BodyPolicy, Response> Router::on_head(const Request& head) {
     if (admitted) return BodyPolicy{route.max_body, route.spool};
     found.refusal = problem(admitted.error());
   }
-  if (impl_->on_access) impl_->on_access({head.method, found.label, found.refusal.status, 0});
-  return std::move(found.refusal.with("X-Request-Id", request_id_of(head)));
+  const std::string id = request_id_of(head);
+  if (impl_->on_access) impl_->on_access({head.method, found.label, head.path, id, found.refusal.status, 0});
+  return std::move(found.refusal.with("X-Request-Id", id));
 }
 
 void Router::on_request(Request request, Reply reply) {
   Impl::Found found = impl_->resolve(request);
   std::string id = request_id_of(request);
-  const auto sink =
-      std::make_shared<TimedSink>(std::move(reply), impl_->on_access, request.method, found.label, id);
+  const auto sink = std::make_shared<TimedSink>(std::move(reply), impl_->on_access, request, found.label, id);
   if (found.entry == nullptr) return sink->send(std::move(found.refusal), {});
   const Route& route = found.entry->route;
   Status taken = check_query(route, request);

@@ -58,6 +58,8 @@ struct Route {
 struct Access {
   std::string_view method;
   std::string_view route;
+  std::string_view path;  // decoded, without the query
+  std::string_view request_id;
   int status = 0;
   double seconds = 0;
 };
