@@ -15,6 +15,7 @@ if ! command -v debootstrap >/dev/null; then
   apt-get -q -y -o Dpkg::Use-Pty=0 install --no-install-recommends debootstrap </dev/null
 fi
 # The first Debian archive that this machine's apt knows.
+# shellcheck disable=SC2016  # apt's own variables
 mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' |
   awk '$2 == "bookworm" { print $1; exit }')
 mirror=${mirror:-http://deb.debian.org/debian}

@@ -91,7 +91,7 @@ class Honest:
 
     def check(self):
         assert self.ledger.jobs and self.ledger.refused == 0 and self.ledger.unknown == 0, vars(self.ledger)
-        assert self.slowest < 10, f"an honest request took {self.slowest:.1f} s"
+        assert self.slowest < 2 * CUT_OFF, f"an honest request took {self.slowest:.1f} s"
         self.ledger.check()
 
 
@@ -253,6 +253,8 @@ def test_hostile_json_is_refused_by_every_route_and_changes_nothing(drover):
         for what, body in HOSTILE_JSON.items():
             if path.endswith("/release") and what in ("nothing", "100 000 keys", "an unknown member"):
                 continue  # a report of a worker may leave out all of it, and hold what only later versions know
+            if what == "nothing" and (path == "/config" or method == "PATCH" and path != "/scheduler"):
+                continue  # an edit that names nothing changes nothing
             check_refused(drover.call(method, path, body, headers), what, path)
         members = resolve(schema, described).get("properties", {})
         assert members, path

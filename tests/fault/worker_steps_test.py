@@ -41,6 +41,9 @@ EFFECT = re.compile(r"call (\d|\$)|curl -q|imds |emit |eval \"\$text|start_task 
 
 MARK = 'echo "begin $DROVER_JOB_NUMBER $DROVER_ATTEMPT" >> "{base}/record"; echo "begin $DROVER_ATTEMPT"; '
 END = 'echo "end $DROVER_JOB_NUMBER $DROVER_ATTEMPT" >> "{base}/record"; echo "end $DROVER_ATTEMPT"'
+# True on the machine of a copy. One that was killed before it could claim leaves its job's first attempt to a healthy
+# machine, where nothing is to be waited for.
+ON_COPY = 'case $HOME in {base}/copies/*) [ $DROVER_ATTEMPT = 1 ];; *) false;; esac'
 KINDS = {
     # Ends before its log was ever shipped: log and report go in one piece.
     "plain": MARK + "sleep 0.5; " + END,
@@ -49,12 +52,12 @@ KINDS = {
     # Its machine is taken away with notice: it leaves a checkpoint, and goes on elsewhere.
     "noticed": MARK + """
         if [ $DROVER_RESUME = 1 ]; then [ "$(cat $DROVER_CHECKPOINT_DIR/saved)" = "saved by 1" ] || exit 9; fi
-        if [ $DROVER_ATTEMPT = 1 ]; then
+        if """ + ON_COPY + """; then
           trap 'echo "saved by 1" > $DROVER_CHECKPOINT_DIR/saved; exit 1' TERM
           : > {base}/noticeable.$DROVER_JOB_NUMBER; while :; do sleep 0.2; done
         fi; """ + END,
     # Outlives its lease where its worker was killed, and reports when the next attempt has long succeeded.
-    "late": MARK + "if [ $DROVER_ATTEMPT = 1 ]; then until [ -e {base}/late ]; do sleep 0.2; done; fi; " + END,
+    "late": MARK + "if " + ON_COPY + "; then until [ -e {base}/late ]; do sleep 0.2; done; fi; " + END,
 }
 
 

@@ -149,6 +149,7 @@ Claimed unquote(std::string_view script) {
   claimed.args = reader.words("job_args");
   claimed.env = reader.words("job_env");
   reader.number("job_timeout_s", 60);
+  reader.number("job_max_log_bytes", 4096);
   reader.number("job_resume", 0);
   hold(reader.text("job_checkpoint").empty(), "a checkpoint from nowhere");
   reader.expect("on_claim\n");
@@ -245,6 +246,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   job.attempt.job = drover::JobNumber{7};
   job.attempt.attempt = 1;
   job.attempt.timeout = drover::Seconds{60};
+  job.max_log_bytes = 4096;
   const Claimed claimed = read_input(drover::fuzz::text_of(data, size), job);
   const std::string script = drover::api::claim_sh({{job}, false});
   hold(unquote(script) == claimed, "the assignments say something else than the claim");
