@@ -55,7 +55,7 @@ void append_job(std::string& out, const engine::ClaimedJob& claimed) {
   const ports::OpenAttempt& attempt = claimed.attempt;
   const Task task = task_of(attempt);
   std::vector<std::string> env;
-  for (const auto& [name, value] : task.env) env.push_back(name + "=" + value);
+  for (const auto& [name, value] : task.env) env.push_back(fmt::format("{}={}", name, value));
   assign(out, "job_number", attempt.job.value);
   assign(out, "job_id", to_string(attempt.id));
   assign(out, "job_attempt", attempt.attempt);

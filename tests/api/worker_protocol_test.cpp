@@ -279,10 +279,15 @@ TEST_F(WorkerProtocol, LogChunksOfAnotherAttemptAreNotWritten) {
 class Upload : public WorkerProtocol {
  protected:
   std::shared_ptr<http::SpooledFile> spooled(const std::string& bytes) {
-    const std::string path = artifacts.spool_directory() + "/body";
+    // A name of its own: the last body's file may be removed after its answer, by the thread that let go of
+    // it.
+    const std::string path = artifacts.spool_directory() + "/body-" + std::to_string(++bodies_);
     std::ofstream(path, std::ios::binary) << bytes;
     return std::make_shared<http::SpooledFile>(path, static_cast<std::int64_t>(bytes.size()));
   }
+
+ private:
+  int bodies_ = 0;
 };
 
 TEST_F(Upload, BytesFirstThenTheRow) {
