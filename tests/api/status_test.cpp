@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "fixture.hpp"
 
 namespace drover::api {
