@@ -112,12 +112,14 @@ class Assembly {
 };
 
 // All attempts one after the other, each behind a heading, as `tail` shows several files.
-Result<Assembly> assemble(Service& service, const ports::JobRow& job, std::string_view stream) {
+Result<Assembly> assemble(Service& service, Call& call, const ports::JobRow& job, std::string_view stream) {
   const Result<std::vector<ports::AttemptRow>> attempts = service.deps.store.attempts(job.number);
   if (!attempts.ok()) return attempts.error();
   Result<Assembly> out = Assembly::open(service.deps.artifacts.spool_directory());
   if (!out.ok()) return out.error();
   for (const ports::AttemptRow& attempt : *attempts) {
+    if (call.given_up())
+      return Error{Errc::unavailable, "given up"};  // it has its answer: this one goes nowhere
     if (Status done = out->text(fmt::format("==> attempt {} <==\n", attempt.attempt)); !done.ok())
       return done.error();
     const Result<ports::StoredFile> log = service.deps.artifacts.log(job.number, attempt.attempt, stream);
@@ -130,7 +132,7 @@ Result<Assembly> assemble(Service& service, const ports::JobRow& job, std::strin
 
 void answer_all(Service& service, const CallPtr& call, const ports::JobRow& job, std::string_view stream,
                 std::int64_t offset) {
-  Result<Assembly> all = assemble(service, job, stream);
+  Result<Assembly> all = assemble(service, *call, job, stream);
   if (!all.ok()) return call->fail(all.error());
   std::shared_ptr<http::SpooledFile> file = all->spooled();
   http::Response response = text_file(file->path(), all->size(), offset);

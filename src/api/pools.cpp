@@ -153,7 +153,7 @@ void put_pool(const ServicePtr& service, const CallPtr& call) {
   const Result<IfMatch> match = if_match(call->request());
   if (!match.ok()) return call->fail(match.error());
   if (match->given) {
-    return service->read(call, [service, call, match = *match, spec = std::move(*spec)] {
+    return service->duty(call, [service, call, match = *match, spec = std::move(*spec)] {
       const Result<ports::PoolRow> present = read_pool(*service, call->path("pool"));
       if (present.ok()) return edit_pool(service, call, match, *present, spec, !match.any);
       if (present.error().code != Errc::not_found) return call->fail(present.error());
@@ -170,7 +170,7 @@ void put_pool(const ServicePtr& service, const CallPtr& call) {
 }
 
 void patch_pool(const ServicePtr& service, const CallPtr& call) {
-  service->read(call, [service, call] {
+  service->duty(call, [service, call] {
     const std::optional<Json> body = body_or_fail(call, true);
     if (!body) return;
     const Result<IfMatch> match = if_match(call->request());

@@ -72,7 +72,7 @@ Result<ports::WorkerRow> read_worker(Service& service, const std::string& name) 
 }
 
 void change_worker(const ServicePtr& service, const CallPtr& call, ports::WorkerChange change) {
-  service->read(call, [service, call, change] {
+  service->duty(call, [service, call, change] {
     const Result<ports::WorkerRow> row = read_worker(*service, call->path("worker"));
     if (!row.ok()) return call->fail(row.error());
     service->deps.engine.apply(

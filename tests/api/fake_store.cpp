@@ -27,6 +27,7 @@ Result<std::optional<ports::JobRow>> FakeStore::job(JobNumber number) {
 }
 
 Result<std::vector<ports::JobRow>> FakeStore::jobs(const ports::JobFilter& filter) {
+  if (before_jobs) before_jobs();
   if (read_error) return *read_error;
   last_filter = filter;
   std::vector<ports::JobRow> rows;

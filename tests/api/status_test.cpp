@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <future>
+#include <latch>
 
 #include <fmt/format.h>
 
@@ -157,6 +159,25 @@ TEST_F(StatusPage, TheRootNamesTheRoutes) {
   EXPECT_EQ(routes.if_array()->size(), router.routes().size());
   EXPECT_NE(std::find(routes.if_array()->begin(), routes.if_array()->end(), Json("POST /jobs")),
             routes.if_array()->end());
+}
+
+TEST_F(StatusPage, CommandsAndMetricsDoNotStandBehindReads) {
+  std::latch reading(2);  // as many as there are threads for reads
+  std::promise<void> hold;
+  store.before_jobs = [&reading, held = hold.get_future().share()] {
+    reading.count_down();
+    held.wait();
+  };
+  auto first = std::async(std::launch::async, [&] { return get("/jobs"); });
+  auto second = std::async(std::launch::async, [&] { return get("/jobs"); });
+  reading.wait();
+  EXPECT_EQ(get("/metrics").status, 200);
+  EXPECT_EQ(send("POST", "/workers/99/drain").status, 404);
+  EXPECT_EQ(send("PATCH", "/pools/none", "{}").status, 404);
+  EXPECT_EQ(send("PUT", "/pools/none", R"({"provider":"none"})", {{"if-match", "\"1\""}}).status, 412);
+  hold.set_value();
+  EXPECT_EQ(first.get().status, 200);
+  EXPECT_EQ(second.get().status, 200);
 }
 
 TEST_F(StatusPage, AStoppedApiSaysSo) {
