@@ -27,10 +27,13 @@ struct Answer {
 // connect aborts the program.
 class RawClient {
  public:
-  explicit RawClient(std::uint16_t port);
+  RawClient();  // holds its descriptor, and waits for connect()
+  explicit RawClient(std::uint16_t port) : RawClient() { connect(port); }
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
   ~RawClient() { close(); }
+
+  void connect(std::uint16_t port);  // to 127.0.0.1; once
 
   // False once the server has closed.
   bool send(std::string_view bytes);
