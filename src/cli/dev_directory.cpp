@@ -50,6 +50,16 @@ std::string default_directory() {
   return fs::absolute("drover-data").string();
 }
 
+// Makes a directory that others can pass through and not list, so that a job that gave up root can come to
+// its own directories inside; what is secret has modes of its own. One that was there before is the user's,
+// and stays as it is.
+Status make_passable(const std::string& path, bool just_made) {
+  const bool made = ::mkdir(path.c_str(), 0711) == 0;
+  if (!made && errno != EEXIST) return system_error("cannot make " + path);
+  if ((made || just_made) && ::chmod(path.c_str(), 0711) != 0) return system_error("cannot open " + path);
+  return Ok{};
+}
+
 std::string path_of(const std::string& wanted) {
   std::string path = wanted.empty() ? default_directory() : fs::absolute(wanted).lexically_normal().string();
   if (path.size() > 1 && path.ends_with('/')) path.pop_back();
@@ -76,14 +86,13 @@ Result<DevDirectory> DevDirectory::open(const std::string& wanted, bool temporar
   fs::create_directories(parent, error);
   if (error)
     return Error{Errc::internal, fmt::format("cannot make {}: {}", parent.string(), error.message())};
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return system_error("cannot make " + path);
+  if (Status made = make_passable(path, made_up); !made.ok()) return made.error();
   DevDirectory directory(path, made_up);
   if (Status locked = directory.lock(); !locked.ok()) return locked.error();
   directory.fresh_ = !fs::exists(path + "/postgres/PG_VERSION", error);
-  for (const char* name : {"log", "cloud"}) {
-    if (::mkdir((path + "/" + name).c_str(), 0700) != 0 && errno != EEXIST)
-      return system_error(path + "/" + name);
-  }
+  const std::string logs = path + "/log";
+  if (::mkdir(logs.c_str(), 0700) != 0 && errno != EEXIST) return system_error("cannot make " + logs);
+  if (Status made = make_passable(path + "/cloud", false); !made.ok()) return made.error();
   return directory;
 }
 

@@ -133,6 +133,7 @@ Result<std::vector<Instance>> Fleet::launch(const LaunchSpec& spec) {
     const auto files = paths(entry.instance.id);
     std::error_code failed;
     std::filesystem::create_directories(files.directory, failed);
+    std::filesystem::permissions(files.directory, kPassable, failed);
     save(entry.instance);
     boot(entry, write_file(files.user_data(), spec.user_data));
     out.push_back(entry.instance);

@@ -169,7 +169,7 @@ Status Fleet::open() {
   const std::filesystem::path folder = options_.data_dir + "/instances";
   std::filesystem::create_directories(folder, failed);
   if (failed) return invalid("data_dir", "cannot make " + folder.string() + ": " + failed.message());
-  std::filesystem::permissions(folder, std::filesystem::perms::owner_all, failed);
+  std::filesystem::permissions(folder, kPassable, failed);
   const std::lock_guard lock(mutex_);
   for (const auto& item : std::filesystem::directory_iterator(folder, failed)) {
     auto instance = load_instance(InstancePaths{item.path().string()}.record());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -76,6 +77,12 @@ Status write_file(const std::string& path, std::string_view text, unsigned mode 
 
 // What tells a process of an instance from any other: in its environment.
 inline constexpr const char* kInstanceVariable = "DROVER_INSTANCE_ID";
+
+// The mode of the directories above an instance's own root: others pass through and list nothing, so that a
+// job that gave up root comes to its directories. The files beside are closed to others, user data with its
+// token among them.
+inline constexpr auto kPassable = std::filesystem::perms::owner_all | std::filesystem::perms::group_exec |
+                                  std::filesystem::perms::others_exec;
 
 // Where an instance's files are.
 struct InstancePaths {

@@ -117,6 +117,28 @@ def test_jobs_outlive_a_stop_and_a_kill(directory):
     wait_for_nothing(directory)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give up root")
+def test_a_job_that_gave_up_root_has_its_directories_and_finds_no_token(directory):
+    os.chmod(os.path.dirname(directory), 0o711)
+    dev = Dev(directory).wait_ready()
+    program = os.path.join(os.path.dirname(directory), "program")
+    with open(program, "w") as file:
+        file.write("""
+            id -un
+            echo work >here && echo tmp >"$TMPDIR/here" && echo result >"$DROVER_ARTIFACT_DIR/result" && echo wrote
+            instance=$(pwd | sed "s,/root/.*,,")
+            ls "$instance" "$instance/.." 2>/dev/null
+            cat "$instance"/user-data "$instance"/*.log "$instance"/*.json 2>/dev/null
+            echo looked""")
+    number = dev.run("submit", "--shell", """
+        chown -R nobody . "$TMPDIR" "$DROVER_ARTIFACT_DIR" "$DROVER_CHECKPOINT_DIR" &&
+          exec setpriv --reuid=nobody --regid=nogroup --clear-groups -- sh """ + program).split()[0]
+    wait_for(lambda: dev.state(number) in ("succeeded", "failed"), "the job to end")
+    assert dev.run("logs", number) == "nobody\nwrote\nlooked\n", dev.run("logs", number, "--stream", "stderr")
+    assert call(dev.port, "GET", f"/jobs/{number}/artifacts/result").text == "result\n"
+    assert dev.end() == 0
+
+
 @pytest.mark.parametrize("program", ["serve --config", "localcloud --data", "postgres -D"])
 def test_a_program_that_dies_is_started_again(directory, program):
     dev = Dev(directory).wait_ready()
