@@ -38,7 +38,7 @@ double uniform() {
 postgres::PgOptions pg_options(const Settings& settings) {
   postgres::PgOptions options;
   options.conninfo = Secret(settings.store.conninfo);
-  options.read_connections = settings.store.read_connections;
+  options.read_connections = settings.store.read_connections + kKeptConnections;
   options.takeover = Seconds{settings.store.takeover_s};
   options.allow_unsafe = settings.store.allow_unsafe;
   return options;

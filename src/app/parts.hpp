@@ -13,6 +13,11 @@
 // What several programs of this layer are put together from.
 namespace drover::app {
 
+// Connections that the reads of clients (store.read_connections) never hold: one for each thread of the API's
+// duties, for the reconciler, and for the daemon's own start.
+inline constexpr int kDutyThreads = 4;
+inline constexpr int kKeptConnections = kDutyThreads + 2;
+
 postgres::PgOptions pg_options(const Settings& settings);
 std::unique_ptr<ports::Store> make_store(const Settings& settings);
 

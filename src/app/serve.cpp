@@ -80,8 +80,8 @@ transport::ServerOptions server_options(const Settings& settings, const std::str
   options.threads = settings.server.threads;
   options.spool_directory = spool;
   options.max_header_bytes = static_cast<std::size_t>(settings.server.max_header_bytes);
-  options.max_connections = static_cast<std::size_t>(
-      allowed_connections(settings.server.max_connections, settings.store.read_connections));
+  options.max_connections = static_cast<std::size_t>(allowed_connections(
+      settings.server.max_connections, settings.store.read_connections + kKeptConnections));
   options.header_time = Seconds{settings.server.header_time_s};
   options.body_time = Seconds{settings.server.body_time_s};
   options.idle_time = Seconds{settings.server.idle_time_s};
@@ -219,7 +219,9 @@ class Daemon {
                         .hostname = hostname(),
                         .port = [this] { return server_->port(); },
                         .unready = [this] { return pools_.missing(); },
-                        .version = DROVER_VERSION};
+                        .version = DROVER_VERSION,
+                        .read_threads = settings_.store.read_connections,
+                        .duty_threads = kDutyThreads};
   }
 
   // On a thread of its own, since the database may be away for long.

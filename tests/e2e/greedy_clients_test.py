@@ -1,11 +1,13 @@
 """No client takes the API, or the daemon's memory, from the others: large lists, large bodies, many queue names."""
 import concurrent.futures
+import contextlib
 import re
 import socket
+import subprocess
 
 import pytest
 
-from harness import shell, stack, wait_for
+from harness import PG_BIN, shell, stack, wait_for
 
 MIB = 1024 * 1024
 LARGE = 250_000  # bytes of one job's task
@@ -94,3 +96,40 @@ def test_a_hundred_thousand_queue_names_hold_up_nobody(drover):
     listed = [queue["name"] for page in follow(drover, "/queues?limit=1000") for queue in page]
     assert listed == sorted(listed) and {f"q{i:06}" for i in range(names)} <= set(listed)
     ask(drover, "/metrics")
+
+
+# Reads of artifacts wait for a lock that nothing else asks for. (One on the table itself would also stop each connection
+# that is opened meanwhile, when its statements are prepared.)
+SLOW_ARTIFACTS = """
+    ALTER TABLE artifact RENAME TO kept_artifact;
+    CREATE FUNCTION slow_artifacts() RETURNS SETOF kept_artifact LANGUAGE plpgsql AS
+      $$BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN QUERY SELECT * FROM kept_artifact; END$$;
+    CREATE VIEW artifact AS SELECT * FROM slow_artifacts();"""
+
+
+@contextlib.contextmanager
+def no_artifacts_read(drover):
+    with subprocess.Popen([f"{PG_BIN}/psql", "-X", "-q", "-A", "-t", "-h", drover.postgres.directory, "-U", "drover"],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as session:
+        session.stdin.write("SELECT pg_advisory_lock(7), 'locked';\n")
+        session.stdin.flush()
+        assert session.stdout.readline() == "|locked\n"
+        yield
+        session.stdin.close()  # which ends the session, and the lock with it
+
+
+def test_a_command_finds_a_connection_while_reads_hold_theirs(drover):
+    job = submit(drover, shell("true", queue=NOWHERE))["number"]
+    drover.postgres.sql(SLOW_ARTIFACTS)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'drover read' AND wait_event = 'advisory'"
+
+    def answered_meanwhile():
+        with concurrent.futures.ThreadPoolExecutor(20) as pool, no_artifacts_read(drover):
+            reads = [pool.submit(drover.call, "GET", f"/jobs/{job}/artifacts", timeout=PATIENCE) for _ in range(20)]
+            wait_for(lambda: int(drover.postgres.sql(waiting)) == 4, "as many reads as there may be at once")
+            command = drover.call("PATCH", "/pools/default", {"max": 0}, timeout=PATIENCE)
+            assert command.status == 200, command
+            return not any(read.done() for read in reads)
+
+    # Reads end by a deadline of their own: on a slow machine perhaps before the command, and then it is tried again.
+    assert any(answered_meanwhile() for _ in range(4))

@@ -44,6 +44,7 @@ struct ApiDeps {
   std::function<std::uint16_t()> port;          // likewise; asked once it listens
   std::function<std::string()> unready = {};    // why a leader is not ready; empty: it is. Thread-safe
   std::string version;
+  // Each of these threads should find a connection of the store for itself: else one waits for another.
   int read_threads = 4;  // for lists and other reads
   int duty_threads = 4;  // for what must not wait behind these: submissions, uploads, /metrics
 };
