@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "patience.hpp"
+
 namespace drover::api {
 namespace {
 
@@ -24,7 +26,7 @@ TEST(BlockingPool, RunsTasksAtTheSameTime) {
     first.get_future().wait();
     second.set_value();
   }));
-  EXPECT_EQ(both.get_future().wait_for(std::chrono::seconds{20}), std::future_status::ready);
+  EXPECT_EQ(both.get_future().wait_for(kPatience), std::future_status::ready);
 }
 
 TEST(BlockingPool, RefusesWhatDoesNotFit) {
@@ -80,7 +82,7 @@ TEST(BlockingPool, AnExceptionEndsItsTaskOnly) {
   ASSERT_TRUE(pool.post([] { throw std::runtime_error("no"); }));
   std::promise<void> after;
   ASSERT_TRUE(pool.post([&] { after.set_value(); }));
-  EXPECT_EQ(after.get_future().wait_for(std::chrono::seconds{20}), std::future_status::ready);
+  EXPECT_EQ(after.get_future().wait_for(kPatience), std::future_status::ready);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "drover/base/text.hpp"
 
 #include "fake_store.hpp"
+#include "patience.hpp"
 
 namespace drover::api {
 
@@ -82,7 +83,7 @@ class ApiTest : public ::testing::Test {
     std::promise<Answer> promise;
     std::future<Answer> answer = promise.get_future();
     router.on_request(std::move(request), http::Reply(std::make_shared<Sink>(std::move(promise), delivers)));
-    if (answer.wait_for(Seconds{20}) != std::future_status::ready) {
+    if (answer.wait_for(kPatience) != std::future_status::ready) {
       ADD_FAILURE() << "no answer from " << target;
       return {};
     }

@@ -10,11 +10,13 @@
 
 #include "drover/base/text.hpp"
 
+#include "patience.hpp"
+
 namespace drover::transport {
 
 std::chrono::milliseconds patience() {
   static const char* given = std::getenv("DROVER_PATIENCE_MS");
-  return std::chrono::milliseconds(given != nullptr ? parse_int(given).value_or(0) : 30'000);
+  return given != nullptr ? std::chrono::milliseconds(parse_int(given).value_or(0)) : kPatience;
 }
 
 std::string Answer::field(std::string_view lower_name) const {

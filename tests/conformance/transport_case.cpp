@@ -15,7 +15,7 @@ namespace drover::transport {
 namespace {
 
 constexpr const char* kChild = "DROVER_CONFORMANCE_CHILD";  // its directory, which its parent removes
-constexpr unsigned kChildSeconds = 120;
+constexpr unsigned kChildSeconds = 600;
 constexpr unsigned kKnownSeconds = 30;
 constexpr const char* kShortPatienceMs = "1000";  // for what is known to fail, mostly by silence
 

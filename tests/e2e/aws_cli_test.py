@@ -11,6 +11,8 @@ import urllib.request
 
 import pytest
 
+from harness import PATIENCE
+
 BINARY = os.environ.get("DROVER_BINARY", "")
 ACCESS_KEY = "AKIDEXAMPLE"
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
@@ -23,8 +25,8 @@ pytestmark = [
 ]
 
 
-def eventually(condition, seconds=15):
-    deadline = time.monotonic() + seconds
+def eventually(condition):
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         value = condition()
         if value:
@@ -54,7 +56,7 @@ class LocalCloud:
 
     def stop(self, number=signal.SIGTERM):
         self.process.send_signal(number)
-        status = self.process.wait(timeout=30)
+        status = self.process.wait(timeout=PATIENCE)
         self.process.stdout.close()
         self.process = None
         return status
@@ -62,7 +64,7 @@ class LocalCloud:
     def call_control(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.control + path, data=data, method=method)
-        with urllib.request.urlopen(request, timeout=10) as reply:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as reply:
             return json.load(reply)
 
     def instance(self, instance_id):
@@ -83,7 +85,7 @@ class LocalCloud:
             "AWS_PAGER": "",
         }
         return subprocess.run(["aws", "--endpoint-url", self.endpoint, "--output", "json", *arguments],
-                              env=environment, capture_output=True, text=True, timeout=60)
+                              env=environment, capture_output=True, text=True, timeout=PATIENCE)
 
     def ok(self, *arguments, **options):
         done = self.aws(*arguments, **options)
@@ -299,4 +301,4 @@ def test_the_port_is_free_again_while_instances_run(cloud):
     endpoint = cloud.endpoint
     cloud.stop()
     with pytest.raises(urllib.error.URLError):
-        urllib.request.urlopen(endpoint, timeout=5)
+        urllib.request.urlopen(endpoint, timeout=PATIENCE)

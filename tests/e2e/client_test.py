@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from harness import BINARY
+from harness import BINARY, PATIENCE
 
 LOG = bytes(range(256)) * 4096  # 1 MiB
 LOG_PIECES = 80  # more than a client would want to hold
@@ -87,7 +87,7 @@ def drover(*arguments, url=None, **options):
     if url is not None:
         environment["DROVER_URL"] = url
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-    return subprocess.run([BINARY, *arguments], stdin=subprocess.DEVNULL, env=environment, timeout=120, **options)
+    return subprocess.run([BINARY, *arguments], stdin=subprocess.DEVNULL, env=environment, timeout=PATIENCE, **options)
 
 
 VERBS = [["submit", "-c", "true"], ["list"], ["show", "1"], ["logs", "1"], ["cancel", "1"], ["hold", "1"], ["release", "1"],
@@ -155,7 +155,7 @@ def test_a_reader_that_has_gone_is_an_error(daemons, verb):
 
 
 def test_standard_output_that_is_closed_is_an_error(daemons):
-    done = subprocess.run(["/bin/sh", "-c", '"$0" list --url "$1" >&-', BINARY, daemons[0].url], capture_output=True, timeout=60)
+    done = subprocess.run(["/bin/sh", "-c", '"$0" list --url "$1" >&-', BINARY, daemons[0].url], capture_output=True, timeout=PATIENCE)
     assert done.returncode == 1 and b"standard output" in done.stderr
     assert len(daemons[0].asked) == 1
 

@@ -9,7 +9,7 @@ import tempfile
 
 import pytest
 
-from harness import BINARY, call, free_port, wait_for
+from harness import BINARY, PATIENCE, call, free_port, wait_for
 
 READY = "Ctrl-C stops everything"
 
@@ -56,7 +56,7 @@ class Dev:
     def run(self, *arguments):
         """A client verb; its standard output."""
         done = subprocess.run([BINARY, *arguments], env={**os.environ, "DROVER_URL": f"http://127.0.0.1:{self.port}"},
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -65,7 +65,7 @@ class Dev:
 
     def end(self, how=signal.SIGINT):
         self.process.send_signal(how)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_jobs_outlive_a_stop_and_a_kill(directory):
     wait_for(lambda: dev.state(long) == "running", "the long job to run")
 
     second = Dev(directory)
-    assert second.process.wait(timeout=30) == 1
+    assert second.process.wait(timeout=PATIENCE) == 1
     assert "another `drover dev`" in second.text()
 
     assert dev.end() == 0
@@ -170,7 +170,7 @@ def test_the_demonstration_holds_what_it_says(directory):
         with open(os.path.join(source, f"file {index}'s.txt"), "wb") as file:
             file.write(b"word " * index + bytes(range(256)))
     dev = Dev(directory, "--demo", "--input", source)
-    assert dev.process.wait(timeout=300) == 0, dev.text()
+    assert dev.process.wait(timeout=PATIENCE) == 0, dev.text()
     assert re.search(r"^5 jobs, \d+ instances, 2 interruptions, 0 lost$", dev.text().splitlines()[-1]), dev.text()
     assert "resumed from checkpoint at step" in dev.text()
     wait_for_nothing(directory)
@@ -178,7 +178,7 @@ def test_the_demonstration_holds_what_it_says(directory):
 
 def run_dev(directory, listen):
     return subprocess.run([BINARY, "dev", "--data", directory, "--listen", listen], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=60)
+                          capture_output=True, text=True, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:8080", "localhost:8080", "127.0.0.1", "127.0.0.1:65536", "127.0.0.1:x", ":80",

@@ -9,7 +9,7 @@ import urllib.parse
 
 import pytest
 
-from harness import ACCESS_KEY, BINARY, REGION, SECRET_KEY, Cloud, Postgres, free_port, stack
+from harness import ACCESS_KEY, BINARY, PATIENCE, REGION, SECRET_KEY, Cloud, Postgres, free_port, stack
 
 POOL = {"name": "default", "image": "ami-0123456789abcdef0", "instance_types": ["c7i.large"], "instance_profile": "drover-worker"}
 
@@ -55,7 +55,7 @@ class Install:
                 file.write(name + "\n" + "".join(f"{key} = {toml(value)}\n" for key, value in members.items()))
         os.chmod(path, 0o644)
         done = subprocess.run([*prefix, BINARY, "doctor", "--config", path], stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, timeout=120)
+                              text=True, timeout=PATIENCE)
         findings, last = {}, None
         for line in done.stdout.splitlines():
             if line.startswith(("ok ", "FAIL ", "unchecked ")):
@@ -191,7 +191,7 @@ def test_a_live_leader_is_not_disturbed():
                 "SELECT string_agg(pid::text, ',') FROM pg_locks WHERE locktype = 'advisory' AND classid = 1148350307 AND objid = 1")
         def doctor():
             return subprocess.run([BINARY, "doctor", "--config", f"{drover.base}/drover.toml"], stdin=subprocess.DEVNULL,
-                                  capture_output=True, text=True, timeout=120)
+                                  capture_output=True, text=True, timeout=PATIENCE)
         before = leader()
         done = doctor()
         assert "a daemon leads at this moment" in done.stdout, done.stdout
@@ -204,7 +204,7 @@ def test_a_live_leader_is_not_disturbed():
 
 
 def test_the_policy_is_printed():
-    done = subprocess.run([BINARY, "doctor", "--policy"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([BINARY, "doctor", "--policy"], capture_output=True, text=True, timeout=PATIENCE)
     with open(os.path.join(os.environ["DROVER_SOURCE"], "config/iam-policy.json")) as file:
         assert (done.returncode, done.stdout) == (0, file.read())
 

@@ -7,12 +7,12 @@ import tempfile
 
 import pytest
 
-from harness import BINARY, Cloud, free_port, try_call, wait_for
+from harness import BINARY, PATIENCE, Cloud, free_port, try_call, wait_for
 
 
 def ask(port, head, body=b""):
     """Status, fields and body of the answer to a request as it stands here, on a connection of its own."""
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
         connection.sendall(head.replace("\n", "\r\n").encode() + b"Connection: close\r\n\r\n" + body)
         answer = b""
         while piece := connection.recv(65536):

@@ -50,7 +50,7 @@ def test_a_noticed_interruption_resumes_from_the_checkpoint(drover):
     wait_for(lambda: "step 4" in drover.log_of(job["id"]), "the job to reach step 4")
     first = drover.job(job["id"])
     drover.cloud.control("POST", f"/instances/{first['worker']}/interrupt", {"notice_s": 20})
-    done = drover.wait_state(job["id"], "succeeded", "failed", timeout=90)
+    done = drover.wait_state(job["id"], "succeeded", "failed")
     assert done["state"] == "succeeded"
     attempts = drover.attempts(job["id"])
     assert [one["outcome"] for one in attempts] == ["interruption", "succeeded"], attempts
@@ -65,7 +65,7 @@ def test_sudden_death_runs_it_again(drover):
     running = drover.wait_state(job["id"], "running")
     wait_for(lambda: "begin 1" in drover.log_of(job["id"]), "its first line")
     drover.cloud.control("POST", f"/instances/{running['worker']}/kill", {})
-    done = drover.wait_state(job["id"], "succeeded", "failed", timeout=90)
+    done = drover.wait_state(job["id"], "succeeded", "failed")
     assert done["state"] == "succeeded"
     assert [one["outcome"] for one in drover.attempts(job["id"])] == ["interruption", "succeeded"]
     assert done["counters"] == {"failures": 0, "infra": 0, "interruptions": 1}
@@ -125,8 +125,8 @@ def test_a_worker_cut_off_reports_late_and_is_refused(drover):
         pids = stop_instance(drover, running["worker"])
         headers = attempt_headers(drover, running["worker"])
         try:
-            wait_for(lambda: len(drover.attempts(job["id"])) >= 2, "a second attempt", timeout=90)
-            done = drover.wait_state(job["id"], "succeeded", timeout=90)
+            wait_for(lambda: len(drover.attempts(job["id"])) >= 2, "a second attempt")
+            done = drover.wait_state(job["id"], "succeeded")
         finally:
             send(signal.SIGCONT, pids)
         attempts = drover.attempts(job["id"])

@@ -93,7 +93,7 @@ def test_a_refusal_says_its_code_once_and_is_not_blamed_when_it_is_over(drover):
     job = drover.submit(shell("sleep 600", queue="words"))
     refused = wait_for(lambda: (said := explain(drover, job)) and "no_capacity" in str(said) and said, "the refusal to be told")
     assert refused["summary"].count("InsufficientInstanceCapacity") == 1, refused
-    drover.wait_state(job["id"], "running", timeout=120)
+    drover.wait_state(job["id"], "running")
     behind = drover.submit(shell("true", queue="words"))
     assert "InsufficientInstanceCapacity" not in str(explain(drover, behind))
     cancel(drover, job)
@@ -114,4 +114,4 @@ def test_while_the_cloud_is_not_seen_no_launch_is_promised(drover, status, outco
     assert told["summary"].count("NeverHeardOf") == 1, told
     assert drover.metric(f'drover_cloud_calls_total{{call="list",outcome="{outcome}"}}') > 0
     drover.cloud.control("DELETE", "/faults")
-    drover.wait_state(job["id"], "succeeded", timeout=120)
+    drover.wait_state(job["id"], "succeeded")

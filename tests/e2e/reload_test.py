@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness import BINARY, call, free_port, stack, try_call, wait_for
+from harness import BINARY, PATIENCE, call, free_port, stack, try_call, wait_for
 
 
 class Serve:
@@ -95,7 +95,7 @@ def test_a_bad_file_is_refused_by_its_line_and_changes_nothing(serve, how):
     serve.reload()
     assert f"read {serve.path} again" in serve.said()
     serve.process.send_signal(signal.SIGTERM)
-    assert serve.process.wait(timeout=60) == 0
+    assert serve.process.wait(timeout=PATIENCE) == 0
 
 
 def test_pools_that_do_not_exist_are_made_and_the_others_left_alone():

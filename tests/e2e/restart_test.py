@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
-from harness import BINARY, free_port, shell, stack, try_call, wait_for  # noqa: E402
+from harness import BINARY, PATIENCE, free_port, shell, stack, try_call, wait_for  # noqa: E402
 
 FAST = {"heartbeat_interval_s": 1, "notice_poll_s": 2, "reconcile_interval_s": 1}
 
@@ -17,13 +17,13 @@ def test_kill_9_amid_fifty_running_jobs_reruns_none_and_loses_none():
         # Each job waits for the test's word, so that all fifty run when the daemon dies.
         text = f'echo run >> "{marks}/$DROVER_JOB_NUMBER"; while [ ! -e "{marks}/go" ]; do sleep 0.2; done; echo end'
         jobs = drover.submit([shell(text, name=f"job-{i}") for i in range(50)])
-        wait_for(lambda: len(os.listdir(marks)) == 50, "all fifty jobs to run", timeout=120)
+        wait_for(lambda: len(os.listdir(marks)) == 50, "all fifty jobs to run")
         drover.kill_daemon()
         with open(f"{marks}/go", "w", encoding="utf-8"):
             pass
         drover.start_daemon()
         for job in jobs:
-            done = drover.wait_state(job["id"], "succeeded", "failed", timeout=120)
+            done = drover.wait_state(job["id"], "succeeded", "failed")
             assert done["state"] == "succeeded" and done["attempts"] == 1, done
         for job in jobs:
             with open(f"{marks}/{job['number']}", encoding="utf-8") as mark:
@@ -79,13 +79,13 @@ def test_a_second_daemon_waits_and_answers_503():
             assert drover.call("GET", "/readyz").status == 200
         finally:
             second.send_signal(signal.SIGTERM)
-            second.wait(timeout=20)
+            second.wait(timeout=PATIENCE)
 
 
 def test_two_daemons_start_at_once_on_an_empty_database():
     with stack(settings=FAST) as drover:
         drover.daemon.send_signal(signal.SIGTERM)
-        assert drover.daemon.wait(timeout=20) == 0
+        assert drover.daemon.wait(timeout=PATIENCE) == 0
         drover.postgres.sql("DROP DATABASE drover", database="postgres")
         drover.postgres.sql("CREATE DATABASE drover", database="postgres")
         os.system(f"rm -rf '{drover.base}/artifacts' && mkdir '{drover.base}/artifacts'")
@@ -100,16 +100,16 @@ def test_two_daemons_start_at_once_on_an_empty_database():
             assert drover.daemon.poll() is None and second.poll() is None
         finally:
             second.send_signal(signal.SIGTERM)
-            second.wait(timeout=20)
+            second.wait(timeout=PATIENCE)
 
 
 def test_a_database_newer_than_the_binary_is_refused_clearly():
     with stack() as drover:
         drover.daemon.send_signal(signal.SIGTERM)
-        drover.daemon.wait(timeout=20)
+        drover.daemon.wait(timeout=PATIENCE)
         drover.postgres.sql("INSERT INTO schema_migrations(version, name, sha256, applied_at) "
                             "VALUES (9999, 'from_the_future', repeat('0', 64), now())")
         refused = subprocess.run([BINARY, "serve", "--config", f"{drover.base}/drover.toml"], capture_output=True,
-                                 text=True, timeout=60, check=False)
+                                 text=True, timeout=PATIENCE, check=False)
         assert refused.returncode == 1
         assert "newer" in refused.stderr and "9999" in refused.stderr, refused.stderr

@@ -8,7 +8,7 @@ import tempfile
 
 import pytest
 
-from harness import BINARY, call, free_port, try_call, wait_for
+from harness import BINARY, PATIENCE, call, free_port, try_call
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def write_config(place, port, extra=""):
 
 
 def drover(*arguments):
-    return subprocess.run([BINARY, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    return subprocess.run([BINARY, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE)
 
 
 def test_status_names_the_port_that_the_system_chose(place):
@@ -65,7 +65,7 @@ def test_the_service_manager_is_told(place):
         daemon.send_signal(signal.SIGINT)  # a second signal does no harm
         while seen[-1] != "STOPPING=1":
             seen.append(manager.recv(4096).decode())
-        assert daemon.wait(timeout=30) == 0
+        assert daemon.wait(timeout=PATIENCE) == 0
         log = daemon.stderr.read()
         assert f"http://127.0.0.1:{port}" in log
         assert "hunter2" not in log
@@ -85,7 +85,7 @@ def test_the_unit_is_one_that_systemd_takes(place):
     with open(f"{place}/drover.service", "w") as file:
         file.write(text)
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", f"{place}/drover.service"], capture_output=True, text=True,
-                          timeout=60)
+                          timeout=PATIENCE)
     assert (done.returncode, done.stderr) == (0, "")
     assert "\nExecReload=/bin/kill -HUP $MAINPID\n" in text and "\nRestart=always\n" in text
 

@@ -29,12 +29,12 @@ class Clients:
     def revive(self):
         pass
 
-    def reached(self, what, condition, timeout=30):
+    def reached(self, what, condition):
         """Waits for it, through the daemon's death."""
         def seen():
             self.revive()
             return condition()
-        return wait_for(seen, what, timeout, every=0.05)
+        return wait_for(seen, what, every=0.05)
 
     def asked(self, method, path, body=None, headers=None):
         return self.answer(try_call(self.drover.port, method, path, body, headers))

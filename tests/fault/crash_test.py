@@ -20,7 +20,7 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
 from clients import QUEUE, Clients, is_stopped  # noqa: E402
-from harness import BINARY, shell, stack, wait_for  # noqa: E402
+from harness import BINARY, PATIENCE, shell, stack, wait_for  # noqa: E402
 from ledger import check_fleet, common_end  # noqa: E402
 
 SOURCE = os.environ.get("DROVER_SOURCE", os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -298,7 +298,7 @@ def test_migrating(crash):
 
     def migrate(**env):
         return subprocess.run([BINARY, "migrate", "--config", path], env={**os.environ, **env}, capture_output=True,
-                              text=True, timeout=60, check=False)
+                              text=True, timeout=PATIENCE, check=False)
     migrations = glob.glob(f"{SOURCE}/src/postgres/migrations/*.sql")
     hit = []
     for n in itertools.count(1):
@@ -391,7 +391,7 @@ def test_deaths_at_random_points_amid_everything_at_once(crash):
     crash.arm("")
     crash.revive()
     for hand in hands:
-        hand.join(timeout=60)
+        hand.join(timeout=PATIENCE)
         assert not hand.is_alive() and hand.failed is None, hand.failed
     told = [one for hand in hands for one in hand.told]
     print(f"{len(deaths)} deaths at {len(set(deaths))} points, {len(told)} attempts ended")

@@ -8,6 +8,8 @@ import threading
 import time
 import urllib.parse
 
+from harness import PATIENCE
+
 NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
 
 
@@ -49,7 +51,7 @@ class Liar:
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def forward(self, headers, body):
-        connection = http.client.HTTPConnection("127.0.0.1", self.target_port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.target_port, timeout=PATIENCE)
         try:
             connection.putrequest("POST", "/", skip_host=True, skip_accept_encoding=True)
             for name, value in headers:

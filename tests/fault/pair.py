@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 
-from harness import free_port, shell, stack, try_call, wait_for
+from harness import PATIENCE, free_port, shell, stack, try_call, wait_for
 from ledger import Ledger
 
 FAST = {"heartbeat_interval_s": 1, "notice_poll_s": 2, "reconcile_interval_s": 1}
@@ -42,7 +42,7 @@ class Daemon:
     def end(self):
         """SIGTERM; how it exits."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=PATIENCE)
 
 
 class Pair:
@@ -65,7 +65,7 @@ class Pair:
 
     def take_over(self, since):
         """Waits until the standby leads, and lets everybody's address follow it. Seconds from `since`."""
-        wait_for(self.standby.leads, "the standby to lead", timeout=60)
+        wait_for(self.standby.leads, "the standby to lead")
         took = time.monotonic() - since
         self.leader, self.standby = self.standby, None
         self.drover.port = self.leader.port
@@ -85,7 +85,7 @@ class Pair:
                 daemon.process.send_signal(signal.SIGTERM)
         for daemon in self.daemons:
             try:
-                daemon.process.wait(timeout=20)
+                daemon.process.wait(timeout=PATIENCE)
             except subprocess.TimeoutExpired:
                 daemon.process.kill()
                 daemon.process.wait()
@@ -134,7 +134,7 @@ class Storm:
     def end(self):
         self.over = True
         for thread in self.threads:
-            thread.join(timeout=90)
+            thread.join(timeout=PATIENCE)
             assert not thread.is_alive(), "a client still waits for its answer"
         return self.ledger
 
@@ -145,7 +145,7 @@ def held_jobs(drover, count, **members):
     os.mkdir(marks)
     text = f'echo run >> "{marks}/$DROVER_JOB_NUMBER"; while [ ! -e "{marks}/go" ]; do sleep 0.2; done'
     jobs = drover.submit([shell(text, name=f"held-{i}", **members) for i in range(count)])
-    wait_for(lambda: len(os.listdir(marks)) == count, f"{count} jobs to run", timeout=60)
+    wait_for(lambda: len(os.listdir(marks)) == count, f"{count} jobs to run")
 
     def release():
         with open(f"{marks}/go", "w", encoding="utf-8"):

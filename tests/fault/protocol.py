@@ -17,7 +17,7 @@ def add_inert_pool(stack, name, count, slots=1, **members):
     answer = stack.call("POST", "/pools", pool)
     assert answer.status == 201, answer
     return wait_for(lambda: (lambda found: found if len(found) >= count else None)(inert_instances(stack, name)),
-                    f"{count} machines of pool {name}", timeout=60, every=0.1)
+                    f"{count} machines of pool {name}", every=0.1)
 
 
 def inert_instances(stack, pool):
@@ -53,7 +53,7 @@ class ProtocolWorker:
         def registered():
             answer = self.try_register()
             return answer if answer and answer.status == 200 else None
-        answer = wait_for(registered, "a worker to register", timeout=30, every=0.1).json
+        answer = wait_for(registered, "a worker to register", every=0.1).json
         self.id, self.token = answer["worker_id"], answer["token"]
         return self
 

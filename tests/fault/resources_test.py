@@ -12,7 +12,7 @@ import time
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
-from harness import Stack, shell, try_call, wait_for  # noqa: E402
+from harness import PATIENCE, Stack, shell, try_call, wait_for  # noqa: E402
 from ledger import Ledger, common_end  # noqa: E402
 
 SETTINGS = {"heartbeat_interval_s": 1, "notice_poll_s": 60, "reconcile_interval_s": 1, "lease_s": 6}
@@ -64,7 +64,7 @@ def waiting_job(drover, name, then="true"):
 
 
 def succeeded_at_once(drover, job):
-    done = drover.wait_state(job["id"], "succeeded", "failed", timeout=60)
+    done = drover.wait_state(job["id"], "succeeded", "failed")
     assert done["state"] == "succeeded" and done["attempts"] == 1, (done, drover.attempts(job["id"]))
 
 
@@ -108,7 +108,7 @@ def test_a_full_disk_for_artifacts_and_one_for_logs_refuse_uploads_lose_nothing_
     with (small_disk(8) as disk, small_disk(1) as log_disk,
           contextlib.closing(stack(config={"artifacts": {"directory": f"{disk}/artifacts"}}, gates=("worker",))) as drover):
         drover.daemon.terminate()
-        assert drover.daemon.wait(timeout=20) == 0
+        assert drover.daemon.wait(timeout=PATIENCE) == 0
         drover.log_path = f"{log_disk}/daemon.log"  # the daemon's own
         drover.start_daemon()
 

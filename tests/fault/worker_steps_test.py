@@ -129,7 +129,7 @@ class Steps:
             self.give_notices()
             states = [self.drover.job(number)["state"] for number in self.jobs]
             return states == ["succeeded", "succeeded", "queued"]
-        wait_for(over, "the copies that are left alone to do their jobs", timeout=40, every=0.2)
+        wait_for(over, "the copies that are left alone to do their jobs", every=0.2)
         for one in self.copies:
             if one.kind == "noticed":  # it has removed its files, and waits for its machine's end
                 wait_for(lambda work=one.work: not glob.glob(f"{work}/drover-worker.*"), "the noticed copy to be done")
@@ -185,7 +185,7 @@ def killed_at_each_step(drover, steps):
         steps.give_notices()
         return [one for one in wave if not one.was_killed()]
     try:
-        wait_for(lambda: not alive(), "every copy to be killed at its step", timeout=30, every=0.2)
+        wait_for(lambda: not alive(), "every copy to be killed at its step", every=0.2)
     except AssertionError:
         # A path that the daemon's timing decides (an answer in two pieces, a try again) may be taken in one run only.
         assert len(alive()) <= len(wave) // 10, [(one.kind, one.step) for one in alive()]
@@ -193,7 +193,7 @@ def killed_at_each_step(drover, steps):
                "instance_types": ["local.small"]}
     assert drover.call("POST", "/pools", healthy).status == 201
     for number in steps.jobs:
-        drover.wait_state(number, "succeeded", "failed", timeout=60)
+        drover.wait_state(number, "succeeded", "failed")
     refused = refusals(drover)
     with open(f"{drover.base}/late", "w", encoding="utf-8"):
         pass

@@ -11,6 +11,7 @@
 #include "drover/engine/engine.hpp"
 
 #include "engine/no_metrics.hpp"
+#include "patience.hpp"
 #include "pg_fixture.hpp"
 
 namespace drover::testing {
@@ -21,22 +22,11 @@ Result<T> wait(Call call) {
   auto promise = std::make_shared<std::promise<Result<T>>>();
   auto future = promise->get_future();
   call([promise](Result<T> answer) { promise->set_value(std::move(answer)); });
-  if (future.wait_for(Seconds{30}) != std::future_status::ready) {
-    ADD_FAILURE() << "no answer within 30 s";
+  if (future.wait_for(kPatience) != std::future_status::ready) {
+    ADD_FAILURE() << "no answer";
     return Error{Errc::timeout, "no answer"};
   }
   return future.get();
-}
-
-// Polls until `condition` holds; fails after half a minute.
-template <class Condition>
-bool eventually(Condition condition) {
-  const auto deadline = std::chrono::steady_clock::now() + Seconds{30};
-  while (std::chrono::steady_clock::now() < deadline) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(Millis{5});
-  }
-  return false;
 }
 
 inline core::JobSpec job_spec(const std::string& name, const std::string& queue = "default") {

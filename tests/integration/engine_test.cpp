@@ -7,6 +7,7 @@
 #include "drover/base/text.hpp"
 
 #include "engine_fixture.hpp"
+#include "patience.hpp"
 
 namespace drover::testing {
 namespace {
@@ -101,7 +102,7 @@ TEST_F(EngineTest, AWaitingClaimIsAnsweredWhenAJobComes) {
   auto future = promise->get_future();
   EXPECT_EQ(future.wait_for(Millis{50}), std::future_status::timeout) << "nothing to claim yet";
   ASSERT_TRUE(submit({job_spec("one")}));
-  ASSERT_EQ(future.wait_for(Seconds{10}), std::future_status::ready);
+  ASSERT_EQ(future.wait_for(kPatience), std::future_status::ready);
   const auto answer = future.get();
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->jobs.size(), 1U);
@@ -300,7 +301,7 @@ TEST_F(EngineTest, ACommitKilledBeforeItTookPlaceIsRunAgain) {
   sql("SELECT pg_terminate_backend(" + pid + ")");
   drop.join();
   auto future = promise->get_future();
-  ASSERT_EQ(future.wait_for(Seconds{30}), std::future_status::ready);
+  ASSERT_EQ(future.wait_for(kPatience), std::future_status::ready);
   const auto answer = future.get();
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ(value("SELECT count(*) FROM jobs"), "1");
@@ -324,7 +325,7 @@ TEST_F(EngineTest, ACommitThatTookPlaceButWhoseReplyWasLostIsAnsweredAsDone) {
   sql("ALTER SYSTEM RESET synchronous_standby_names");
   sql("SELECT pg_reload_conf()");
   auto future = promise->get_future();
-  ASSERT_EQ(future.wait_for(Seconds{30}), std::future_status::ready);
+  ASSERT_EQ(future.wait_for(kPatience), std::future_status::ready);
   const auto answer = future.get();
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ(value("SELECT count(*) FROM jobs WHERE name = 'one'"), "1") << "not run twice";
@@ -589,7 +590,7 @@ class LateClaim : public EngineTest {
     };
     engine_.claim({waker, "n", 1, Seconds{20}, post}, [](const auto&) {});
     auto future = promise->get_future();
-    EXPECT_EQ(future.wait_for(Seconds{30}), std::future_status::ready);
+    EXPECT_EQ(future.wait_for(kPatience), std::future_status::ready);
     const auto answer = future.get();
     EXPECT_TRUE(answer) << answer.error().message;
     return *answer;

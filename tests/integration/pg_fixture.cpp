@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "patience.hpp"
+
 namespace drover::testing {
 namespace {
 
@@ -103,7 +105,7 @@ void PgCluster::run(const std::vector<std::string>& command) const {
 }
 
 void PgCluster::start() {
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(120);
+  const auto until = std::chrono::steady_clock::now() + kPatience;
   const std::vector<std::string> command =
       as_owner({bin("postgres"), "-D", directory_ + "/data", "-k", directory_, "-c",
                 "listen_addresses=", "-c", "max_connections=50", "-c", "recovery_init_sync_method=syncfs"});

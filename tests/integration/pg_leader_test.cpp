@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <libpq-fe.h>
 
+#include "patience.hpp"
 #include "pg_writer_test.hpp"
 
 namespace drover::testing {
@@ -19,12 +20,7 @@ class PgLeader : public PgWriterTest {
   }
   void end_leader() { sql("SELECT pg_terminate_backend(" + leader_pid() + ")"); }
   bool eventually(const std::string& question, const std::string& answer) {
-    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    while (std::chrono::steady_clock::now() < until) {
-      if (value(question) == answer) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-    return false;
+    return drover::eventually([&] { return value(question) == answer; });
   }
   // From now on COMMIT of a batch that inserts jobs waits, before anything is decided, until it is ended.
   void make_commits_wait() {
@@ -155,8 +151,7 @@ TEST_F(PgLeader, ALeaderThatFallsSilentInTheMiddleOfABatchIsEndedByWhoeverWantsT
   EXPECT_EQ(postgres::make_pg_store(patient)->lead().error().message, "another daemon leads");
   const auto store = postgres::make_pg_store(quick);
   auto next = store->lead();
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (!next && std::chrono::steady_clock::now() < until) next = store->lead();
+  EXPECT_TRUE(drover::eventually([&] { return (next = store->lead()).ok(); }));
   ASSERT_TRUE(next) << next.error().message;
 }
 
@@ -188,8 +183,7 @@ TEST_F(PgLeader, ASilentLeaderIsEndedByTheServer) {
   ASSERT_TRUE(led) << led.error().message;
   // Not a word from it: the lock comes free all the same.
   auto next = store_->lead();
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!next && std::chrono::steady_clock::now() < until) next = store_->lead();
+  EXPECT_TRUE(drover::eventually([&] { return (next = store_->lead()).ok(); }));
   ASSERT_TRUE(next) << next.error().message;
   EXPECT_EQ((*led)->ping().error().code, Errc::unavailable);
 }

@@ -9,6 +9,7 @@
 #include <random>
 
 #include "engine_fixture.hpp"
+#include "patience.hpp"
 
 namespace drover::testing {
 namespace {
@@ -38,8 +39,8 @@ struct Pending {
     return [kept = promise](Result<T> answer) { kept->set_value(std::move(answer)); };
   }
   Result<T> get() {
-    if (future.wait_for(Seconds{30}) == std::future_status::ready) return future.get();
-    return Error{Errc::timeout, "no answer within 30 s"};
+    if (future.wait_for(kPatience) == std::future_status::ready) return future.get();
+    return Error{Errc::timeout, "no answer"};
   }
 };
 

@@ -12,15 +12,12 @@
 #include "drover/aws/sigv4.hpp"
 #include "drover/base/text.hpp"
 
+#include "patience.hpp"
+
 namespace drover::localcloud {
 
 bool eventually(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + Seconds(10);
-  while (std::chrono::steady_clock::now() < deadline) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(Millis(10));
-  }
-  return condition();
+  return drover::eventually(condition);
 }
 
 std::vector<std::string> values_of(const std::string& xml, const std::string& name) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "bench.hpp"
+#include "patience.hpp"
 
 namespace drover::reconcile {
 namespace {
@@ -318,16 +319,6 @@ TEST(Reconciler, ANewTermForgetsWhatTheLastOneLearnt) {
 }
 
 // ---- the thread
-
-template <class Condition>
-bool eventually(Condition condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return true;
-}
 
 TEST(ReconcilerThread, TicksByItselfAndAgainWhenWoken) {
   SystemClock clock;

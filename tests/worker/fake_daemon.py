@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 SOURCE = pathlib.Path(os.environ.get("DROVER_SOURCE") or pathlib.Path(__file__).resolve().parents[2])
 BOOTSTRAP_TOKEN = "b" * 64
 WORKER_TOKEN = "c" * 64
+PATIENCE = 300  # seconds that a test waits for what must come, whatever else the machine does
 
 
 def worker_program():
@@ -109,9 +110,9 @@ class Listener:
         self.server.shutdown()
         self.server.server_close()
 
-    def wait(self, condition, seconds=20, what="the condition"):
+    def wait(self, condition, what="the condition"):
         with self.changed:
-            assert self.changed.wait_for(condition, seconds), f"waited {seconds} s in vain for {what}"
+            assert self.changed.wait_for(condition, PATIENCE), f"waited {PATIENCE} s in vain for {what}"
 
 
 def problem(status, **members):
@@ -160,8 +161,8 @@ class FakeDaemon(Listener):
             self.pending.append({"number": number, **job})
             self.changed.notify_all()
 
-    def wait_end(self, number, seconds=20):
-        self.wait(lambda: any(key[0] == number for key in self.ends), seconds, f"the end of job {number}")
+    def wait_end(self, number):
+        self.wait(lambda: any(key[0] == number for key in self.ends), f"the end of job {number}")
         return next(end for key, end in reversed(self.ends.items()) if key[0] == number)
 
     def log(self, number, stream="stdout", attempt=1):

@@ -7,7 +7,7 @@ import subprocess
 import time
 import uuid
 
-from fake_daemon import BOOTSTRAP_TOKEN, worker_program
+from fake_daemon import BOOTSTRAP_TOKEN, PATIENCE, worker_program
 
 SHELL = os.environ.get("DROVER_TEST_BASH", "/bin/bash")  # the oldest that is promised is 4.2
 
@@ -75,8 +75,8 @@ class Machine:
         print((self.directory / "worker.log").read_text())  # shown when the test fails
 
 
-def wait_for(condition, seconds=20, what="the condition"):
-    end = time.monotonic() + seconds
+def wait_for(condition, what="the condition"):
+    end = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < end, f"waited {seconds} s in vain for {what}"
+        assert time.monotonic() < end, f"waited {PATIENCE} s in vain for {what}"
         time.sleep(0.02)

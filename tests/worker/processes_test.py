@@ -132,7 +132,7 @@ def test_every_process_is_told_once_and_has_its_time(daemon, imds, machine, tmp_
         submit(daemon, program, number, f"export KEPT={kept}; " + SHAPES[shape],
                timeout_s=10 if reason == "timeout" else 0)
     worker = machine.start(slots=len(SHAPES), imds=imds, under=kind.under, DROVER_STOP_GRACE_S="300")
-    wait_for(lambda: all((kept / f"{shape}.ready").exists() for shape in SHAPES), 60, "the jobs to start")
+    wait_for(lambda: all((kept / f"{shape}.ready").exists() for shape in SHAPES), "the jobs to start")
     kind.check(machine, 1)
     if reason == "notice":
         imds.interrupt(120)
@@ -140,7 +140,7 @@ def test_every_process_is_told_once_and_has_its_time(daemon, imds, machine, tmp_
         daemon.stops = [f"{number}/1" for number in numbers]
     elif reason == "term":
         worker.terminate()
-    ends = {shape: daemon.wait_end(number, 60) for number, shape in numbers.items()}
+    ends = {shape: daemon.wait_end(number) for number, shape in numbers.items()}
     assert {path.name: path.read_text() for path in kept.glob("*.terms")} == {f"{shape}.terms": "TERM\n" for shape in SHAPES}
     assert {path.name for path in kept.glob("*.saved")} == {f"{shape}.saved" for shape in SHAPES}
     assert not (kept / "next").exists()
@@ -158,10 +158,10 @@ def test_what_does_not_end_in_time_is_killed(daemon, machine, tmp_path, program,
                                       "trap 'exit 3' TERM; setsid bash -c \"$STUBBORN\" 3 & wait"), 1):
         submit(daemon, program, number, f"STUBBORN='{stubborn.replace(chr(39), chr(39) + chr(92) + chr(39) + chr(39))}'; {command}")
     machine.start(slots=3, under=kind.under)
-    wait_for(lambda: len(list(tmp_path.glob("ready.*"))) == 3, 60, "the jobs to start")
+    wait_for(lambda: len(list(tmp_path.glob("ready.*"))) == 3, "the jobs to start")
     daemon.stops = ["1/1", "2/1", "3/1"]
-    assert [daemon.wait_end(number, 60)["outcome"] for number in (1, 2, 3)] == ["stopped"] * 3
-    wait_for(lambda: not any(machine.job(number) for number in (1, 2, 3)), 60, "no process of the jobs to be left")
+    assert [daemon.wait_end(number)["outcome"] for number in (1, 2, 3)] == ["stopped"] * 3
+    wait_for(lambda: not any(machine.job(number) for number in (1, 2, 3)), "no process of the jobs to be left")
 
 
 def parent(pid):
@@ -174,7 +174,7 @@ def parent(pid):
 
 
 def hidden_pid(tmp_path):
-    wait_for(lambda: (tmp_path / "hidden").exists() and (tmp_path / "hidden").read_text(), 60, "the hidden process")
+    wait_for(lambda: (tmp_path / "hidden").exists() and (tmp_path / "hidden").read_text(), "the hidden process")
     return int((tmp_path / "hidden").read_text())
 
 
@@ -187,10 +187,10 @@ def test_a_process_that_hides_ends_with_its_job_where_there_are_control_groups(d
     submit(daemon, program, 1, f"{hide} & until [ -s {tmp_path}/hidden ]; do sleep 0.1; done")
     worker = machine.start(under=kind.under)
     pid = hidden_pid(tmp_path)
-    assert daemon.wait_end(1, 60)["outcome"] == "succeeded"
+    assert daemon.wait_end(1)["outcome"] == "succeeded"
     assert alive(pid) == (kind.name == "none")
     if kind.name != "none":
-        wait_for(lambda: groups_of(worker) == [], 60, "no group to be left")
+        wait_for(lambda: groups_of(worker) == [], "no group to be left")
 
 
 @pytest.mark.parametrize("kind", ["v2", "v1"], indirect=True)
@@ -204,12 +204,12 @@ def test_a_job_that_makes_groups_of_its_own_or_leaves_its_own_ends_too(daemon, m
         until [ -e $STOP ]; do sleep 0.1; done""")
     worker = machine.start(slots=2, under=kind.under)
     pid = hidden_pid(tmp_path)
-    assert daemon.wait_end(1, 60)["outcome"] == "succeeded"
+    assert daemon.wait_end(1)["outcome"] == "succeeded"
     assert not alive(pid)
-    wait_for(lambda: (tmp_path / "ready").exists(), 60, "the second job to start")
+    wait_for(lambda: (tmp_path / "ready").exists(), "the second job to start")
     daemon.stops = ["2/1"]
-    assert daemon.wait_end(2, 60) == {"call": "finish", "outcome": "stopped", "signal": 15}
-    wait_for(lambda: groups_of(worker) == [], 60, "no group to be left")
+    assert daemon.wait_end(2) == {"call": "finish", "outcome": "stopped", "signal": 15}
+    wait_for(lambda: groups_of(worker) == [], "no group to be left")
 
 
 def test_groups_that_a_killed_worker_left_are_removed_by_the_next(daemon, machine, program):
@@ -218,23 +218,23 @@ def test_groups_that_a_killed_worker_left_are_removed_by_the_next(daemon, machin
         pytest.skip("no control groups can be made here")
     submit(daemon, program, 1, "echo ready; sleep 600")
     worker = machine.start(under=kind.under)
-    daemon.wait(lambda: daemon.log(1) == b"ready\n", 60, "the job to start")
+    daemon.wait(lambda: daemon.log(1) == b"ready\n", "the job to start")
     left = groups_of(worker)
     assert left
     os.killpg(worker.pid, signal.SIGKILL)
     for pid in machine.job(1):
         os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not machine.job(1), 60, "the job to be gone")
+    wait_for(lambda: not machine.job(1), "the job to be gone")
     daemon.submit(2, command="true")
     machine.start(under=kind.under)
-    assert daemon.wait_end(2, 60)["outcome"] == "succeeded"
+    assert daemon.wait_end(2)["outcome"] == "succeeded"
     assert not any(path.exists() for path in left)
 
 
 def test_waiting_for_what_is_left_of_a_job_costs_little(daemon, machine, tmp_path, program, kind):
     submit(daemon, program, 1, f"trap 'exit 0' TERM; (trap '' TERM; touch {tmp_path}/ready; exec sleep 600) & wait")
     worker = machine.start(under=kind.under, DROVER_STOP_GRACE_S="6")
-    wait_for(lambda: (tmp_path / "ready").exists(), 60, "the job to start")
+    wait_for(lambda: (tmp_path / "ready").exists(), "the job to start")
     ticks, used = os.sysconf("SC_CLK_TCK"), 0
     daemon.stops = ["1/1"]
     runner = parent(machine.job(1)[0])

@@ -76,11 +76,11 @@ def test_a_job_that_gave_up_root_has_its_directories_and_finds_no_tokens(daemon,
         trap 'cat "$DROVER_DEADLINE_FILE"; exit 1' TERM; while :; do sleep 0.1; done""" % public)
     daemon.submit(1, command=f"{AS_NOBODY} sh {public}/program")
     machine.start(imds=imds, DROVER_WORKER_DIR=str(public))
-    daemon.wait(lambda: daemon.log(1).endswith(b"ready\n"), 40, "the job to have looked around")
+    daemon.wait(lambda: daemon.log(1).endswith(b"ready\n"), "the job to have looked around")
     assert check_no_tokens(daemon).startswith("nobody\n")
     daemon.wait(lambda: daemon.log(1, "stderr") == b"err\n", what="its standard error")
     imds.interrupt(60)
-    assert daemon.wait_end(1, 40)["call"] == "release"
+    assert daemon.wait_end(1)["call"] == "release"
     assert daemon.checkpoints[1] and daemon.log(1).endswith(b"Z\n")
 
 
