@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from fake_daemon import BOOTSTRAP_TOKEN, SOURCE, WORKER_TOKEN, problem, worker_program
+from fake_daemon import BOOTSTRAP_TOKEN, PATIENCE, SOURCE, WORKER_TOKEN, problem, worker_program
 from machine import environment, wait_for
 
 BOOTSTRAP = SOURCE / "src/worker/bootstrap.sh"
@@ -50,20 +50,19 @@ def test_a_job_from_claim_to_finish(daemon, machine):
 
 @pytest.mark.parametrize("job, end", [
     ({"command": "exit 3"}, {"outcome": "failure", "exit_code": 3}),
-    ({"command": "sleep 0.3; kill -9 $$"}, {"outcome": "failure", "signal": 9}),
+    ({"command": "kill -9 $$"}, {"outcome": "failure", "signal": 9}),
     ({"command": "exit 255"}, {"outcome": "failure", "exit_code": 255}),
     ({"args": ["/no/such/program"]}, {"outcome": "failure", "exit_code": 127}),
-    # A code is a code, and only a death of the job's own process is one by a signal. (Of one that comes before the
-    # worker's shell waits, nothing tells.)
+    # A code is a code, and only a death of the job's own process is one by a signal.
     ({"command": "exit 129"}, {"outcome": "failure", "exit_code": 129}),
     ({"command": "exit 143"}, {"outcome": "failure", "exit_code": 143}),
     ({"command": "exit 150"}, {"outcome": "failure", "exit_code": 150}),
     ({"command": "exit 192"}, {"outcome": "failure", "exit_code": 192}),
     ({"command": "sh -c 'kill -9 $$'; exit $?"}, {"outcome": "failure", "exit_code": 137}),
-    ({"command": "sleep 0.3; kill -TERM $$"}, {"outcome": "failure", "signal": 15}),
-    ({"command": "sleep 0.3; ulimit -c 0; kill -SEGV $$"}, {"outcome": "failure", "signal": 11}),
-    ({"command": "sleep 0.3; kill -34 $$"}, {"outcome": "failure", "signal": 34}),
-    ({"command": "sleep 0.3; kill -64 $$"}, {"outcome": "failure", "signal": 64}),
+    ({"command": "kill -TERM $$"}, {"outcome": "failure", "signal": 15}),
+    ({"command": "ulimit -c 0; kill -SEGV $$"}, {"outcome": "failure", "signal": 11}),
+    ({"command": "kill -34 $$"}, {"outcome": "failure", "signal": 34}),
+    ({"command": "kill -64 $$"}, {"outcome": "failure", "signal": 64}),
     ({"command": "(until grep -q '^State:.T' /proc/$$/status; do sleep 0.1; done; kill -CONT $$) &"
                  "kill -STOP $$; exit 147"}, {"outcome": "failure", "exit_code": 147}),
 ], ids=["exit", "signal", "255", "missing", "129", "143", "150", "192", "of-a-child", "term", "segv", "rt", "last-rt", "stopped"])
@@ -71,6 +70,19 @@ def test_how_a_job_failed(daemon, machine, job, end):
     daemon.submit(1, **job)
     machine.start()
     assert daemon.wait_end(1) == {"call": "finish", **end}
+
+
+def test_many_deaths_at_once_and_a_little_later_keep_their_kind(daemon, machine):
+    """A signal and the code that a shell makes of it are told apart however soon the job ends."""
+    ends = [("kill -9 $$", {"signal": 9}), ("exit 137", {"exit_code": 137}),
+            ("sleep 0.1; kill -TERM $$", {"signal": 15}), ("sleep 0.05; exit 143", {"exit_code": 143}),
+            ("(sleep 0.02; kill -9 $$) & sleep 9", {"signal": 9})]
+    for number in range(100):
+        daemon.submit(number + 1, command=ends[number % len(ends)][0])
+    machine.start(slots=4)
+    odd = [(number, end) for number in range(1, 101)
+           if (end := daemon.wait_end(number)) != {"call": "finish", "outcome": "failure", **ends[(number - 1) % len(ends)][1]}]
+    assert not odd
 
 
 def test_a_suspended_job_costs_no_time(daemon, machine, tmp_path):
@@ -382,7 +394,7 @@ def test_after_a_notice_the_machine_is_left_to_its_end(daemon, imds, machine, tm
         worker.wait(10)
     assert len(daemon.requests) == asked
     worker.terminate()
-    assert worker.wait(20) == 0
+    assert worker.wait(PATIENCE) == 0
     assert not (tmp_path / "shut-down").exists()
 
 
@@ -390,7 +402,7 @@ def test_a_machine_without_a_notice_is_shut_down_at_the_end(daemon, imds, machin
     worker = machine.start(imds=imds, **fake_shutdown(tmp_path))
     daemon.wait(lambda: daemon.claims, what="a claim")
     worker.terminate()
-    assert worker.wait(20) == 0
+    assert worker.wait(PATIENCE) == 0
     assert (tmp_path / "shut-down").exists()
 
 
@@ -405,7 +417,7 @@ def test_told_to_end_the_worker_looks_once_more_for_a_notice(daemon, imds, machi
     for pid in job:
         os.kill(pid, signal.SIGTERM)
     assert daemon.wait_end(1) == {"call": "release", "reason": "interruption notice", "notice": imds.action}
-    assert worker.wait(20) == 0
+    assert worker.wait(PATIENCE) == 0
 
 
 def test_sigterm_gives_the_jobs_back(daemon, machine):
@@ -414,7 +426,7 @@ def test_sigterm_gives_the_jobs_back(daemon, machine):
     daemon.wait(lambda: daemon.log(1) == b"ready\n", what="the job to start")
     os.killpg(worker.pid, signal.SIGTERM)  # as a service manager does, its helpers too
     assert daemon.wait_end(1) == {"call": "release", "reason": "the worker was told to end"}
-    assert worker.wait(20) == 0
+    assert worker.wait(PATIENCE) == 0
     assert not machine.job(1)
     assert not any("notice" in beat for beat in daemon.heartbeats)
 
@@ -439,7 +451,7 @@ def test_a_drained_worker_ends_when_its_job_has(daemon, machine, tmp_path):
     assert worker.poll() is None
     (tmp_path / "go").touch()
     assert daemon.wait_end(1)["outcome"] == "succeeded"
-    assert worker.wait(20) == 0
+    assert worker.wait(PATIENCE) == 0
     assert len(daemon.claims) == claims
     assert (tmp_path / "left").exists()
 
@@ -448,7 +460,7 @@ def test_an_idle_worker_is_drained_in_the_middle_of_a_poll(daemon, machine):
     worker = machine.start()
     daemon.wait(lambda: daemon.claims, what="a claim")
     daemon.drain = True
-    assert worker.wait(20) == 0
+    assert worker.wait(PATIENCE) == 0
 
 
 def test_registration_waits_for_the_daemon_and_gives_up_when_it_is_refused(daemon, machine):
@@ -457,7 +469,7 @@ def test_registration_waits_for_the_daemon_and_gives_up_when_it_is_refused(daemo
     machine.start()
     daemon.wait_end(1)
     refused = machine.start(token="wrong", PATH=f"{fast_sleep(machine.directory)}:{os.environ['PATH']}")
-    assert refused.wait(30) == 1
+    assert refused.wait(PATIENCE) == 1
 
 
 def fast_sleep(directory):

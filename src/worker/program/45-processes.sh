@@ -1,8 +1,10 @@
 
 # ---- The processes of a job ------------------------------------------------------------------------------------------
 
-start_job() { # sets pid and born
+start_job() { # sets pid, born and `table`
   local vars command cgroup group shell=/bin/bash
+  # Before the job: of what was started in the background last, `$!`, the shell does not forget the end unasked.
+  exec {table}<> <(:)
   if [[ ! -x $shell ]]; then shell=/bin/sh; fi
   vars=("TMPDIR=$dir/tmp" ${job_env[@]+"${job_env[@]}"} "DROVER_JOB_ID=$job_id" "DROVER_JOB_NUMBER=$job_number"
     "DROVER_ATTEMPT=$job_attempt" "DROVER_QUEUE=$job_queue"
@@ -33,25 +35,27 @@ start_job() { # sets pid and born
 # Sets `code`, and `signal` when the job's own process died of one. `wait` gives 137 for both `exit 137` and a death by
 # signal 9. The shell's table of jobs tells them apart, until somebody has waited, so it is read in a trap.
 await_job() {
-  local table state='' again
-  exec {table}<> <(:)
+  local state='' again=145 tries=0
   trap note_end CHLD
-  # So that the trap runs within `wait`, not after it: job control for bash 4.2, and POSIX mode for 4.3.
-  set -m
-  if [[ $BASH_VERSION == 4.3.* ]]; then set -o posix; fi
+  # The trap is to run before `wait` has taken the job from the table, yet not amid it, where bash may crash. So an end
+  # has to make `wait` come back with 145: POSIX mode does that, and job control for bash 4.2.
+  set -m -o posix
   note_end
   while :; do
     code=0
     wait "$pid" 2>/dev/null || code=$?
-    # It comes back early, with 143, when a signal meant for everyone on the machine reaches the runner.
+    # It also comes back when a signal meant for everyone on the machine reaches the runner.
     if ((code <= 128)) || [[ -n $state || ! -e /proc/$pid ]]; then break; fi
   done
   set +m +o posix
   trap - CHLD
   exec {table}>&-
   if ((code <= 128)); then return; fi
-  again=0
-  wait "$pid" 2>/dev/null || again=$?
+  # Another child's end may have made this one come back, too.
+  while ((again == 145 && tries++ < 5)); do
+    again=0
+    wait "$pid" 2>/dev/null || again=$?
+  done
   # 127 is also what `wait` says of a process that it does not know any more.
   if ((again != 127)) || is_in_state 127; then code=$again; fi
   if [[ -n $state ]] && ((code > 128)) && ! is_in_state "$code"; then signal=$((code - 128)); fi

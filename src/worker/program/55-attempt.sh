@@ -6,7 +6,7 @@ run_attempt() {
   local slot=$1 dir=$2 rc=0 pid='' born=0 code=0 signal='' intent=none kill_at=0 notice=''
   local auth answers attempt_url=$url/jobs/$job_number/attempts/$job_attempt
   local uploading=0 upload_started=0 absent=0 given_up=0 ended_by='' checkpoint_lost=0 last_words='' notes='' faults=''
-  local told_to_end=0 out_hold err_hold out_report err_report out_reader err_reader out_rest=() err_rest=()
+  local told_to_end=0 out_hold err_hold out_report err_report out_reader err_reader out_rest=() err_rest=() table
   trap 'told_to_end=1' TERM INT HUP # a signal to everyone: the main loop and the job answer it
   shopt -s dotglob nullglob
   set_auth "$worker_token" "$job_token"
