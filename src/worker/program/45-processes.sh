@@ -38,8 +38,9 @@ await_job() {
   local state='' again=145 tries=0
   trap note_end CHLD
   # The trap is to run before `wait` has taken the job from the table, yet not amid it, where bash may crash. So an end
-  # has to make `wait` come back with 145: POSIX mode does that, and job control for bash 4.2.
-  set -m -o posix
+  # has to make `wait` come back with 145: POSIX mode does that, and job control in bash 4.2.
+  set -m
+  if [[ $BASH_VERSION != 4.2.* ]]; then set -o posix; fi
   note_end
   while :; do
     code=0
