@@ -130,7 +130,7 @@ Status Ec2Cloud::terminate(std::span<const std::string> ids) {
     const auto batch = std::move(work.back());
     work.pop_back();
     if (batch.empty()) continue;
-    const auto done = terminate_batch(batch);
+    auto done = terminate_batch(batch);
     if (done) continue;
     auto named = named_in(done.error().message, batch);
     if (!is_about_instances(done.error(), named)) return done;  // the other batches would meet the same

@@ -101,7 +101,7 @@ Seconds backoff_after(int failures, Seconds base) {
   return std::min(delay, kBackoffMax);
 }
 
-std::string with_reason(std::string text, const std::string& reason) {
+std::string with_reason(const std::string& text, const std::string& reason) {
   return reason.empty() ? text : text + ": " + reason;
 }
 

@@ -76,7 +76,7 @@ struct Engine::Impl {
   void do_register(const Registration& registration, const Done<Registered>& done);
   void do_heartbeat(const Heartbeat& heartbeat, const Done<HeartbeatAnswer>& done);
   void take_notice(const Worker& worker, const std::string& notice);
-  [[nodiscard]] core::Outcome outcome_of_broken(WorkerId worker);
+  [[nodiscard]] core::Outcome outcome_of_broken(WorkerId id);
   void do_report(const Report& report, const Done<ReportAnswer>& done);
   void do_check_attempt(const WorkerAuth& auth, const AttemptRef& attempt,
                         const Done<ports::OpenAttempt>& done);

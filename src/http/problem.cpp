@@ -35,7 +35,6 @@ int status_of(Errc code) {
     case Errc::not_found:
       return 404;
     case Errc::conflict:
-      return 409;
     case Errc::stale:
       return 409;
     case Errc::unauthenticated:

@@ -42,11 +42,9 @@ bool among(const std::vector<std::string>& names, const std::string& name) {
 // An EC2 error for the first of `given` that is not among `known`.
 Status check_among(const std::vector<std::string>& given, const std::vector<std::string>& known,
                    const std::string& what) {
-  for (const auto& name : given) {
-    if (!among(known, name))
-      return ec2_error("InvalidParameterValue", "Invalid " + what + ": [" + name + "]");
-  }
-  return Ok{};
+  const auto unknown = std::ranges::find_if(given, [&](const auto& name) { return !among(known, name); });
+  if (unknown == given.end()) return Ok{};
+  return ec2_error("InvalidParameterValue", "Invalid " + what + ": [" + *unknown + "]");
 }
 
 }  // namespace

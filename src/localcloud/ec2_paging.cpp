@@ -13,7 +13,8 @@ namespace {
 std::string listing_of(const Params& params) {
   std::string text;
   for (const auto& [key, value] : params.all()) {
-    if (key != "NextToken" && key != "MaxResults") text += key + "=" + value + "\n";
+    if (key == "NextToken" || key == "MaxResults") continue;
+    text.append(key).append("=").append(value).append("\n");
   }
   return to_hex(sha256(text)).substr(0, 16);
 }

@@ -17,8 +17,9 @@ namespace {
 std::string hash_of(const Params& params) {
   std::string text;
   for (const auto& [key, value] : params.all()) {
-    if (key != "ClientToken")
-      text += std::to_string(key.size()) + ":" + key + std::to_string(value.size()) + ":" + value;
+    if (key == "ClientToken") continue;
+    text.append(std::to_string(key.size())).append(":").append(key);
+    text.append(std::to_string(value.size())).append(":").append(value);
   }
   return to_hex(sha256(text));
 }
@@ -99,10 +100,15 @@ Status read_tags(const Params& params, LaunchSpec& spec) {
     for (const auto& [key, value] : spec.shows_tags&& resource == "instance" ? *tags : Tags()) {
       if (auto fits = check_metadata_tag(key); !fits) return fits;
     }
-    if (resource == "instance") spec.tags = *std::move(tags);
-    if (resource == "volume") spec.volume_tags = *std::move(tags);
-    if (resource == "network-interface") spec.interface_tags = *std::move(tags);
-    if (resource == "spot-instances-request") spec.spot_tags = *std::move(tags);
+    if (resource == "instance") {
+      spec.tags = *std::move(tags);
+    } else if (resource == "volume") {
+      spec.volume_tags = *std::move(tags);
+    } else if (resource == "network-interface") {
+      spec.interface_tags = *std::move(tags);
+    } else if (resource == "spot-instances-request") {
+      spec.spot_tags = *std::move(tags);
+    }
   }
   return Ok{};
 }

@@ -1,10 +1,9 @@
 #include "fleet.hpp"
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <system_error>
-
-#include <signal.h>
 
 #include "drover/base/log.hpp"
 #include "drover/base/secret.hpp"

@@ -1,9 +1,8 @@
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <set>
 #include <system_error>
-
-#include <signal.h>
 
 #include "ec2_protocol.hpp"
 #include "fleet.hpp"

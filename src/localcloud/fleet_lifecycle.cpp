@@ -1,8 +1,8 @@
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <system_error>
 
-#include <signal.h>
 #include <sys/wait.h>
 
 #include "drover/base/log.hpp"

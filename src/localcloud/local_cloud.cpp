@@ -1,10 +1,10 @@
 #include "drover/localcloud/local_cloud.hpp"
 
+#include <csignal>
 #include <filesystem>
 #include <system_error>
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/file.h>
 #include <unistd.h>
 

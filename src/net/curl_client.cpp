@@ -105,7 +105,7 @@ HeaderList header_list(const ports::HttpRequest& request) {
   for (const auto& [name, value] : request.headers) {
     if (iequals(name, "expect")) continue;
     typed = typed || iequals(name, "content-type");
-    append(list, value.empty() ? name + ";" : name + ": " + value);
+    append(list, std::string(name).append(value.empty() ? ";" : ": ").append(value));
   }
   if (!typed) append(list, "Content-Type:");
   return list;
