@@ -45,7 +45,7 @@ constexpr std::array kEntries{
     Entry{"GET", "/jobs/{job}/attempts", list_attempts},
     Entry{"GET", "/jobs/{job}/explain", get_explain},
     Entry{"GET", "/jobs/{job}/logs/{stream}", get_log, {}, "attempt offset"},
-    Entry{"GET", "/jobs/{job}/artifacts", list_artifacts},
+    Entry{"GET", "/jobs/{job}/artifacts", list_artifacts, {}, "limit after"},
     Entry{.method = "GET", .pattern = "/jobs/{job}/artifacts/{name}", .handler = get_artifact, .tail = true},
     Entry{"GET", "/jobs/{job}/checkpoint", get_checkpoint},
     Entry{"GET", "/worker/bootstrap", get_bootstrap},

@@ -199,14 +199,21 @@ void get_log(const ServicePtr& service, const CallPtr& call) {
 }
 
 void list_artifacts(const ServicePtr& service, const CallPtr& call) {
-  service->read(call, [service, call] {
+  const Result<int> limit = query_limit(call->request(), limits::kPageRows);
+  if (!limit.ok()) return call->fail(limit.error());
+  service->read(call, [service, call, limit = *limit] {
     const Result<ports::JobRow> job = read_job(*service, call->path("job"));
     if (!job.ok()) return call->fail(job.error());
-    const Result<std::vector<ports::ArtifactRow>> rows = service->deps.store.artifacts(job->number);
+    const Result<std::vector<ports::ArtifactRow>> rows =
+        service->deps.store.artifacts(job->number, call->request().query_value("after").value_or(""), limit);
     if (!rows.ok()) return call->fail(rows.error());
     Json body = Json::array();
     for (const ports::ArtifactRow& row : *rows) body.push(artifact_json(row));
-    call->send(200, body);
+    http::Response response = http::Response::json(200, body.dump() + "\n");
+    if (static_cast<int>(rows->size()) == limit) {
+      response.with("Link", next_link(call->request(), limit, "after", rows->back().name));
+    }
+    call->send(std::move(response));
   });
 }
 

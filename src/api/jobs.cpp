@@ -86,7 +86,8 @@ void answer_page(const CallPtr& call, const ports::JobFilter& filter,
   http::Response response = http::Response::json(200, std::move(body));
   if (shown < rows.size() || std::cmp_greater_equal(rows.size(), filter.limit) ||
       task_bytes >= filter.task_bytes) {
-    response.with("Link", next_link(call->request(), filter.limit, rows[shown - 1].number.value));
+    response.with("Link", next_link(call->request(), filter.limit, "before",
+                                    std::to_string(rows[shown - 1].number.value)));
   }
   call->send(std::move(response));
 }

@@ -1,7 +1,3 @@
-#include <fmt/format.h>
-
-#include "drover/base/text.hpp"
-
 #include "handlers.hpp"
 #include "support.hpp"
 
@@ -31,8 +27,7 @@ void answer_queues(const CallPtr& call, const engine::EngineView& view, const Qu
   }
   http::Response response = http::Response::json(200, body.dump() + "\n");
   if (queue != view.queues.end()) {
-    response.with("Link", fmt::format("<{}?limit={}&after={}>; rel=\"next\"", call->request().path,
-                                      page.limit, percent_encode(last)));
+    response.with("Link", next_link(call->request(), page.limit, "after", last));
   }
   call->send(std::move(response));
 }

@@ -44,19 +44,20 @@ Result<std::optional<std::int64_t>> query_int(const http::Request& request, std:
   return value;
 }
 
-Result<int> query_limit(const http::Request& request) {
+Result<int> query_limit(const http::Request& request, int absent) {
   const auto limit = query_int(request, "limit", 1, limits::kPageRows);
   if (!limit.ok()) return limit.error();
-  return static_cast<int>(limit->value_or(limits::kPageRowsDefault));
+  return static_cast<int>(limit->value_or(absent));
 }
 
-std::string next_link(const http::Request& request, int limit, std::int64_t before) {
+std::string next_link(const http::Request& request, int limit, std::string_view cursor,
+                      const std::string& value) {
   std::string target = request.path + "?";
-  for (const auto& [name, value] : request.query) {
-    if (name == "before" || name == "limit") continue;
-    target += percent_encode(name) + "=" + percent_encode(value) + "&";
+  for (const auto& [name, given] : request.query) {
+    if (name == cursor || name == "limit") continue;
+    target += percent_encode(name) + "=" + percent_encode(given) + "&";
   }
-  return fmt::format("<{}limit={}&before={}>; rel=\"next\"", target, limit, before);
+  return fmt::format("<{}limit={}&{}={}>; rel=\"next\"", target, limit, cursor, percent_encode(value));
 }
 
 Result<Json> body_json(const http::Request& request, bool empty_is_object) {

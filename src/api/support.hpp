@@ -23,9 +23,11 @@ Result<ports::JobRow> read_job(Service& service, const std::string& text);
 Result<std::optional<std::int64_t>> query_int(const http::Request& request, std::string_view name,
                                               std::int64_t min, std::int64_t max);
 // `limit`: 1..limits::kPageRows.
-Result<int> query_limit(const http::Request& request);
-// `<path?…the filters…&limit&before=N>; rel="next"`.
-std::string next_link(const http::Request& request, int limit, std::int64_t before);
+Result<int> query_limit(const http::Request& request, int absent = limits::kPageRowsDefault);
+// `<path?…the filters…&limit&before=N>; rel="next"`; `cursor` is the parameter that leads on: "before", or
+// "after".
+std::string next_link(const http::Request& request, int limit, std::string_view cursor,
+                      const std::string& value);
 
 // The body as JSON; an empty one as an empty object where `empty_is_object`.
 Result<Json> body_json(const http::Request& request, bool empty_is_object = false);

@@ -52,7 +52,8 @@ void answer_list(Service& service, const CallPtr& call, const WorkerList& list,
   }
   http::Response response = http::Response::json(200, body.dump() + "\n");
   if (static_cast<int>(rows->size()) >= list.limit) {
-    response.with("Link", next_link(call->request(), list.limit, rows->back().id.value));
+    response.with("Link",
+                  next_link(call->request(), list.limit, "before", std::to_string(rows->back().id.value)));
   }
   call->send(std::move(response));
 }

@@ -68,8 +68,9 @@ class PgStore final : public ports::Store {
   Result<std::optional<ports::JobRow>> job(JobNumber number) override;
   Result<std::vector<ports::JobRow>> jobs(const ports::JobFilter& filter) override;
   Result<std::vector<ports::AttemptRow>> attempts(JobNumber number) override;
-  Result<std::vector<ports::ArtifactRow>> artifacts(JobNumber number) override {
-    return all("read_artifacts", Params::of(number), read_artifact);
+  Result<std::vector<ports::ArtifactRow>> artifacts(JobNumber number, std::string_view after,
+                                                    int limit) override {
+    return all("read_artifacts", Params::of(number, after, std::int64_t{limit}), read_artifact);
   }
   Result<std::optional<ports::ArtifactRow>> artifact(JobNumber number, std::string_view name) override {
     return first("read_artifact", Params::of(number, name), read_artifact);

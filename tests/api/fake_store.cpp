@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <stdexcept>
 
@@ -48,9 +49,17 @@ Result<std::vector<ports::AttemptRow>> FakeStore::attempts(JobNumber) {
   return attempt_rows;
 }
 
-Result<std::vector<ports::ArtifactRow>> FakeStore::artifacts(JobNumber) {
+Result<std::vector<ports::ArtifactRow>> FakeStore::artifacts(JobNumber, std::string_view after, int limit) {
   if (read_error) return *read_error;
-  return artifact_rows;
+  std::map<std::string, ports::ArtifactRow> by_name;
+  for (const ports::ArtifactRow& row : artifact_rows) {
+    if (row.name > after) by_name.emplace(row.name, row);
+  }
+  std::vector<ports::ArtifactRow> rows;
+  for (const auto& [name, row] : by_name) {
+    if (static_cast<int>(rows.size()) < limit) rows.push_back(row);
+  }
+  return rows;
 }
 
 Result<std::optional<ports::ArtifactRow>> FakeStore::artifact(JobNumber, std::string_view name) {

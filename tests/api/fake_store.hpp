@@ -68,7 +68,8 @@ class FakeStore final : public ports::Store {
   Result<std::optional<ports::JobRow>> job(JobNumber number) override;
   Result<std::vector<ports::JobRow>> jobs(const ports::JobFilter& filter) override;
   Result<std::vector<ports::AttemptRow>> attempts(JobNumber number) override;
-  Result<std::vector<ports::ArtifactRow>> artifacts(JobNumber number) override;
+  Result<std::vector<ports::ArtifactRow>> artifacts(JobNumber number, std::string_view after,
+                                                    int limit) override;
   Result<std::optional<ports::ArtifactRow>> artifact(JobNumber number, std::string_view name) override;
   Result<std::vector<ports::WorkerRow>> workers(bool with_gone, std::optional<WorkerId> before,
                                                 int limit) override;

@@ -95,10 +95,21 @@ TEST_F(JobFiles, ArtifactsAreListedAndFetched) {
   EXPECT_EQ(answer.header("X-Checksum-Sha256"), to_hex(sha256(std::string_view("\0\x01\xff", 3))));
 }
 
+TEST_F(JobFiles, ALongListOfArtifactsHasPages) {
+  for (const char* name : {"a", "b/c d", "e"}) artifact(name, "x");
+  const Answer first = get("/jobs/17/artifacts?limit=2");
+  EXPECT_EQ(first.json().if_array()->size(), 2U);
+  EXPECT_EQ(first.header("Link"), "</jobs/17/artifacts?limit=2&after=b%2Fc%20d>; rel=\"next\"");
+  const Answer last = get("/jobs/17/artifacts?limit=2&after=b%2Fc%20d");
+  EXPECT_EQ(last.json().if_array()->size(), 1U);
+  EXPECT_EQ(last.header("Link"), "");
+  EXPECT_EQ(get("/jobs/17/artifacts?limit=1001").status, 400);
+}
+
 TEST_F(JobFiles, AnArtifactsNameMayHaveSeveralParts) {
   artifact("d/e/b c.txt", "deep");
   artifact("d", "flat");
-  EXPECT_EQ((*get("/jobs/17/artifacts").json().if_array())[0].find("name")->dump(), "\"d/e/b c.txt\"");
+  EXPECT_EQ((*get("/jobs/17/artifacts").json().if_array())[1].find("name")->dump(), "\"d/e/b c.txt\"");
   for (const char* path : {"d/e/b%20c.txt", "d%2Fe%2fb%20c.txt", "d/e%2Fb%20c.txt"}) {
     const Answer answer = get(std::string("/jobs/17/artifacts/") + path);
     EXPECT_EQ(answer.status, 200) << path;

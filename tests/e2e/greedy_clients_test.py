@@ -16,7 +16,8 @@ NOWHERE = "nobody-serves-this"
 
 @pytest.fixture(scope="module")
 def drover():
-    with stack(pool={"max": 0}) as running:
+    # A leader that stands still on a busy machine is not to be taken for dead.
+    with stack(pool={"max": 0}, config={"store": {"takeover_s": 120}}) as running:
         yield running
 
 

@@ -69,7 +69,9 @@ class ScriptedStore final : public ports::Store {
   Result<std::optional<ports::JobRow>> job(JobNumber) override { return none(); }
   Result<std::vector<ports::JobRow>> jobs(const ports::JobFilter&) override { return none(); }
   Result<std::vector<ports::AttemptRow>> attempts(JobNumber) override { return none(); }
-  Result<std::vector<ports::ArtifactRow>> artifacts(JobNumber) override { return none(); }
+  Result<std::vector<ports::ArtifactRow>> artifacts(JobNumber, std::string_view, int) override {
+    return none();
+  }
   Result<std::optional<ports::ArtifactRow>> artifact(JobNumber, std::string_view) override { return none(); }
   Result<std::vector<ports::WorkerRow>> workers(bool, std::optional<WorkerId>, int) override {
     return none();

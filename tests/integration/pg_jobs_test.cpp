@@ -278,7 +278,7 @@ TEST_F(PgJobs, AnArtifactNeedsTheOpenAttemptsToken) {
   const ports::OpenAttempt second = claim(open.job, who);
   EXPECT_TRUE(second.has_checkpoint);
   EXPECT_EQ(second.checkpoint_attempt, 1);
-  EXPECT_TRUE(store_->artifacts(open.job)->empty()) << "a checkpoint is no artifact";
+  EXPECT_TRUE(store_->artifacts(open.job, "", 10000)->empty()) << "a checkpoint is no artifact";
   const auto kept = **store_->artifact(open.job, name);
   EXPECT_EQ(kept.size, 11);
   EXPECT_EQ(kept.sha256, sha256("bytes"));
@@ -292,7 +292,7 @@ TEST_F(PgJobs, AnArtifactOfWhateverNameIsNoCheckpoint) {
   }
   end(open, Outcome::interruption);
   EXPECT_FALSE(claim(open.job, who).has_checkpoint);
-  EXPECT_EQ(store_->artifacts(open.job)->size(), 3U);
+  EXPECT_EQ(store_->artifacts(open.job, "", 10000)->size(), 3U);
   EXPECT_EQ((*store_->artifact(open.job, "d/checkpoint"))->attempt, 1);
   EXPECT_FALSE(store_->artifact(open.job, "d")->has_value());
 }
@@ -305,7 +305,7 @@ TEST_F(PgJobs, AWorkerOfTheFirstVersionKeepsItsCheckpointAsAnArtifact) {
   apply<Ok>(ports::PutArtifact{open.job, 1, open.token_hash, "other", 10, sha256("bytes"), now_});
   end(open, Outcome::interruption);
   EXPECT_TRUE(claim(open.job, who).has_checkpoint);
-  EXPECT_EQ(store_->artifacts(open.job)->size(), 1U);
+  EXPECT_EQ(store_->artifacts(open.job, "", 10000)->size(), 1U);
 }
 
 TEST_F(PgJobs, AnAttemptHasAThousandArtifactsAndItsCheckpoint) {
@@ -321,7 +321,11 @@ TEST_F(PgJobs, AnAttemptHasAThousandArtifactsAndItsCheckpoint) {
   apply<Ok>(put);
   put.name = ports::kCheckpointName;
   apply<Ok>(put);
-  EXPECT_EQ(store_->artifacts(open.job)->size(), 1000U);
+  EXPECT_EQ(store_->artifacts(open.job, "", 10000)->size(), 1000U);
+  const auto page = *store_->artifacts(open.job, "f10", 3);
+  ASSERT_EQ(page.size(), 3U);
+  EXPECT_EQ(page[0].name, "f100");
+  EXPECT_EQ(page[2].name, "f102");
   end(open, Outcome::interruption);
   const ports::OpenAttempt second = claim(open.job, who);
   apply<Ok>(ports::PutArtifact{open.job, 2, second.token_hash, "one more", 10, sha256("bytes"), now_});

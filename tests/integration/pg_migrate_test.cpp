@@ -64,7 +64,7 @@ TEST_F(PgMigrate, CheckpointsKeptAsArtifactsAreFoundAndListed) {
   ASSERT_TRUE(found);
   EXPECT_EQ(found->attempt, 2);
   EXPECT_EQ(found->size, 20);
-  const auto listed = *upgraded->artifacts(JobNumber{7});
+  const auto listed = *upgraded->artifacts(JobNumber{7}, "", 100);
   ASSERT_EQ(listed.size(), 2U);
   EXPECT_EQ(listed[0].name, "checkpoint.tar.gz");
 }

@@ -147,8 +147,8 @@ class Store {
   virtual Result<std::optional<JobRow>> job(JobNumber number) = 0;
   virtual Result<std::vector<JobRow>> jobs(const JobFilter& filter) = 0;
   virtual Result<std::vector<AttemptRow>> attempts(JobNumber number) = 0;  // oldest first, the open one last
-  // The latest attempt's of each name, without the checkpoint.
-  virtual Result<std::vector<ArtifactRow>> artifacts(JobNumber number) = 0;
+  // By name, those above `after`: the latest attempt's of each, without the checkpoint.
+  virtual Result<std::vector<ArtifactRow>> artifacts(JobNumber number, std::string_view after, int limit) = 0;
   // The latest attempt's of this name.
   virtual Result<std::optional<ArtifactRow>> artifact(JobNumber number, std::string_view name) = 0;
   virtual Result<std::vector<WorkerRow>> workers(bool with_gone, std::optional<WorkerId> before,
