@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <deque>
 #include <iterator>
 #include <set>
 #include <utility>
@@ -12,7 +13,10 @@ namespace {
 using ports::CloudErrorClass;
 using ports::make_cloud_error;
 
-constexpr std::size_t kBatch = 1000;
+// EC2 charges a call for every instance that it names, ended or not (a thousand at once, then twenty a
+// second): a refusal that makes a large batch be asked again would use up what the others need.
+constexpr std::size_t kBatch = 100;
+constexpr std::size_t kRemembered = 10'000;
 
 // The ids of `batch` that an error message names.
 std::set<std::string> named_in(std::string_view message, const std::vector<std::string>& batch) {
@@ -53,7 +57,7 @@ bool is_about_instances(const Error& error, const std::set<std::string>& named) 
   }
 }
 
-using Batches = std::vector<std::vector<std::string>>;
+using Batches = std::deque<std::vector<std::string>>;
 
 std::vector<std::string> without(const std::vector<std::string>& batch, const std::set<std::string>& named) {
   std::vector<std::string> rest;
@@ -94,12 +98,19 @@ class Refused {
   Error first_;
 };
 
-Batches batches_of(const std::set<std::string>& ids) {
+// Those that were refused before come last, each alone.
+Batches batches_of(const std::set<std::string>& ids, const std::set<std::string>& refused) {
   Batches out;
+  Batches alone;
   for (const auto& id : ids) {
+    if (refused.contains(id)) {
+      alone.push_back({id});
+      continue;
+    }
     if (out.empty() || out.back().size() == kBatch) out.emplace_back();
     out.back().push_back(id);
   }
+  std::move(alone.begin(), alone.end(), std::back_inserter(out));
   return out;
 }
 
@@ -112,8 +123,20 @@ Status Ec2Cloud::terminate_batch(const std::vector<std::string>& batch) {
   });
 }
 
+std::set<std::string> Ec2Cloud::refused_before() {
+  const std::lock_guard lock(refused_mutex_);
+  return refused_;
+}
+
+void Ec2Cloud::remember(const std::vector<std::string>& ended, const std::set<std::string>& refused) {
+  const std::lock_guard lock(refused_mutex_);
+  for (const auto& id : ended) refused_.erase(id);
+  if (refused_.size() < kRemembered) refused_.insert(refused.begin(), refused.end());
+}
+
 // EC2 ends a whole batch or nothing of it (of one zone). One instance that it names costs one call more; one
-// that it does not name is found by halving.
+// that it does not name is found by halving. What was refused is asked again after the rest, so that whatever
+// EC2's rates allow goes to what can be ended.
 Status Ec2Cloud::terminate(std::span<const std::string> ids) {
   Refused refused;
   std::set<std::string> valid;
@@ -125,18 +148,24 @@ Status Ec2Cloud::terminate(std::span<const std::string> ids) {
                                        "'" + id + "' is no instance id"));
     }
   }
-  Batches work = batches_of(valid);
+  Batches work = batches_of(valid, refused_before());
   while (!work.empty()) {
-    const auto batch = std::move(work.back());
-    work.pop_back();
+    const auto batch = std::move(work.front());
+    work.pop_front();
     if (batch.empty()) continue;
     auto done = terminate_batch(batch);
-    if (done) continue;
+    if (done) {
+      remember(batch, {});
+      continue;
+    }
     auto named = named_in(done.error().message, batch);
     if (!is_about_instances(done.error(), named)) return done;  // the other batches would meet the same
     if (named.empty() && batch.size() == 1) named.insert(batch.front());
-    if (!is_not_found(done.error())) {
+    if (is_not_found(done.error())) {
+      remember({named.begin(), named.end()}, {});
+    } else {
       for (const auto& id : named) refused.add(id, done.error());
+      remember({}, named);
     }
     for (auto& part : after_refusal(batch, named)) work.push_back(std::move(part));
   }

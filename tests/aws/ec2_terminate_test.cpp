@@ -19,9 +19,9 @@ TEST_F(Ec2CloudTest, TerminatingNothingSendsNothing) {
   EXPECT_TRUE(http_.requests.empty());
 }
 
-TEST_F(Ec2CloudTest, TerminatesInBatchesOfAThousandWithoutRepetition) {
+TEST_F(Ec2CloudTest, TerminatesInBatchesOfAHundredWithoutRepetition) {
   std::vector<std::string> ids;
-  for (int i = 0; i < 2001; ++i) ids.push_back("i-" + std::to_string(i));
+  for (int i = 0; i < 201; ++i) ids.push_back("i-" + std::to_string(i));
   ids.emplace_back("i-0");
   http_.otherwise([](const auto&) { return terminated(); });
   EXPECT_EQ(detail_of(cloud().terminate(ids)), "ok");
@@ -32,7 +32,7 @@ TEST_F(Ec2CloudTest, TerminatesInBatchesOfAThousandWithoutRepetition) {
     sizes.insert(part.size());
     sent.insert(part.begin(), part.end());
   }
-  EXPECT_THAT(sizes, ElementsAre(1U, 1000U, 1000U));
+  EXPECT_THAT(sizes, ElementsAre(1U, 100U, 100U));
   EXPECT_EQ(sent, std::multiset<std::string>(ids.begin(), ids.end() - 1));
 }
 
@@ -124,8 +124,46 @@ TEST_F(Ec2CloudTest, WhatARefusalNamesIsLeftOutAndReportedAndTheRestTerminated) 
       EXPECT_NE(ended.error().message.find(id), std::string::npos) << ended.error().message;
     }
     EXPECT_EQ(done.size(), 997U) << code;
-    EXPECT_EQ(http_.requests.size(), 4U) << code;
+    EXPECT_EQ(http_.requests.size(), 13U) << code;
+    http_.otherwise([](const auto&) { return terminated(); });
+    EXPECT_EQ(detail_of(cloud().terminate(ids)), "ok");
   }
+}
+
+TEST_F(Ec2CloudTest, WhatWasRefusedIsAskedAloneAndLastUntilItIsEnded) {
+  std::set<std::string> done;
+  http_.otherwise(naming({"i-1", "i-2"}, "OperationNotPermitted", done));
+  EXPECT_EQ(detail_of(cloud().terminate(std::vector<std::string>{"i-1", "i-2", "i-3"})),
+            "protection/OperationNotPermitted");
+  EXPECT_EQ(http_.requests.size(), 3U);
+
+  http_.requests.clear();
+  const std::vector<std::string> again{"i-1", "i-2", "i-4", "i-5"};
+  EXPECT_FALSE(cloud().terminate(again));
+  ASSERT_EQ(http_.requests.size(), 3U);
+  EXPECT_THAT(parameters(0, "InstanceId."), ElementsAre("i-4", "i-5"));
+  EXPECT_THAT(parameters(1, "InstanceId."), ElementsAre("i-1"));
+  EXPECT_THAT(parameters(2, "InstanceId."), ElementsAre("i-2"));
+
+  http_.requests.clear();
+  http_.otherwise([](const auto&) { return terminated(); });
+  EXPECT_EQ(detail_of(cloud().terminate(again)), "ok");
+  EXPECT_EQ(http_.requests.size(), 3U);
+  EXPECT_EQ(detail_of(cloud().terminate(again)), "ok");
+  EXPECT_EQ(http_.requests.size(), 4U) << "what was ended is forgotten";
+}
+
+// A rate that is used up meets those that could not be ended, not those that can.
+TEST_F(Ec2CloudTest, TheRestOfARefusedBatchWaitsForTheOtherBatches) {
+  std::set<std::string> done;
+  http_.otherwise(naming({"i-100"}, "OperationNotPermitted", done));
+  std::vector<std::string> ids;
+  for (int i = 100; i < 300; ++i) ids.push_back("i-" + std::to_string(i));
+  EXPECT_FALSE(cloud().terminate(ids));
+  ASSERT_EQ(http_.requests.size(), 3U);
+  EXPECT_EQ(parameters(0, "InstanceId.").front(), "i-100");
+  EXPECT_EQ(parameters(1, "InstanceId.").front(), "i-200");
+  EXPECT_EQ(parameters(2, "InstanceId.").front(), "i-101");
 }
 
 TEST_F(Ec2CloudTest, WhatIsNoIdIsReportedAndNeverSent) {

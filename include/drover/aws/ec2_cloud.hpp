@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -51,7 +52,7 @@ class Ec2Cloud final : public ports::Cloud {
   Result<std::vector<core::Instance>> run_instances(const core::LaunchRequest& request) override;
   Result<std::vector<core::Instance>> list_by_tag(const std::string& key, const std::string& value) override;
   Result<std::vector<core::Instance>> list_by_id(std::span<const std::string> ids) override;
-  // Goes on past instances that cannot be terminated and returns the first error.
+  // Goes on past instances that cannot be terminated and returns the first error, which names them.
   Status terminate(std::span<const std::string> ids) override;
 
   // Whether EC2 would take the call, which has no effect (DryRun): what may not be made is a permission
@@ -80,6 +81,8 @@ class Ec2Cloud final : public ports::Cloud {
   Result<std::vector<core::Instance>> list(const Filter& filter);
   Result<std::vector<core::Instance>> list_once(const Filter& filter);
   Status terminate_batch(const std::vector<std::string>& batch);
+  std::set<std::string> refused_before();
+  void remember(const std::vector<std::string>& ended, const std::set<std::string>& refused);
 
   Ec2Options options_;
   Ec2Tools tools_;
@@ -90,6 +93,8 @@ class Ec2Cloud final : public ports::Cloud {
   TokenBucket run_rate_;
   TokenBucket launched_rate_;  // instances that came, or may have come
   TokenBucket terminate_rate_;
+  std::mutex refused_mutex_;
+  std::set<std::string> refused_;  // instances that EC2 would not end when it was last asked to
   std::mutex images_mutex_;
   std::map<std::string, std::string> root_devices_;  // by image
 };
