@@ -6,7 +6,7 @@ import pytest
 
 sys.path[:0] = [os.path.dirname(__file__), os.path.join(os.path.dirname(__file__), "..", "fault")]
 from harness import shell, stack, wait_for  # noqa: E402
-from protocol import INERT, ProtocolWorker, inert_instances  # noqa: E402
+from protocol import INERT, ProtocolWorker, add_inert_pool, inert_instances  # noqa: E402
 
 FAST = {"heartbeat_interval_s": 1, "notice_poll_s": 1, "reconcile_interval_s": 1}
 
@@ -72,12 +72,26 @@ def test_idle_workers_are_scaled_in_to_the_minimum(drover):
 
 
 def test_many_short_jobs_need_no_more_machines_than_the_pool_has_though_none_may_be_idle():
-    with stack(pool={"max": 2, "slots": 2, "idle_timeout_s": 0}) as drover:
-        jobs = drover.submit([shell("true") for _ in range(200)])
+    """One slot and a look every second: each worker is seen without a job many times between two."""
+    with stack(pool={"max": 2, "slots": 1, "idle_timeout_s": 0}, settings=FAST) as drover:
+        jobs = drover.submit([shell("true") for _ in range(150)])
         for job in jobs:
             drover.wait_state(job["id"], "succeeded")
         assert len(drover.cloud.instances()) <= 2, drover.cloud.instances()
         wait_for(lambda: not drover.cloud.instances("running", "pending"), "the idle to be ended when no work waits")
+
+
+def test_jobs_of_a_paused_scheduler_keep_no_machine():
+    with stack(pool={"max": 1, "slots": 1, "idle_timeout_s": 0}, settings=FAST) as drover:
+        first = drover.submit(shell("sleep 600"))
+        drover.wait_state(first["id"], "running")
+        drover.call("PATCH", "/scheduler", {"is_paused": True})
+        second = drover.submit(shell("true"))
+        drover.call("POST", f"/jobs/{first['id']}/cancel")
+        wait_for(lambda: not drover.cloud.instances("running", "pending"), "the idle machine to be ended")
+        assert drover.job(second["id"])["state"] == "queued"
+        drover.call("PATCH", "/scheduler", {"is_paused": False})
+        drover.wait_state(second["id"], "succeeded")
 
 
 def test_a_machine_is_not_idle_before_it_has_asked_for_work_and_is_when_nothing_came_of_it():
@@ -114,6 +128,25 @@ def test_terminating_a_worker_by_hand_requeues_its_job(drover):
     done = drover.wait_state(job["id"], "succeeded", "failed")
     assert done["state"] == "succeeded"
     assert [one["outcome"] for one in drover.attempts(job["id"])] == ["interruption", "succeeded"]
+
+
+def test_a_machine_protected_by_hand_is_named_and_keeps_no_other_from_ending():
+    with stack(settings=FAST) as drover:
+        instances = [one["id"] for one in add_inert_pool(drover, "inert", 3, market="on_demand")]
+        kept = instances[1]
+        drover.cloud.ec2("ModifyInstanceAttribute", InstanceId=kept, DisableApiTermination_Value="true")
+        assert drover.call("PATCH", "/pools/inert", {"min": 0}).status == 200
+        for one in instances:
+            assert drover.call("POST", f"/workers/{one}/{'drain' if one == kept else 'terminate'}").status == 200
+        wait_for(lambda: [one["id"] for one in drover.cloud.instances("running")] == [kept], "the others to be ended")
+        said = wait_for(lambda: drover.call("GET", "/status").json["cloud_error"], "the refusal to be told")
+        assert "OperationNotPermitted" in said and kept in said and "disableApiTermination" in said, said
+        assert any("terminate failed" in line and kept in line for line in drover.daemon_log().splitlines())
+        assert drover.call("GET", f"/workers/{kept}").json["state"] == "terminating"
+
+        drover.cloud.ec2("ModifyInstanceAttribute", InstanceId=kept, DisableApiTermination_Value="false")
+        wait_for(lambda: not drover.cloud.instances("running"), "what was protected to be ended when it is no more")
+        wait_for(lambda: drover.call("GET", "/status").json["cloud_error"] is None, "the refusal to be over")
 
 
 def test_a_pool_is_created_changed_and_refused_by_name(drover):
