@@ -53,7 +53,7 @@ def test_what_cannot_be_kept_is_added_to_how_the_job_ended(daemon, machine):
 def test_an_attempt_has_at_most_a_thousand_artifacts(daemon, machine):
     daemon.submit(1, command='cd "$DROVER_ARTIFACT_DIR"; touch $(seq 1000 2004)')
     machine.start()
-    end = daemon.wait_end(1, 120)
+    end = daemon.wait_end(1)
     assert end["reason"] == "there are more than 1000 artifacts: the others are not kept"
     assert sorted(name for _, _, name in daemon.artifacts) == [str(i) for i in range(1000, 2000)]
 
