@@ -21,6 +21,7 @@ mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Pa
 mirror=${mirror:-http://deb.debian.org/debian}
 
 bare=$(mktemp -d "${1:-/var/tmp}/drover-bare.XXXXXX")
+chmod 755 "$bare" # the root directory of users other than root, too
 leave() {
   local mounted
   for mounted in dev/shm proc; do

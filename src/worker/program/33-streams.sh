@@ -9,11 +9,8 @@ readonly read_bytes=65536 reads_at_once=64 piece_bytes=4194304
 
 # Pipes for the job that begins, and their readers. `out_hold` and `err_hold` keep them open until the job has them.
 open_streams() {
-  local stream
-  for stream in stdout stderr; do
-    # Of this mode, so that a job that gave up root can open its streams again (/dev/stderr).
-    { mkfifo -m 622 "$dir/$stream.pipe" && : >"$dir/$stream"; } 2>/dev/null || return
-  done
+  # Of this mode, so that a job that gave up root can open its streams again (/dev/stderr).
+  { mkfifo -m 622 "$dir/stdout.pipe" "$dir/stderr.pipe" && : >"$dir/stdout" && : >"$dir/stderr"; } 2>/dev/null || return
   exec {out_hold}<>"$dir/stdout.pipe" {err_hold}<>"$dir/stderr.pipe"
   exec {out_report}< <(keep_stream stdout)
   exec {err_report}< <(keep_stream stderr)
@@ -132,7 +129,8 @@ take() { # FILE NEXT
     fi
   done
   kept=$(stat -c %s "$1" 2>/dev/null) || kept=$size
-  later=$(stat -c %s "$2" 2>/dev/null) || later=0
+  later=0
+  if [[ -e $2 ]]; then later=$(stat -c %s "$2" 2>/dev/null) || later=0; fi
   kept=$((kept - size)) drained=$((drained + draining * taken))
   lost=$((taken - kept - later < 0 ? 0 : taken - kept - later)) # one that was cut off may not have said what it took
   # Fewer reads than were asked for: the pipe is closed or, when it is drained, empty.

@@ -6,8 +6,11 @@ readonly most_artifacts=1000 longest_name=256
 # Sets `artifacts`: the names of all that is below the artifact directory and is no directory, one more than may be kept at
 # most. A directory that cannot be read is named too.
 list_artifacts() {
-  local entry path
+  local entry path entries
   artifacts=()
+  entries=("$dir/artifacts"/*)
+  # Most jobs leave none: no program is needed to see that.
+  if ((${#entries[@]} == 0)) && [[ -r $dir/artifacts && -x $dir/artifacts ]]; then return; fi
   while IFS= read -r -d '' entry; do
     entry=${entry#*$'\t'} path=$dir/artifacts/$entry
     if [[ -d $path && ! -L $path && -r $path && -x $path ]]; then continue; fi
@@ -19,6 +22,7 @@ list_artifacts() {
 # Returns as persist does, and 5 when the fault is this machine's. What cannot be kept is added to `faults`.
 upload_artifacts() {
   local name file why top rc taken=0
+  if ((${#artifacts[@]} == 0)); then return; fi
   top=$(readlink -f "$dir/artifacts")
   for name in ${artifacts[@]+"${artifacts[@]}"}; do
     if ((taken++ == most_artifacts)); then

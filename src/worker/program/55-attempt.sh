@@ -42,7 +42,7 @@ run_attempt() {
 }
 
 make_directories() {
-  { mkdir "$dir" && chmod 711 "$dir" && mkdir "$dir/work" "$dir/tmp" "$dir/checkpoint" "$dir/artifacts"; } 2>/dev/null
+  { mkdir -m 711 "$dir" && mkdir "$dir/work" "$dir/tmp" "$dir/checkpoint" "$dir/artifacts"; } 2>/dev/null
 }
 
 conclude() {
