@@ -202,6 +202,9 @@ web::http::http_response CpprestRequest::to_library(const http::Response& respon
 
 void CpprestRequest::answer(http::Response response, std::function<void(bool)> done) {
   answered_.store(true);
+  done = [state = state_, ticket = state_->expect(std::move(done))](bool delivered) {
+    state->settle(ticket, delivered);
+  };
   if (state_->over()) return finish(done, false);
   const bool known = response.status >= 200 && response.status <= 599 && !response.abandon;
   const auto* file = std::get_if<http::FileBody>(&response.body);
@@ -273,11 +276,7 @@ void CpprestRequest::send(const web::http::http_response& response, std::functio
 }
 
 void CpprestRequest::finish(const std::function<void(bool)>& done, bool delivered) {
-  try {
-    if (done) done(delivered);
-  } catch (const std::exception& error) {
-    log_error("a completion callback threw: {}", error.what());
-  }
+  done(delivered);
   if (inside_.exchange(false)) state_->leave();
 }
 

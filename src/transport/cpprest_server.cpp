@@ -138,6 +138,7 @@ void CpprestServer::stop(Millis grace) {
   if (!listener_) return;
   state_->stop(grace);
   state_->end();
+  state_->cut_off();
   // The library waits without limit for its connections to end, and some never do: then they and what they
   // use are left behind.
   const auto closed = std::make_shared<std::promise<void>>();

@@ -2,9 +2,15 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <map>
 #include <mutex>
 #include <shared_mutex>
+#include <utility>
 
+#include "drover/base/log.hpp"
 #include "drover/transport/server.hpp"
 
 #include "body.hpp"
@@ -52,14 +58,61 @@ class CpprestState {
     const std::unique_lock lock(handler_mutex_);
     over_ = true;
   }
+  // The done callback of an answer, to be called once: by settle() with the ticket, or by cut_off(),
+  // whichever comes first.
+  std::uint64_t expect(std::function<void(bool)> done) {
+    std::unique_lock lock(mutex_);
+    if (cut_off_) {
+      lock.unlock();
+      call(done, false);
+      return 0;
+    }
+    expected_.emplace(++last_ticket_, std::move(done));
+    return last_ticket_;
+  }
+  void settle(std::uint64_t ticket, bool delivered) {
+    std::unique_lock lock(mutex_);
+    const auto found = expected_.extract(ticket);
+    if (found.empty()) return;
+    ++settling_;
+    lock.unlock();
+    call(found.mapped(), delivered);
+    lock.lock();
+    --settling_;
+    idle_.notify_all();
+  }
+  // What is still under way counts as not delivered. Afterwards no done callback runs: whom it speaks to may
+  // be gone.
+  void cut_off() {
+    std::unique_lock lock(mutex_);
+    cut_off_ = true;
+    const auto rest = std::exchange(expected_, {});
+    lock.unlock();
+    for (const auto& [ticket, done] : rest) call(done, false);
+    lock.lock();
+    idle_.wait(lock, [this] { return settling_ == 0; });
+  }
+
   // Takes no lock: answers come from handlers too, with locks of their own.
   [[nodiscard]] bool over() const { return over_.load(); }
 
  private:
+  static void call(const std::function<void(bool)>& done, bool delivered) {
+    try {
+      if (done) done(delivered);
+    } catch (const std::exception& error) {
+      log_error("a completion callback threw: {}", error.what());
+    }
+  }
+
   std::mutex mutex_;
   std::condition_variable idle_;
   int inside_ = 0;
   bool stopping_ = false;
+  std::map<std::uint64_t, std::function<void(bool)>> expected_;
+  std::uint64_t last_ticket_ = 0;
+  int settling_ = 0;  // callbacks that run now
+  bool cut_off_ = false;
 
   std::shared_mutex handler_mutex_;
   std::atomic<bool> over_{false};
