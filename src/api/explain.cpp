@@ -103,6 +103,12 @@ void explain_refusal(Explanation& out, const ExplainInput& input, const PoolNote
   reason.set("next_try", note.next_try ? Json(to_rfc3339(*note.next_try)) : Json());
 }
 
+// When a job that waits for a time, its first or the next after a failure, may run.
+std::optional<WallTime> wake_of(const ports::JobRow& job) {
+  if (job.wake_at) return job.wake_at;
+  return job.attempts == 0 ? job.spec.run_at : std::nullopt;
+}
+
 // Why no machine comes, as far as the cloud and the fleet's loop say.
 void explain_no_launch(Explanation& out, const ExplainInput& input, const ports::PoolRow& pool,
                        int machines) {
@@ -124,7 +130,7 @@ void explain_no_launch(Explanation& out, const ExplainInput& input, const ports:
             fmt::format("Pool {}: {}{}", name, note->message, next_try_text(note->next_try, input.now)))
         .set("pool", name)
         .set("next_try", note->next_try ? Json(to_rfc3339(*note->next_try)) : Json());
-  } else if (!input.notes.frozen) {
+  } else if (const auto wake = wake_of(input.job); !input.notes.frozen && !(wake && *wake > input.now)) {
     out.add("launch_pending", fmt::format("A machine of pool {} is about to be launched", name))
         .set("pool", name);
   }
@@ -228,9 +234,7 @@ void explain_position(Explanation& out, const ExplainInput& input) {
 
 void explain_queued(Explanation& out, const ExplainInput& input) {
   const ports::JobRow& job = input.job;
-  const std::optional<WallTime> wake = job.wake_at         ? job.wake_at
-                                       : job.attempts == 0 ? job.spec.run_at
-                                                           : std::nullopt;
+  const std::optional<WallTime> wake = wake_of(job);
   if (wake && *wake > input.now) {
     const bool retry = job.attempts > 0;
     std::string why = retry ? fmt::format("Its last attempt ended ({}); it",

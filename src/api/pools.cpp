@@ -176,7 +176,10 @@ void patch_pool(const ServicePtr& service, const CallPtr& call) {
     const Result<IfMatch> match = if_match(call->request());
     if (!match.ok()) return call->fail(match.error());
     const Result<ports::PoolRow> present = read_pool(*service, call->path("pool"));
-    if (!present.ok()) return call->fail(present.error());
+    if (!present.ok()) {
+      if (!match->given || present.error().code != Errc::not_found) return call->fail(present.error());
+      return precondition_failed(call, present.error().message);
+    }
     Result<core::PoolSpec> spec = parse_pool_spec(*body, present->spec, present->spec.name);
     if (!spec.ok()) return call->fail(spec.error());
     edit_pool(service, call, *match, *present, std::move(*spec), true);

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <optional>
@@ -397,6 +398,14 @@ Result<Settings> parse_settings(std::string_view text, const std::string& name) 
 }
 
 Result<Settings> load_settings(const std::string& path) {
+  // Of a pipe the end may never come, and the daemon that reads its file again would wait for it for ever.
+  std::error_code unknown;
+  const std::filesystem::file_status status = std::filesystem::status(path, unknown);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    return invalid("",
+                   fmt::format("the configuration file {} is {}, not a file", path,
+                               std::filesystem::is_directory(status) ? "a directory" : "a pipe or device"));
+  }
   errno = 0;
   std::ifstream in(path, std::ios::binary);
   std::stringstream text;

@@ -176,6 +176,13 @@ Finding check_mark(const std::string& directory, const std::optional<postgres::I
   }
   if (mark.empty())
     return well(fmt::format("{} can be written; the first daemon marks it as its own", directory));
+  // Of an older schema it is not known; a daemon brings that up to date first.
+  const bool none = store && !known && store->refusal.empty() && store->missing_migrations.value_or(0) == 0;
+  if (none) {
+    return failed(
+        fmt::format("{} bears the mark of a deployment, and the database holds none", directory),
+        "name the database that belongs to this directory in store.conninfo, or an empty directory");
+  }
   if (known && mark != to_string(*store->deployment)) {
     return failed(fmt::format("{} bears the mark of another deployment than the database", directory),
                   "name the directory that belongs to this database in artifacts.directory, or an empty one");

@@ -219,7 +219,7 @@ std::string_view iam_policy() {
 void check_cloud(const Settings& settings, const std::optional<postgres::Inspection>& store,
                  ports::HttpClient& http, Report& report) {
   if (settings.cloud.provider == "none") {
-    report.add("cloud", well("none: workers come by themselves"));
+    report.add("cloud", well("none: no machine is launched"));
     return;
   }
   const SystemClock clock;

@@ -278,6 +278,9 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
 
 Result<Json> parse_json(std::string_view text, const JsonLimits& limits) {
   if (trim(text).empty()) return invalid("", "the body is empty; JSON was expected");
+  // The library takes a NUL for the end of the text, and would pass over what follows.
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos)
+    return invalid("", fmt::format("not valid JSON at byte {}: a NUL", nul + 1));
   Builder builder(limits);
   bool ok = false;
   try {

@@ -209,7 +209,7 @@ TEST_F(Explain, WaitsForItsTime) {
   input.job.spec.run_at = kNow + Seconds{60};
   EXPECT_EQ(codes().front(), "waiting_for_time");
   EXPECT_EQ(summary(), "It waits until 2030-01-02T00:01:00Z");
-  EXPECT_EQ(codes(), (Codes{"waiting_for_time", "launch_pending"}));
+  EXPECT_EQ(codes(), (Codes{"waiting_for_time"}));
 }
 
 TEST_F(Explain, WaitsToRetry) {

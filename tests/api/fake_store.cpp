@@ -30,7 +30,10 @@ Result<std::optional<ports::JobRow>> FakeStore::job(JobNumber number) {
 Result<std::vector<ports::JobRow>> FakeStore::jobs(const ports::JobFilter& filter) {
   if (before_jobs) before_jobs();
   if (read_error) return *read_error;
-  last_filter = filter;
+  {
+    const std::lock_guard lock(filter_mutex);
+    last_filter = filter;
+  }
   std::vector<ports::JobRow> rows;
   for (auto it = job_rows.rbegin(); it != job_rows.rend() && static_cast<int>(rows.size()) < filter.limit;
        ++it) {

@@ -55,6 +55,7 @@ class FakeStore final : public ports::Store {
   std::map<std::string, ports::LaunchRow> launches;  // by bootstrap token
   std::optional<Error> read_error;
   ports::JobFilter last_filter;
+  std::mutex filter_mutex;            // while threads write it
   std::function<void()> before_jobs;  // called by jobs(), on the caller's thread
 
   Result<int> migrate() override { return 0; }

@@ -74,6 +74,8 @@ TEST_F(Pools, PutCreatesWhatIsNotThere) {
   EXPECT_EQ(answer.header("Location"), "/pools/p");
   EXPECT_EQ(send("PUT", "/pools/p", R"({"provider":"none"})", {{"if-match", "\"1\""}}).status, 412);
   EXPECT_EQ(send("PUT", "/pools/p", R"({"provider":"none"})", {{"if-match", "*"}}).status, 412);
+  EXPECT_EQ(send("PATCH", "/pools/p", R"({"max":2})", {{"if-match", "*"}}).status, 412);
+  EXPECT_EQ(send("PATCH", "/pools/p", R"({"max":2})").status, 404);
 }
 
 TEST_F(Pools, PatchKeepsTheRest) {

@@ -6,6 +6,8 @@
 #include <sstream>
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace drover::app {
 namespace {
@@ -255,6 +257,18 @@ TEST(Settings, ASecretIsNotRepeatedInAMessage) {
   const auto settings = parse_settings("[store]\nconninfo = [\"password=hunter2\"]\n" + std::string(kUrl));
   ASSERT_FALSE(settings.ok());
   EXPECT_EQ(settings.error().message.find("hunter2"), std::string::npos);
+}
+
+TEST(Settings, APipeOrADirectoryIsNoFile) {
+  const std::string pipe = ::testing::TempDir() + "drover-config-pipe";
+  ::unlink(pipe.c_str());
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  for (const std::string& path : {pipe, ::testing::TempDir()}) {
+    const auto settings = load_settings(path);  // of a pipe that nobody writes it would not come back
+    ASSERT_FALSE(settings.ok()) << path;
+    EXPECT_NE(settings.error().message.find(path), std::string::npos) << settings.error().message;
+  }
+  ::unlink(pipe.c_str());
 }
 
 TEST(Settings, AMissingFileIsNamed) {

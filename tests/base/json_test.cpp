@@ -37,6 +37,7 @@ TEST(Json, RefusesWhatIsNotOneStrictValue) {
                                   "NaN",
                                   "01",
                                   "+1"};
+  EXPECT_FALSE(parse_json(std::string_view("{}\0{}", 5)).ok()) << "what follows a NUL counts, too";
   for (const std::string_view text : bad) {
     const auto parsed = parse_json(text);
     ASSERT_FALSE(parsed.ok()) << text;

@@ -168,6 +168,10 @@ def test_each_fault_of_the_artifact_directory_has_its_own_remedy(install):
     with open(f"{directory}/deployment", "w") as file:
         file.write("01234567-0123-4123-8123-0123456789ab\n")
     fault()
+    install.postgres.sql("CREATE DATABASE empty", database="postgres")
+    with_deployment = install.sections["store"]["conninfo"]
+    fault(store__conninfo=with_deployment.replace("dbname=drover", "dbname=empty"))
+    install.sections["store"]["conninfo"] = with_deployment
     if os.geteuid() == 0:  # root may write everywhere
         findings, text, status = install.doctor(prefix=["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"])
         assert status == 1 and findings["artifacts"][0] == "FAIL" and "user" not in findings, text

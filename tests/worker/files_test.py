@@ -129,6 +129,48 @@ def test_a_checkpoint_that_cannot_be_laid_out_is_dropped(daemon, machine, data):
     assert daemon.log(1, "stderr").startswith(b"[drover: the checkpoint of an earlier attempt is lost: it cannot be ")
 
 
+def test_a_checkpoint_brings_no_set_user_id_back(daemon, machine):
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as tar:
+        member = tarfile.TarInfo("shell")
+        member.mode = 0o6755
+        tar.addfile(member)
+    daemon.checkpoints[1] = data.getvalue()
+    daemon.submit(1, resume=True, checkpoint="/jobs/1/checkpoint", command='stat -c %a "$DROVER_CHECKPOINT_DIR/shell"')
+    machine.start()
+    assert daemon.wait_end(1)["outcome"] == "succeeded"
+    assert daemon.log(1) == b"755\n"
+
+
+def test_a_name_that_ends_amid_a_character_takes_no_other_with_it(daemon, machine):
+    """The daemon is to say what it thinks of each."""
+    daemon.submit(1, command="""cd "$DROVER_ARTIFACT_DIR"; printf x >$'a\\360'; echo 1 >b; echo 2 >c; echo x >$'z\\351'""")
+    machine.start(LANG="C.UTF-8")
+    daemon.wait_end(1)
+    for name in ("a%F0", "b", "c", "z%E9"):
+        assert any(request.startswith("PUT") and request.split("?")[0].endswith(f"/artifacts/{name}") for request in daemon.requests), name
+
+
+@pytest.mark.parametrize("command", ['echo x >"$DROVER_ARTIFACT_DIR"', 'ln -s /etc/default "$DROVER_ARTIFACT_DIR"'], ids=["file", "link"])
+def test_what_takes_the_place_of_the_artifact_directory_is_not_kept(daemon, machine, command):
+    daemon.submit(1, command=f'rmdir "$DROVER_ARTIFACT_DIR"; {command}')
+    machine.start()
+    end = daemon.wait_end(1)
+    assert end["outcome"] == "failure" and "the artifact directory was replaced" in end["reason"], end
+    assert b"the artifact directory was replaced" in daemon.log(1, "stderr")
+    assert not daemon.artifacts
+
+
+def test_a_checkpoint_directory_that_became_a_link_is_not_followed(daemon, machine, imds):
+    daemon.submit(1, command="""rm -rf "$DROVER_CHECKPOINT_DIR"; ln -s /etc/default "$DROVER_CHECKPOINT_DIR"; echo ready
+                                trap 'exit 1' TERM; while :; do sleep 0.05; done""")
+    machine.start(imds=imds)
+    daemon.wait(lambda: daemon.log(1) == b"ready\n", what="the job to start")
+    imds.interrupt(60)
+    assert daemon.wait_end(1)["call"] == "release"
+    assert not daemon.checkpoints
+
+
 def test_no_artifact_is_taken_for_the_checkpoint(daemon, machine):
     daemon.submit(1, command='echo x >"$DROVER_ARTIFACT_DIR/checkpoint.tar.gz"; echo y >"$DROVER_ARTIFACT_DIR/checkpoint"')
     machine.start()

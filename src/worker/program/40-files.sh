@@ -6,11 +6,18 @@ readonly most_artifacts=1000 longest_name=256
 # Sets `artifacts`: the names of all that is below the artifact directory and is no directory, one more than may be kept at
 # most. A directory that cannot be read is named too.
 list_artifacts() {
-  local entry path entries
+  # In other locales `read` takes the end of one name and the next for one character, when the first breaks off amid one.
+  local LC_ALL=C entry path entries
   artifacts=()
+  if [[ -L $dir/artifacts || -e $dir/artifacts && ! -d $dir/artifacts ]]; then
+    add_fault 'the artifact directory was replaced: nothing in its place is kept'
+    return
+  elif [[ -d $dir/artifacts && ! (-r $dir/artifacts && -x $dir/artifacts) ]]; then
+    add_fault 'the artifact directory cannot be read: no artifact is kept'
+    return
+  fi
   entries=("$dir/artifacts"/*)
-  # Most jobs leave none: no program is needed to see that.
-  if ((${#entries[@]} == 0)) && [[ -r $dir/artifacts && -x $dir/artifacts ]]; then return; fi
+  if ((${#entries[@]} == 0)); then return; fi # as most jobs leave it: no program is needed
   while IFS= read -r -d '' entry; do
     entry=${entry#*$'\t'} path=$dir/artifacts/$entry
     if [[ -d $path && ! -L $path && -r $path && -x $path ]]; then continue; fi
@@ -90,7 +97,11 @@ lay_out_checkpoint() {
   persist fetch_checkpoint || rc=$?
   case $rc in
     0)
+      # Where nobody else can come: what a job that gave up root saved as set-user-ID would be root's now.
+      chmod 700 "$dir"
       said=$(LC_ALL=C tar --no-same-owner -xzf "$dir/checkpoint.tar.gz" -C "$dir/checkpoint" 2>&1) || rc=$?
+      chmod -R u-s,g-s "$dir/checkpoint" || rc=$?
+      chmod 711 "$dir"
       if ((rc != 0)) && [[ $said =~ 'No space left'|'quota exceeded'|'Cannot allocate' ]]; then return 5; fi
       if ((rc != 0)); then lost="it cannot be unpacked: ${said%%$'\n'*}"; fi
       ;;
@@ -123,6 +134,10 @@ fetch_checkpoint() {
 keep_checkpoint() {
   local files=("$dir/checkpoint"/*) rc=0 failed=''
   if ((${#files[@]} == 0)); then return 0; fi
+  if [[ -L $dir/checkpoint ]]; then
+    add_fault 'the checkpoint was not kept: its directory was replaced by a link'
+    return 3
+  fi
   persist send_checkpoint || rc=$?
   case $rc in
     0 | 1 | 2) return "$rc" ;;

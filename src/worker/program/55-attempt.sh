@@ -26,7 +26,7 @@ run_attempt() {
     await_rest
     kill_rest
     emit ended "$slot"
-    rm -rf "$dir/work" "$dir/tmp" # on a full disk, room for what follows
+    remove "$dir/work" "$dir/tmp" # on a full disk, room for what follows
     close_streams
     conclude
   elif ((rc == 5)); then
@@ -38,8 +38,15 @@ run_attempt() {
     finish stopped ''
   fi
   emit closed "$slot"
-  # Twice: who ships logs may have noted an offset there meanwhile.
-  rm -rf "$dir" 2>/dev/null || rm -rf "$dir"
+  remove "$dir"
+}
+
+# A job may leave directories that are not to be written, which keep a worker that is not root from emptying them; and who
+# ships logs may note an offset among the files meanwhile.
+remove() { # FILE...
+  rm -rf "$@" 2>/dev/null && return
+  chmod -R u+rwX "$@" 2>/dev/null
+  rm -rf "$@"
 }
 
 make_directories() {
