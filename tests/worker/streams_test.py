@@ -95,3 +95,9 @@ def test_the_first_half_of_a_log_is_shipped_as_it_comes(daemon, machine, tmp_pat
     (tmp_path / "go").touch()
     assert daemon.wait_end(1)["exit_code"] == 3
     assert daemon.log(1) == b"".join([*lines[:50], missing(2000, "a log has at most 1000 bytes"), *lines[250:]])
+
+
+def test_a_job_that_stops_the_readers_of_its_streams_does_not_hold_its_attempt(daemon, machine):
+    daemon.submit(1, command="for one in $(pgrep -P $PPID); do [ $one != $$ ] && kill -STOP $one; done; exit 3")
+    machine.start()
+    assert daemon.wait_end(1)["exit_code"] == 3

@@ -26,7 +26,7 @@ close_streams() {
 }
 
 read_rest() { # ARRAY DESCRIPTOR READER
-  local line part='' rc patience=0.2 gone=0
+  local line part='' rc patience=0.2 gone=0 tries=0
   while :; do
     rc=0
     read -r -t "$patience" line <&"$2" || rc=$?
@@ -34,6 +34,8 @@ read_rest() { # ARRAY DESCRIPTOR READER
     if ((rc > 128 && gone == 0)); then
       patience=1
       kill -s USR1 "$out_reader" "$err_reader" 2>/dev/null
+      # A job of the same user may have stopped the reader; that is not to hold the attempt.
+      if ((tries++ == 20)); then kill -s KILL "$3" 2>/dev/null; fi
       if ! kill -0 "$3" 2>/dev/null; then gone=1; fi
     elif ((rc != 0)); then # the reader was killed
       eval "$1+=('missing some 2')"
