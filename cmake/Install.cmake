@@ -16,8 +16,10 @@ set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS packaging/drover.
 
 install(FILES ${DROVER_UNIT} DESTINATION lib/systemd/system)
 install(FILES packaging/drover.sysusers DESTINATION lib/sysusers.d RENAME drover.conf)
-install(FILES LICENSE README.md CHANGELOG.md config/iam-policy.json DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR})
+# Laid out as in the source tree, so that the links from page to page lead somewhere.
+install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES config/iam-policy.json config/drover.toml DESTINATION ${CMAKE_INSTALL_DOCDIR}/config)
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR})
 # A configuration that is there already is somebody's; the new one lies beside it as an example.
 install(FILES config/drover.toml DESTINATION ${CMAKE_INSTALL_SYSCONFDIR}/drover RENAME drover.toml.example)
 set(destination ${CMAKE_INSTALL_SYSCONFDIR})
