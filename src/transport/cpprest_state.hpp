@@ -81,8 +81,8 @@ class CpprestState {
     --settling_;
     idle_.notify_all();
   }
-  // What is still under way counts as not delivered. Afterwards no done callback runs: whom it speaks to may
-  // be gone.
+  // Answers that are still under way count as not delivered. When this returns, the library causes no done
+  // callback any more; an answer given later is told false at once, by expect(), on the thread that gives it.
   void cut_off() {
     std::unique_lock lock(mutex_);
     cut_off_ = true;

@@ -3,12 +3,13 @@
 import gzip
 import io
 import os
+import subprocess
 import tarfile
 
 import pytest
 
-from fake_daemon import problem
-from machine import wait_for
+from fake_daemon import PATIENCE, SOURCE, problem
+from machine import SHELL, wait_for
 
 
 def test_files_in_folders_are_artifacts(daemon, machine):
@@ -28,7 +29,7 @@ def test_files_in_folders_are_artifacts(daemon, machine):
     ("mkfifo fifo", "fifo", "is no file"),
     ("ln -s /dev/zero zero", "zero", "is a link, but to no file"),
     ("ln -s /etc/passwd passwd", "passwd", "is a link to a file outside of the artifact directory"),
-    ("ln -s ../work/x x; echo >../work/x", "x", "is a link, but to no file"),
+    ('ln -s "$TMPDIR/x" x; echo >"$TMPDIR/x"', "x", "is a link, but to no file"),
     ("mkdir d; ln -s nothing d/dangling", "d/dangling", "is a link, but to no file"),
     ("mkdir d; ln -s d e", "e", "is a link, but to no file"),
     ("echo x >" + 250 * "n" + "; mkdir long; ln " + 250 * "n" + " long/" + 252 * "n", "long/" + 251 * "n",
@@ -213,3 +214,13 @@ def test_a_refused_checkpoint_is_said(daemon, machine):
     daemon.fault("/checkpoint$", problem(413))
     daemon.stops = ["1/1"]
     assert daemon.wait_end(1)["reason"] == "the checkpoint was not kept: it was refused (status 413)"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_what_a_job_closed_to_writing_is_removed_by_a_worker_that_is_not_root():
+    basics = (SOURCE / "src/worker/program/15-basics.sh").read_text()
+    done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", SHELL, "-c", basics + """
+        cd "$(mktemp -d)" && mkdir -p kept/closed && touch kept/closed/file && chmod 500 kept/closed kept && ln -s /etc kept.link
+        remove kept kept.link
+        ls -A; rmdir "$PWD"; """], capture_output=True, text=True, timeout=PATIENCE)
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)

@@ -22,6 +22,14 @@ emit() { printf '%s\n' "$*" >&"$events"; }
 
 random_id() { read -r "$1" </proc/sys/kernel/random/uuid; }
 
+# Removes what a job may have written. A worker that is not root cannot empty directories that the job closed to writing,
+# before it opens them again; and a shipper of logs may add a file while the directory is being emptied.
+remove() { # FILE...
+  rm -rf "$@" 2>/dev/null && return
+  chmod -R u+rwX "$@" 2>/dev/null
+  rm -rf "$@"
+}
+
 # All but the standard three.
 close_descriptors() {
   local descriptor

@@ -6,7 +6,7 @@ readonly most_artifacts=1000 longest_name=256
 # Sets `artifacts`: the names of all that is below the artifact directory and is no directory, one more than may be kept at
 # most. A directory that cannot be read is named too.
 list_artifacts() {
-  # In other locales `read` takes the end of one name and the next for one character, when the first breaks off amid one.
+  # In a UTF-8 locale `read` goes on past the NUL behind a name that ends amid a character, and joins two names or loses the last.
   local LC_ALL=C entry path entries
   artifacts=()
   if [[ -L $dir/artifacts || -e $dir/artifacts && ! -d $dir/artifacts ]]; then
@@ -97,7 +97,8 @@ lay_out_checkpoint() {
   persist fetch_checkpoint || rc=$?
   case $rc in
     0)
-      # Where nobody else can come: what a job that gave up root saved as set-user-ID would be root's now.
+      # A set-user-ID file that a job without root saved would be root's here. Jobs of other users cannot enter the directory
+      # until such bits are taken off.
       chmod 700 "$dir"
       said=$(LC_ALL=C tar --no-same-owner -xzf "$dir/checkpoint.tar.gz" -C "$dir/checkpoint" 2>&1) || rc=$?
       chmod -R u-s,g-s "$dir/checkpoint" || rc=$?
@@ -117,7 +118,7 @@ add_lost() {
   say "job $job_number: the checkpoint is lost: $1"
   last_words="[drover: the checkpoint of an earlier attempt is lost: $1]"
   job_resume=0 checkpoint_lost=1
-  rm -rf "$dir/checkpoint"
+  remove "$dir/checkpoint"
   mkdir "$dir/checkpoint" || return 5
 }
 

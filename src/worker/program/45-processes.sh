@@ -3,7 +3,8 @@
 
 start_job() { # sets pid, born and `table`
   local vars command cgroup group shell=/bin/bash
-  # Before the job: of what was started in the background last, `$!`, the shell does not forget the end unasked.
+  # Opened before the job starts, since it starts a process too: only of the last background process does bash keep the end
+  # until somebody asks, and a job that dies at once would lose its signal.
   exec {table}<> <(:)
   if [[ ! -x $shell ]]; then shell=/bin/sh; fi
   vars=("TMPDIR=$dir/tmp" ${job_env[@]+"${job_env[@]}"} "DROVER_JOB_ID=$job_id" "DROVER_JOB_NUMBER=$job_number"

@@ -32,21 +32,13 @@ run_attempt() {
   elif ((rc == 5)); then
     finish infra 'the machine has no room for the files of the job'
   elif [[ $intent == notice ]]; then
-    rm -rf "$dir/checkpoint" # the one that is kept is whole, this may not be
+    remove "$dir/checkpoint" # the one that is kept is whole, this may not be
     release
   elif [[ $intent == stop ]]; then
     finish stopped ''
   fi
   emit closed "$slot"
   remove "$dir"
-}
-
-# A job may leave directories that are not to be written, which keep a worker that is not root from emptying them; and who
-# ships logs may note an offset among the files meanwhile.
-remove() { # FILE...
-  rm -rf "$@" 2>/dev/null && return
-  chmod -R u+rwX "$@" 2>/dev/null
-  rm -rf "$@"
 }
 
 make_directories() {

@@ -83,7 +83,7 @@ is_over() {
 leave() { # CODE
   trap - EXIT
   end_attempts
-  rm -rf "$base"
+  remove "$base"
   if [[ -n $cgroups ]]; then rmdir "$cgroups/${base##*/}".* 2>/dev/null; fi
   if [[ -n $notice ]]; then await_end_of_machine; fi
   if [[ -n $on_exit ]]; then /bin/sh -c "$on_exit"; fi
