@@ -60,6 +60,8 @@ slot_job=() slot_attempt=() slot_token=() slot_runner=() slot_pid=() slot_born=(
 slot_timeout_s=() slot_timeout_at=() slot_kill_at=()
 # The tasks beside the main loop: process id while one runs, and when the next is due.
 declare -A task_pid=([claim]='' [beat]='' [ship]='' [notice]='')
+# Through which its answer comes, until the event that tells of it has been handled. Then the pipe is empty.
+declare -A task_pipe=([claim]='' [beat]='')
 declare -A task_due=([claim]=0 [beat]=0 [ship]=0 [notice]=0)
 cgroups='' own_group=0 register_nonce='' claim_nonce='' claim_delay=0 claim_started=0 draining=0 full=0 terminated=0
 unknown=0 has_imds=0 going=0 notice='' notice_time='' notice_told=0 deadline=0

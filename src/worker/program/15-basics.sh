@@ -20,6 +20,16 @@ pause() {
 
 emit() { printf '%s\n' "$*" >&"$events"; }
 
+# Sets `line` to the next line of a pipe; false when none came in time. Time may be over, or a signal come, amid a line
+# (under load about every hundredth one is met so): what has been read of it stays in `part`, for the next call.
+read_line() { # DESCRIPTOR SECONDS
+  local piece='' rc=0
+  IFS= read -r -t "$2" -u "$1" piece || rc=$?
+  part+=$piece
+  if ((rc != 0)); then return "$rc"; fi
+  line=$part part=''
+}
+
 random_id() { read -r "$1" </proc/sys/kernel/random/uuid; }
 
 # Removes what a job may have written. A worker that is not root cannot empty directories that the job closed to writing,

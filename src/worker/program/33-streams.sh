@@ -29,8 +29,7 @@ read_rest() { # ARRAY DESCRIPTOR READER
   local line part='' rc patience=0.2 gone=0 tries=0
   while :; do
     rc=0
-    read -r -t "$patience" line <&"$2" || rc=$?
-    part+=$line
+    read_line "$2" "$patience" || rc=$?
     if ((rc > 128 && gone == 0)); then
       patience=1
       kill -s USR1 "$out_reader" "$err_reader" 2>/dev/null
@@ -40,11 +39,10 @@ read_rest() { # ARRAY DESCRIPTOR READER
     elif ((rc != 0)); then # the reader was killed
       eval "$1+=('missing some 2')"
       return
-    elif [[ $part == end ]]; then
+    elif [[ $line == end ]]; then
       return
     else
-      eval "$1+=(\"\$part\")"
-      part=''
+      eval "$1+=(\"\$line\")"
     fi
   done
 }
@@ -117,14 +115,10 @@ take() { # FILE NEXT
   reader=$!
   while kill -0 "$reader" 2>/dev/null; do wait "$reader" 2>/dev/null; done
   until=$((SECONDS + 60))
-  # A signal ends `read` before its time.
   while [[ $line != written ]] && ((SECONDS < until)); do
-    if ! read -r -t 5 line <&"$counts"; then
-      part+=$line
-      continue
-    fi
-    line=$part$line part=''
-    if [[ $line =~ ^([0-9]+)\+([0-9]+)\ records\ in ]]; then
+    if ! read_line "$counts" 5; then
+      line=''
+    elif [[ $line =~ ^([0-9]+)\+([0-9]+)\ records\ in ]]; then
       records=$((BASH_REMATCH[1] + BASH_REMATCH[2]))
     elif [[ $line =~ ^([0-9]+)\ byte ]]; then
       taken=${BASH_REMATCH[1]}

@@ -68,12 +68,12 @@ is_in_state() { [[ $state =~ (^|[^0-9])$1([^0-9]|$) ]]; } # CODE
 
 # Sets `state` to what the table of jobs says of the job's process, when it has ended.
 note_end() {
-  local line
+  local line part=''
   if [[ -e /proc/$pid ]]; then return; fi # asked in this order: it may end between the two
   jobs -l >&"$table"
   # Another end may have the trap run within this function, and read the lines first.
-  while read -r -t 0 -u "$table" && read -r -t 1 -u "$table" line; do
-    if [[ $line =~ ^\[[0-9]+\][-+\ ]+$pid\ (.*) ]]; then state=${BASH_REMATCH[1]%%( *}; fi
+  while read -r -t 0 -u "$table"; do
+    if read_line "$table" 1 && [[ $line =~ ^\[[0-9]+\][-+\ ]+$pid\ (.*) ]]; then state=${BASH_REMATCH[1]%%( *}; fi
   done
 }
 

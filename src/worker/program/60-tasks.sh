@@ -11,12 +11,12 @@ start_task() { # TASK ARGUMENT...: unless it is already under way
 
 # Tells the main loop: ok, or the status; after how many seconds to try again; and how long the answer is, which follows
 # through a pipe.
-finish_task() { # TASK PIPE
+finish_task() { # TASK
   local LC_ALL=C outcome=$status
   delay=$claim_delay
   if is_script; then outcome=ok; else back_off; fi
   emit "$1" "$outcome" "$delay" ${#text} "${notice:+noticed}"
-  if [[ $outcome == ok ]]; then printf '%s' "$text" >&"$2"; fi
+  if [[ $outcome == ok ]]; then printf '%s' "$text" >&"${task_pipe[$1]}"; fi
 }
 
 # A machine with a full disk takes no jobs, which it could only give back. When nothing of its own is left that could be
@@ -42,7 +42,7 @@ run_claim() { # FREE
   watch=is_told
   call $((claim_wait_s + 10)) "${json_body[@]}" "{\"nonce\":\"$claim_nonce\",\"slots\":$1,\"wait_s\":$claim_wait_s}" \
     "$url/workers/$worker_id/claim"
-  finish_task claim "$claim_pipe"
+  finish_task claim
 }
 
 is_told() { ((told == 1)); }
@@ -58,5 +58,5 @@ run_beat() {
   body+=']'
   if [[ -n $notice ]]; then body+=",\"notice\":$(json "$notice")"; fi
   call 10 "${json_body[@]}" @- "$url/workers/$worker_id/heartbeat" < <(printf '%s}' "$body")
-  finish_task beat "$beat_pipe"
+  finish_task beat
 }

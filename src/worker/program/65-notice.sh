@@ -3,7 +3,7 @@
 
 run_notice() {
   look_for_notice
-  emit notice "$status" "$text"
+  emit notice "$status" "${text:0:1000}" # in one piece, as a pipe takes it
 }
 
 look_for_notice() { # sets status, 200 when there is one, and text

@@ -1,20 +1,32 @@
 
 # ---- What comes to the main loop -------------------------------------------------------------------------------------
 
+# A new pipe for the answers of a task whose last one was not taken: the rest of it, or all, would be taken for the next
+# one, whose jobs would then never be started.
+renew_pipe() { # TASK
+  local pipe=${task_pipe[$1]}
+  if [[ -n $pipe ]]; then exec {pipe}>&-; fi
+  exec {pipe}<> <(:)
+  task_pipe[$1]=$pipe
+}
+
 # Sets `text` to the answer that a task hands on. Without all of it, it was no answer.
-take_answer() { # PIPE BYTES
+take_answer() { # TASK BYTES
   local LC_ALL=C part tries=0
   text=''
   while ((${#text} < $2 && tries++ < 5)); do # a signal ends `read` before its time
-    IFS= read -r -N $(($2 - ${#text})) -t 2 -u "$1" part
+    IFS= read -r -N $(($2 - ${#text})) -t 2 -u "${task_pipe[$1]}" part
     text+=$part
   done
-  ((${#text} == $2))
+  if ((${#text} != $2)); then
+    renew_pipe "$1"
+    return 1
+  fi
 }
 
 on_claim_answer() { # OUTCOME DELAY BYTES
   local outcome=$1
-  if [[ $outcome == ok ]] && ! take_answer "$claim_pipe" "$3"; then outcome=000; fi
+  if [[ $outcome == ok ]] && ! take_answer claim "$3"; then outcome=000; fi
   clock
   case $outcome in
     ok)
@@ -37,7 +49,7 @@ on_beat_answer() { # OUTCOME BYTES
   local key slot
   clock
   if [[ $1 == 401 || $1 == 404 ]]; then unknown=1; fi
-  if [[ $1 != ok ]] || ! take_answer "$beat_pipe" "$2"; then return; fi
+  if [[ $1 != ok ]] || ! take_answer beat "$2"; then return; fi
   heartbeat_drain=0 heartbeat_stop=()
   eval "$text"
   if [[ $heartbeat_drain == 1 ]]; then draining=1; fi

@@ -2,7 +2,7 @@
 # ---- The main loop ---------------------------------------------------------------------------------------------------
 
 main_loop() {
-  local event open=0 checked=0
+  local event line part='' open=0 checked=0
   while :; do
     clock
     open_attempts
@@ -15,7 +15,13 @@ main_loop() {
     if ((unknown == 1 && going == 0)); then start_over || return 1; fi
     if is_over; then return 0; fi
     start_due_tasks
-    if read -r -t 1 -u "$events" -a event; then handle "${event[@]}"; fi
+    if read_line "$events" 1; then
+      set -f
+      # shellcheck disable=SC2206  # words
+      event=($line)
+      set +f
+      handle "${event[@]}"
+    fi
   done
 }
 

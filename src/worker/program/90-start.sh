@@ -5,7 +5,8 @@ run_worker() {
   base=$(mktemp -d "$work_dir/drover-worker.XXXXXX") || exit 1
   chmod 711 "$base" # a job that gave up root passes through it to its own directories
   open_answers
-  exec {claim_pipe}<> <(:) {beat_pipe}<> <(:)
+  renew_pipe claim
+  renew_pipe beat
   mkfifo "$base/events" || exit 1
   exec {events}<>"$base/events"
   trap 'leave 1' EXIT TERM INT # also when this program itself fails: no job is left without its keeper
