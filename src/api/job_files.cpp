@@ -111,15 +111,16 @@ class Assembly {
   std::shared_ptr<http::SpooledFile> file_;
 };
 
-// All attempts one after the other, each behind a heading, as `tail` shows several files.
-Result<Assembly> assemble(Service& service, Call& call, const ports::JobRow& job, std::string_view stream) {
+// All attempts one after the other, each behind a heading, as `tail` shows several files. nullopt: nobody
+// waits for them any more.
+Result<std::optional<Assembly>> assemble(Service& service, Call& call, const ports::JobRow& job,
+                                         std::string_view stream) {
   const Result<std::vector<ports::AttemptRow>> attempts = service.deps.store.attempts(job.number);
   if (!attempts.ok()) return attempts.error();
   Result<Assembly> out = Assembly::open(service.deps.artifacts.spool_directory());
   if (!out.ok()) return out.error();
   for (const ports::AttemptRow& attempt : *attempts) {
-    if (call.given_up())
-      return Error{Errc::unavailable, "given up"};  // it has its answer: this one goes nowhere
+    if (call.given_up()) return std::optional<Assembly>();
     if (Status done = out->text(fmt::format("==> attempt {} <==\n", attempt.attempt)); !done.ok())
       return done.error();
     const Result<ports::StoredFile> log = service.deps.artifacts.log(job.number, attempt.attempt, stream);
@@ -127,15 +128,17 @@ Result<Assembly> assemble(Service& service, Call& call, const ports::JobRow& job
     if (!log.ok()) return log.error();
     if (Status done = out->file(*log); !done.ok()) return done.error();
   }
-  return out;
+  return std::optional(std::move(*out));
 }
 
 void answer_all(Service& service, const CallPtr& call, const ports::JobRow& job, std::string_view stream,
                 std::int64_t offset) {
-  Result<Assembly> all = assemble(service, *call, job, stream);
-  if (!all.ok()) return call->fail(all.error());
-  std::shared_ptr<http::SpooledFile> file = all->spooled();
-  http::Response response = text_file(file->path(), all->size(), offset);
+  Result<std::optional<Assembly>> assembled = assemble(service, *call, job, stream);
+  if (!assembled.ok()) return call->fail(assembled.error());
+  if (!assembled->has_value()) return;
+  Assembly& all = **assembled;
+  std::shared_ptr<http::SpooledFile> file = all.spooled();
+  http::Response response = text_file(file->path(), all.size(), offset);
   call->send(std::move(response), [file](bool) {});  // the file lives until it has been written out
 }
 

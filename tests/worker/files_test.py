@@ -74,6 +74,20 @@ def test_a_stop_and_a_timeout_end_the_uploads_too(daemon, machine, how):
     assert daemon.log(1) == b"done\n"
 
 
+@pytest.mark.parametrize("how", ["stop", "timeout"])
+def test_a_stop_and_a_timeout_end_many_short_uploads_too(daemon, machine, how):
+    """Each of which is over before anybody asks whether it is to go on."""
+    daemon.submit(1, command='cd "$DROVER_ARTIFACT_DIR"; touch $(seq 900)', timeout_s=4 if how == "timeout" else 0)
+    machine.start()
+    if how == "stop":
+        daemon.wait(lambda: len(daemon.artifacts) >= 5, what="some uploads")
+        daemon.stops = ["1/1"]
+        assert daemon.wait_end(1) == {"call": "finish", "outcome": "stopped", "exit_code": 0}
+    else:
+        assert daemon.wait_end(1)["reason"] == "timed out after 4 s, while its files were sent"
+    assert len(daemon.artifacts) < 900
+
+
 def test_that_the_daemon_is_away_makes_no_timeout_of_an_upload(daemon, machine, tmp_path):
     daemon.submit(1, command=f'echo a >"$DROVER_ARTIFACT_DIR/a"; until [ -e {tmp_path}/go ]; do sleep 0.05; done', timeout_s=3)
     worker = machine.start()
@@ -127,7 +141,9 @@ def test_a_checkpoint_that_cannot_be_laid_out_is_dropped(daemon, machine, data):
     machine.start()
     assert daemon.wait_end(1) == {"call": "finish", "outcome": "succeeded", "exit_code": 0}
     assert daemon.log(1) == b"0 1 \n"
-    assert daemon.log(1, "stderr").startswith(b"[drover: the checkpoint of an earlier attempt is lost: it cannot be ")
+    stderr = daemon.log(1, "stderr").decode()
+    assert stderr.startswith("[drover: the checkpoint of an earlier attempt is lost: it cannot be ")
+    assert not stderr.rstrip("]\n").endswith(": "), "the reason is said"
 
 
 def test_a_checkpoint_brings_no_set_user_id_back(daemon, machine):

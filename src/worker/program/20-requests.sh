@@ -20,11 +20,12 @@ open_answers() { exec {answers}<> <(:); }
 # call SECONDS CURL-ARGUMENT...: one request (0 seconds: however long it takes, as long as bytes flow), with standard
 # input for its body. Sets `text`, the answer's body, and `status`, 000 when there was no whole answer; `answer_type`,
 # `retry_after`; `fault` when the request failed on this machine: file, room or machine.
-# Once a second the function `watch` is asked whether the call is to be given up.
+# Before it, and once a second, the function `watch` is asked whether the call is to be given up.
 call() {
   local LC_ALL=C limit=$1 body part rc gone=0
   shift
   status=000 answer_type='' text='' retry_after='' fault=''
+  if [[ -n $watch ]] && "$watch"; then return; fi
   exec {body}<&0
   curl -q "${request[@]}" -K <(printf '%s\n' "$auth") --max-time "$limit" -D - \
     -w $'\n%{http_code} %{content_type}\001' "$@" <&"$body" >&"$answers" 2>/dev/null &

@@ -104,6 +104,7 @@ lay_out_checkpoint() {
       chmod -R u-s,g-s "$dir/checkpoint" || rc=$?
       chmod 711 "$dir"
       if ((rc != 0)) && [[ $said =~ 'No space left'|'quota exceeded'|'Cannot allocate' ]]; then return 5; fi
+      while [[ $said == $'\n'* ]]; do said=${said#?}; done # gzip's word begins with an empty line
       if ((rc != 0)); then lost="it cannot be unpacked: ${said%%$'\n'*}"; fi
       ;;
     3) lost="it cannot be fetched (status $status)" ;;
