@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <future>
 #include <memory>
 #include <string>
@@ -121,7 +122,8 @@ class ApiTest : public ::testing::Test {
                   .port = [] { return std::uint16_t{8080}; },
                   .version = "1.2.3",
                   .read_threads = 2}};
-  http::Router router;
+  std::atomic<int> counted = 0;  // the status that the latest request was counted with
+  http::Router router{[this](const http::Access& access) { counted = access.status; }};
 };
 
 }  // namespace drover::api

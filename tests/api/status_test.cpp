@@ -180,6 +180,15 @@ TEST_F(StatusPage, CommandsAndMetricsDoNotStandBehindReads) {
   EXPECT_EQ(second.get().status, 200);
 }
 
+TEST_F(StatusPage, AReadWhoseClientHasGoneIsCountedAsThat) {
+  delivers = false;
+  for (const char* path : {"/status", "/jobs", "/workers", "/pools", "/queues"}) {
+    counted = 0;
+    get(path);
+    EXPECT_EQ(counted, 499) << path;
+  }
+}
+
 TEST_F(StatusPage, AStoppedApiSaysSo) {
   api.stop();
   const Answer answer = get("/jobs");
