@@ -3,7 +3,7 @@
 # source yet is an interface target, so that the list in the top CMakeLists.txt stays complete.
 function(drover_layer name)
   cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
   list(FILTER sources EXCLUDE REGEX "/src/app/main\\.cpp$")
   set(target drover_${name})
   if(sources)

@@ -8,7 +8,7 @@
 #include "drover/api/pool_spec.hpp"
 #include "drover/base/limits.hpp"
 #include "drover/base/text.hpp"
-#include "drover/core/plan.hpp"
+#include "drover/core/fleet/plan.hpp"
 
 namespace drover::api {
 namespace {

@@ -163,8 +163,4 @@ Result<core::PoolSpec> parse_pool_spec(const Json& json, core::PoolSpec base, st
   return pool;
 }
 
-std::vector<std::string> queues_of(const core::PoolSpec& pool) {
-  return pool.queues.empty() ? std::vector<std::string>{pool.name} : pool.queues;
-}
-
 }  // namespace drover::api

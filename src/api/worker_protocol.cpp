@@ -193,14 +193,15 @@ void claim(const ServicePtr& service, const CallPtr& call) {
   service->deps.engine.claim(
       std::move(request),
       service->then<engine::ClaimAnswer>(call, [service, call](const engine::ClaimAnswer& claimed) {
-        std::vector<ports::OpenAttempt> attempts;
-        for (const engine::ClaimedJob& job : claimed.jobs) attempts.push_back(job.attempt);
+        std::vector<engine::Delivery> deliveries;
+        for (const engine::ClaimedJob& job : claimed.jobs)
+          deliveries.push_back({job.attempt.job, job.attempt.attempt, job.delivery});
         const bool shell = wants_shell(call->request());
         http::Response response = shell ? http::Response::text(200, claim_sh(claimed))
                                         : http::Response::json(200, claim_json(claimed).dump() + "\n");
         if (shell) response.headers.front().second = "application/x-sh";
-        call->send(std::move(response), [service, attempts = std::move(attempts)](bool delivered) {
-          if (!delivered && !attempts.empty()) service->deps.engine.unclaim(attempts);
+        call->send(std::move(response), [service, deliveries = std::move(deliveries)](bool delivered) {
+          if (!delivered && !deliveries.empty()) service->deps.engine.unclaim(deliveries);
         });
       }));
 }

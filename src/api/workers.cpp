@@ -72,7 +72,7 @@ Result<ports::WorkerRow> read_worker(Service& service, const std::string& name) 
   return std::move(**row);
 }
 
-void change_worker(const ServicePtr& service, const CallPtr& call, ports::WorkerChange change) {
+void change_worker(const ServicePtr& service, const CallPtr& call, core::WorkerMove change) {
   service->duty(call, [service, call, change] {
     const Result<ports::WorkerRow> row = read_worker(*service, call->path("worker"));
     if (!row.ok()) return call->fail(row.error());
@@ -116,13 +116,13 @@ void get_worker(const ServicePtr& service, const CallPtr& call) {
 }
 
 void drain_worker(const ServicePtr& service, const CallPtr& call) {
-  change_worker(service, call, ports::WorkerChange::drain);
+  change_worker(service, call, core::WorkerMove::drain);
 }
 void activate_worker(const ServicePtr& service, const CallPtr& call) {
-  change_worker(service, call, ports::WorkerChange::activate);
+  change_worker(service, call, core::WorkerMove::activate);
 }
 void terminate_worker(const ServicePtr& service, const CallPtr& call) {
-  change_worker(service, call, ports::WorkerChange::terminate);
+  change_worker(service, call, core::WorkerMove::terminate);
 }
 
 }  // namespace drover::api

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "drover/base/clock.hpp"
-#include "drover/core/fleet.hpp"
+#include "drover/core/fleet/facts.hpp"
 #include "drover/engine/engine.hpp"
 
 namespace drover::app {

@@ -17,20 +17,22 @@
 namespace drover::app {
 namespace {
 
-using ports::CloudErrorClass;
+using core::CloudError;
+using core::CloudErrorClass;
+using core::CloudStatus;
 
-bool is_refused(const Status& tried) {
-  return !tried.ok() && ports::cloud_error_class(tried.error()) == CloudErrorClass::permission;
+bool is_refused(const CloudStatus& tried) {
+  return !tried.ok() && tried.error().error_class == CloudErrorClass::permission;
 }
 
 // EC2 asks for permissions first: a launch that it finds fault with is one that it would permit.
-bool is_permitted(const Status& tried) {
-  return tried.ok() || ports::cloud_error_class(tried.error()) == CloudErrorClass::config;
+bool is_permitted(const CloudStatus& tried) {
+  return tried.ok() || tried.error().error_class == CloudErrorClass::config;
 }
 
 // Of an error that has nothing to do with what was asked for.
-std::string call_remedy(const Error& error, const std::string& action) {
-  switch (ports::cloud_error_class(error)) {
+std::string call_remedy(const CloudError& error, const std::string& action) {
+  switch (error.error_class) {
     case CloudErrorClass::permission:
       return fmt::format("allow {} in the policy of the daemon's role or user", action);
     case CloudErrorClass::credentials:
@@ -43,7 +45,7 @@ std::string call_remedy(const Error& error, const std::string& action) {
 }
 
 // What a pool asks for that EC2 refuses, by EC2's codes.
-std::string pool_remedy(const Error& error) {
+std::string pool_remedy(const CloudError& error) {
   struct Cause {
     const char* code;
     const char* words;  // in the message; empty: any
@@ -67,12 +69,11 @@ std::string pool_remedy(const Error& error) {
       Cause{"MissingInput", "", "name subnets in the pool: this account has no default VPC"},
       Cause{"VPCIdNotSpecified", "", "name subnets in the pool: this account has no default VPC"},
   };
-  const std::string code = ports::cloud_error_code(error);
   for (const Cause& cause : kCauses) {
-    if (code.starts_with(cause.code) && error.message.find(cause.words) != std::string::npos)
+    if (error.code.starts_with(cause.code) && error.message.find(cause.words) != std::string::npos)
       return cause.remedy;
   }
-  if (ports::cloud_error_class(error) == CloudErrorClass::config) return "correct the pool as EC2 says";
+  if (error.error_class == CloudErrorClass::config) return "correct the pool as EC2 says";
   return call_remedy(error, "ec2:RunInstances");
 }
 
@@ -131,8 +132,8 @@ class CloudCheck {
     auto listed = cloud_.list_by_tag(std::string(core::kDeploymentTag), deployment_);
     if (!listed.ok()) {
       note(listed.error());
-      return report_.add(
-          "cloud", failed(listed.error().message, call_remedy(listed.error(), "ec2:DescribeInstances")));
+      return report_.add("cloud", failed(core::describe(listed.error()),
+                                         call_remedy(listed.error(), "ec2:DescribeInstances")));
     }
     instances_ = std::move(*listed);
     return report_.add("cloud", well("DescribeInstances is answered"));
@@ -141,13 +142,13 @@ class CloudCheck {
   void launch(const core::PoolSpec& pool) {
     const std::string name = "pool " + pool.name;
     for (const core::LaunchRequest& request : requests_of(pool, deployment_)) {
-      const Status tried = cloud_.try_run_instances(request);
+      const CloudStatus tried = cloud_.try_run_instances(request);
       if (tried.ok()) continue;
       note(tried.error());
       const std::string what =
           fmt::format("{} of {}{}{}: {}", request.instance_type, request.image,
-                      request.subnet.empty() ? "" : " in ", request.subnet, tried.error().message);
-      if (is_refused(tried) && ports::cloud_error_code(tried.error()) == "UnauthorizedOperation") {
+                      request.subnet.empty() ? "" : " in ", request.subnet, core::describe(tried.error()));
+      if (is_refused(tried) && tried.error().code == "UnauthorizedOperation") {
         const std::string permission = missing_permission(cloud_, request);
         report_.add(name, failed(what, fmt::format("allow {} in the policy of the daemon's role or user",
                                                    permission)));
@@ -170,18 +171,18 @@ class CloudCheck {
                                          "the policy must allow ec2:TerminateInstances"));
       return;
     }
-    const Status tried = cloud_.try_terminate(live->id);
+    const CloudStatus tried = cloud_.try_terminate(live->id);
     if (!tried.ok()) note(tried.error());
     report_.add("terminate", tried.ok() ? well("TerminateInstances is allowed")
-                                        : failed(tried.error().message,
+                                        : failed(core::describe(tried.error()),
                                                  call_remedy(tried.error(), "ec2:TerminateInstances")));
   }
 
   [[nodiscard]] bool lacks_permission() const { return lacks_permission_; }
 
  private:
-  void note(const Error& error) {
-    lacks_permission_ |= ports::cloud_error_class(error) == CloudErrorClass::permission;
+  void note(const CloudError& error) {
+    lacks_permission_ |= error.error_class == CloudErrorClass::permission;
   }
 
   aws::Ec2Cloud& cloud_;

@@ -8,23 +8,26 @@ namespace {
 // Workers come by themselves. An empty listing would say that every machine is gone, so it gives none.
 class NoCloud final : public ports::Cloud {
  public:
-  Result<std::vector<core::Instance>> run_instances(const core::LaunchRequest&) override { return refusal(); }
-  Result<std::vector<core::Instance>> list_by_tag(const std::string&, const std::string&) override {
+  core::CloudResult<std::vector<core::Instance>> run_instances(const core::LaunchRequest&) override {
     return refusal();
   }
-  Result<std::vector<core::Instance>> list_by_id(std::span<const std::string> ids) override {
+  core::CloudResult<std::vector<core::Instance>> list_by_tag(const std::string&,
+                                                             const std::string&) override {
+    return refusal();
+  }
+  core::CloudResult<std::vector<core::Instance>> list_by_id(std::span<const std::string> ids) override {
     if (ids.empty()) return std::vector<core::Instance>{};
     return refusal();
   }
-  Status terminate(std::span<const std::string> ids) override {
+  core::CloudStatus terminate(std::span<const std::string> ids) override {
     if (ids.empty()) return Ok{};
     return refusal();
   }
 
  private:
-  static Error refusal() {
-    return ports::make_cloud_error(ports::CloudErrorClass::config, "NoProvider",
-                                   "the configuration has no cloud (cloud.provider is \"none\")");
+  static core::CloudError refusal() {
+    return {core::CloudErrorClass::config, "NoProvider",
+            "the configuration has no cloud (cloud.provider is \"none\")"};
   }
 };
 

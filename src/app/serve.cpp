@@ -123,12 +123,14 @@ api::FleetNotes fleet_notes(const reconcile::FleetStatus& status) {
   api::FleetNotes notes;
   notes.frozen = !status.frozen.empty();
   notes.frozen_reason = status.frozen;
-  if (status.trouble) notes.last_error = status.trouble->code + ": " + status.trouble->message;
+  if (status.trouble) notes.last_error = core::describe(status.trouble->error);
   for (const reconcile::FleetNote& note : status.notes) {
     if (!note.pool.empty()) {
-      notes.pools.push_back({note.pool, note.code, note.text, note.instance_type, note.next_try});
+      notes.pools.push_back({note.pool, note.error ? note.error->code : "",
+                             note.error ? note.error->message : note.text, note.instance_type,
+                             note.next_try});
     } else if (note.kind == core::NoteKind::no_cloud) {
-      notes.blind = note.code.empty() ? note.text : note.code + ": " + note.text;
+      notes.blind = note.error ? core::describe(*note.error) : note.text;
     }
   }
   return notes;

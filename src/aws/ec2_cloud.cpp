@@ -16,8 +16,10 @@
 namespace drover::aws {
 namespace {
 
-using ports::CloudErrorClass;
-using ports::make_cloud_error;
+using core::CloudError;
+using core::CloudErrorClass;
+using core::CloudResult;
+using core::CloudStatus;
 
 constexpr std::string_view kContentType = "application/x-www-form-urlencoded; charset=utf-8";
 constexpr const char* kReplyTooLarge = "ReplyTooLarge";
@@ -39,11 +41,11 @@ double random_uniform() {
   return static_cast<double>(random_u64() >> 11) * 0x1.0p-53;
 }
 
-Error refuse(std::string code, std::string message) {
-  return make_cloud_error(CloudErrorClass::config, std::move(code), std::move(message));
+CloudError refuse(std::string code, std::string message) {
+  return CloudError{CloudErrorClass::config, std::move(code), std::move(message)};
 }
 
-Status check_launch(const core::LaunchRequest& request) {
+CloudStatus check_launch(const core::LaunchRequest& request) {
   const auto& token = request.client_token;
   const bool ascii = std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c <= '~'; });
   if (token.empty() || token.size() > 64 || !ascii) {
@@ -59,9 +61,8 @@ Status check_launch(const core::LaunchRequest& request) {
 }
 
 // Whether the call may have done what it was to do, for all that is known.
-bool is_unanswered(const Error& error) {
-  return ports::cloud_error_class(error) == CloudErrorClass::transient ||
-         ports::cloud_error_code(error) == kReplyTooLarge;
+bool is_unanswered(const CloudError& error) {
+  return error.error_class == CloudErrorClass::transient || error.code == kReplyTooLarge;
 }
 
 // A listing can show an instance on two pages when it changes between them: the later one is the newer.
@@ -78,8 +79,7 @@ std::vector<core::Instance> without_repetition(std::vector<core::Instance> insta
 }  // namespace
 
 struct Ec2Cloud::Failure {
-  CloudErrorClass error_class = CloudErrorClass::unknown;
-  Error error;
+  CloudError error;
   bool answered = false;                // with an error status
   std::optional<WallTime> server_time;  // the answer's Date
   Millis asked_delay{0};                // x-amz-retry-after
@@ -110,13 +110,13 @@ bool is_instance_id(std::string_view id) {
                      [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); });
 }
 
-Status Ec2Cloud::call(TokenBucket& bucket, const std::string& body, const Accept& accept) {
+CloudStatus Ec2Cloud::call(TokenBucket& bucket, const std::string& body, const Accept& accept) {
   bool recovered = false;
   for (int attempt = 1;;) {
     if (auto paid = spend(bucket, 1); !paid) return paid;
     auto failure = try_once(body, accept);
     if (!failure) return Ok{};
-    const auto error_class = failure->error_class;
+    const auto error_class = failure->error.error_class;
     if (error_class == CloudErrorClass::credentials && !recovered && failure->answered) {
       recovered = true;
       recover_credentials(*failure);
@@ -136,8 +136,7 @@ Status Ec2Cloud::call(TokenBucket& bucket, const std::string& body, const Accept
 std::optional<Ec2Cloud::Failure> Ec2Cloud::try_once(const std::string& body, const Accept& accept) {
   const auto failed = [](CloudErrorClass error_class, std::string code, std::string message) {
     Failure failure;
-    failure.error_class = error_class;
-    failure.error = make_cloud_error(error_class, std::move(code), std::move(message));
+    failure.error = CloudError{error_class, std::move(code), std::move(message)};
     return failure;
   };
   const auto credentials = tools_.credentials.get();
@@ -157,8 +156,7 @@ std::optional<Ec2Cloud::Failure> Ec2Cloud::try_once(const std::string& body, con
   const auto said = parse_aws_error(reply->body).value_or(AwsErrorReply{});
   const auto code = said.code.empty() ? "Http" + std::to_string(reply->status) : said.code;
   const auto text = said.message.empty() ? "status " + std::to_string(reply->status) : said.message;
-  auto failure =
-      failed(classify_ec2_error(said.code, reply->status), code, "EC2 refused with " + code + ": " + text);
+  auto failure = failed(classify_ec2_error(said.code, reply->status), code, text);
   failure.answered = true;
   failure.server_time = parse_http_date(reply->header("date"));
   failure.asked_delay =
@@ -200,13 +198,13 @@ void Ec2Cloud::recover_credentials(const Failure& failure) {
 
 // Full jitter: anything from nothing to a bound that doubles with each try.
 Millis Ec2Cloud::delay_after(const Failure& failure, int attempt) const {
-  const auto base = failure.error_class == CloudErrorClass::throttle ? kThrottleBase : kTransientBase;
+  const auto base = failure.error.error_class == CloudErrorClass::throttle ? kThrottleBase : kTransientBase;
   const auto bound = std::min(kDelayCap, base * (1 << std::min(attempt, 10)));
   const Millis jittered{static_cast<Millis::rep>(static_cast<double>(bound.count()) * tools_.uniform())};
   return std::min(kDelayCap, std::max(jittered, failure.asked_delay));
 }
 
-Status Ec2Cloud::spend(TokenBucket& bucket, double tokens) {
+CloudStatus Ec2Cloud::spend(TokenBucket& bucket, double tokens) {
   if (options_.rate_share <= 0) return Ok{};
   std::optional<Millis> wait;
   {
@@ -214,10 +212,8 @@ Status Ec2Cloud::spend(TokenBucket& bucket, double tokens) {
     wait = bucket.take(tokens, tools_.clock.steady(), kRatePatience);
   }
   if (!wait) {
-    auto error = make_cloud_error(CloudErrorClass::throttle, "LocalRate",
-                                  "the share of EC2's request rate that is ours is used up; try again later");
-    error.retry_after_s = static_cast<int>(std::chrono::ceil<Seconds>(kRatePatience).count());
-    return error;
+    return CloudError{CloudErrorClass::throttle, "LocalRate",
+                      "the share of EC2's request rate that is ours is used up; try again later"};
   }
   if (wait->count() > 0) tools_.sleep(*wait);
   return Ok{};
@@ -229,7 +225,7 @@ void Ec2Cloud::give_back(TokenBucket& bucket, double tokens) {
   bucket.give_back(tokens);
 }
 
-Result<std::vector<core::Instance>> Ec2Cloud::run_instances(const core::LaunchRequest& request) {
+CloudResult<std::vector<core::Instance>> Ec2Cloud::run_instances(const core::LaunchRequest& request) {
   if (auto checked = check_launch(request); !checked) return checked.error();
   const auto body = launch_body(request);
   if (!body) return body.error();
@@ -247,31 +243,32 @@ Result<std::vector<core::Instance>> Ec2Cloud::run_instances(const core::LaunchRe
   return instances;
 }
 
-Status Ec2Cloud::try_run_instances(const core::LaunchRequest& request) {
+CloudStatus Ec2Cloud::try_run_instances(const core::LaunchRequest& request) {
   if (auto checked = check_launch(request); !checked) return checked.error();
   const auto body = launch_body(request);
   if (!body) return body.error();
   return dry_run(run_rate_, *body);
 }
 
-Status Ec2Cloud::try_terminate(const std::string& id) {
+CloudStatus Ec2Cloud::try_terminate(const std::string& id) {
   return dry_run(terminate_rate_, encode_terminate_instances(std::span(&id, 1)));
 }
 
 // EC2 says yes by an error of its own.
-Status Ec2Cloud::dry_run(TokenBucket& bucket, const std::string& body) {
-  Status done = call(bucket, body + "&DryRun=true", [](std::string_view) { return Status(Ok{}); });
+CloudStatus Ec2Cloud::dry_run(TokenBucket& bucket, const std::string& body) {
+  CloudStatus done = call(bucket, body + "&DryRun=true", [](std::string_view) { return Status(Ok{}); });
   if (done) return refuse("NoDryRun", "the endpoint took a dry run for a call");
-  if (ports::cloud_error_code(done.error()) == "DryRunOperation") return Ok{};
+  if (done.error().code == "DryRunOperation") return Ok{};
   return done;
 }
 
-Result<std::vector<core::Instance>> Ec2Cloud::list_by_tag(const std::string& key, const std::string& value) {
+CloudResult<std::vector<core::Instance>> Ec2Cloud::list_by_tag(const std::string& key,
+                                                               const std::string& value) {
   if (key.empty() || value.empty()) return refuse("MissingParameter", "a listing needs a tag and its value");
   return list({"tag:" + key, {literal_filter_value(value)}});
 }
 
-Result<std::vector<core::Instance>> Ec2Cloud::list_by_id(std::span<const std::string> ids) {
+CloudResult<std::vector<core::Instance>> Ec2Cloud::list_by_id(std::span<const std::string> ids) {
   std::vector<std::string> known;  // a wildcard in the filter would find what was not asked for
   std::copy_if(ids.begin(), ids.end(), std::back_inserter(known), is_instance_id);
   std::vector<core::Instance> out;
@@ -286,15 +283,14 @@ Result<std::vector<core::Instance>> Ec2Cloud::list_by_id(std::span<const std::st
   return without_repetition(std::move(out));
 }
 
-Result<std::vector<core::Instance>> Ec2Cloud::list(const Filter& filter) {
+CloudResult<std::vector<core::Instance>> Ec2Cloud::list(const Filter& filter) {
   for (int listing = 1;; ++listing) {
     auto all = list_once(filter);
-    if (all || listing == kListings || ports::cloud_error_class(all.error()) != CloudErrorClass::paging)
-      return all;
+    if (all || listing == kListings || all.error().error_class != CloudErrorClass::paging) return all;
   }
 }
 
-Result<std::vector<core::Instance>> Ec2Cloud::list_once(const Filter& filter) {
+CloudResult<std::vector<core::Instance>> Ec2Cloud::list_once(const Filter& filter) {
   DescribeInstancesQuery query{{filter}, {}, kPageSize, {}};
   std::vector<core::Instance> all;
   for (int pages = 0; pages < limits::kCloudPages; ++pages) {
@@ -312,7 +308,7 @@ Result<std::vector<core::Instance>> Ec2Cloud::list_once(const Filter& filter) {
     if (page.next_token == query.next_token) break;
     query.next_token = std::move(page.next_token);
   }
-  return make_cloud_error(CloudErrorClass::paging, "EndlessListing", "EC2's listing does not end");
+  return CloudError{CloudErrorClass::paging, "EndlessListing", "EC2's listing does not end"};
 }
 
 }  // namespace drover::aws

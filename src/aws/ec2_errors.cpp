@@ -5,11 +5,11 @@
 namespace drover::aws {
 namespace {
 
-using enum ports::CloudErrorClass;
+using enum core::CloudErrorClass;
 
 struct Rule {
   std::string_view code;  // with '*' at the end: any code that starts so
-  ports::CloudErrorClass error_class;
+  core::CloudErrorClass error_class;
 };
 
 // The first rule that matches wins: exact codes stand before the prefixes that would swallow them.
@@ -79,7 +79,7 @@ bool matches(std::string_view pattern, std::string_view code) {
   return code.starts_with(pattern.substr(0, pattern.size() - 1));
 }
 
-ports::CloudErrorClass classify_status(int status) {
+core::CloudErrorClass classify_status(int status) {
   if (status == 401) return credentials;
   if (status == 403) return permission;
   if (status == 429) return throttle;
@@ -89,7 +89,7 @@ ports::CloudErrorClass classify_status(int status) {
 
 }  // namespace
 
-ports::CloudErrorClass classify_ec2_error(std::string_view code, int http_status) {
+core::CloudErrorClass classify_ec2_error(std::string_view code, int http_status) {
   for (const std::string_view side : {"Client.", "Server."}) {
     if (code.starts_with(side)) code.remove_prefix(side.size());
   }

@@ -8,26 +8,24 @@ namespace drover::aws {
 
 namespace {
 
-using ports::CloudErrorClass;
-using ports::make_cloud_error;
+using core::CloudError;
+using core::CloudErrorClass;
+using core::CloudResult;
 
 constexpr std::size_t kImagesKept = 1000;
 
-Error undescribed(const std::string& image, const Error& why) {
-  const auto said = ports::cloud_error_class(why);
+CloudError undescribed(const std::string& image, const CloudError& why) {
   // The permission that is missing is this launch's need alone: others need not describe their images, and a
   // permission error would stop them too.
-  const auto error_class = said == CloudErrorClass::permission ? CloudErrorClass::config : said;
-  auto error = make_cloud_error(
-      error_class, ports::cloud_error_code(why),
-      "the image " + image + " cannot be described, so its root device is not known: " + why.message);
-  error.retry_after_s = why.retry_after_s;
-  return error;
+  const auto error_class =
+      why.error_class == CloudErrorClass::permission ? CloudErrorClass::config : why.error_class;
+  return {error_class, why.code,
+          "the image " + image + " cannot be described, so its root device is not known: " + why.message};
 }
 
 }  // namespace
 
-Result<std::string> Ec2Cloud::root_device(const std::string& image) {
+CloudResult<std::string> Ec2Cloud::root_device(const std::string& image) {
   {
     const std::lock_guard lock(images_mutex_);
     if (const auto at = root_devices_.find(image); at != root_devices_.end()) return at->second;
@@ -41,13 +39,13 @@ Result<std::string> Ec2Cloud::root_device(const std::string& image) {
   });
   if (!done) return undescribed(image, done.error());
   if (images.size() != 1 || images.front().id != image) {
-    return undescribed(image, make_cloud_error(CloudErrorClass::config, "InvalidAMIID.NotFound",
-                                               "EC2 knows no such image for this account"));
+    return undescribed(image, {CloudErrorClass::config, "InvalidAMIID.NotFound",
+                               "EC2 knows no such image for this account"});
   }
   auto& found = images.front();
   if (found.root_device.empty() || found.root_device_type == "instance-store") {
-    return make_cloud_error(CloudErrorClass::config, "NoRootVolume",
-                            "the image " + image + " has no root volume, so none can have a size");
+    return CloudError{CloudErrorClass::config, "NoRootVolume",
+                      "the image " + image + " has no root volume, so none can have a size"};
   }
   // An image never changes its root device.
   const std::lock_guard lock(images_mutex_);
@@ -56,7 +54,7 @@ Result<std::string> Ec2Cloud::root_device(const std::string& image) {
   return std::move(found.root_device);
 }
 
-Result<std::string> Ec2Cloud::launch_body(const core::LaunchRequest& request) {
+CloudResult<std::string> Ec2Cloud::launch_body(const core::LaunchRequest& request) {
   std::string device;
   if (request.disk_gib > 0) {
     auto found = root_device(request.image);

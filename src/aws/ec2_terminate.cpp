@@ -10,8 +10,9 @@
 namespace drover::aws {
 namespace {
 
-using ports::CloudErrorClass;
-using ports::make_cloud_error;
+using core::CloudError;
+using core::CloudErrorClass;
+using core::CloudStatus;
 
 // EC2 charges a call for every instance that it names, ended or not (a thousand at once, then twenty a
 // second): a refusal that makes a large batch be asked again would use up what the others need.
@@ -37,14 +38,14 @@ std::set<std::string> named_in(std::string_view message, const std::vector<std::
   return out;
 }
 
-bool is_not_found(const Error& error) {
-  return ports::cloud_error_code(error) == "InvalidInstanceID.NotFound";
+bool is_not_found(const CloudError& error) {
+  return error.code == "InvalidInstanceID.NotFound";
 }
 
 // Is the refusal about single instances of the batch rather than about the call? What it names can be left
 // out; of what it does not name only some classes are known to be about instances.
-bool is_about_instances(const Error& error, const std::set<std::string>& named) {
-  switch (ports::cloud_error_class(error)) {
+bool is_about_instances(const CloudError& error, const std::set<std::string>& named) {
+  switch (error.error_class) {
     case CloudErrorClass::id:
     case CloudErrorClass::protection:
       return true;
@@ -77,13 +78,13 @@ Batches after_refusal(const std::vector<std::string>& batch, const std::set<std:
 // The instances that EC2 would not end, and the first of its refusals.
 class Refused {
  public:
-  void add(const std::string& id, const Error& error) {
+  void add(const std::string& id, const CloudError& error) {
     if (ids_.empty()) first_ = error;
     ids_.push_back(id);
   }
-  [[nodiscard]] Status verdict() const {
+  [[nodiscard]] CloudStatus verdict() const {
     if (ids_.empty()) return Ok{};
-    Error error = first_;
+    CloudError error = first_;
     if (ids_.size() > 1) {
       error.message += " (of " + std::to_string(ids_.size()) + " that were not ended:";
       for (std::size_t i = 0; i < std::min(ids_.size(), kNamed); ++i) error.message += ' ' + ids_[i];
@@ -95,7 +96,7 @@ class Refused {
  private:
   static constexpr std::size_t kNamed = 20;
   std::vector<std::string> ids_;
-  Error first_;
+  CloudError first_;
 };
 
 // Those that were refused before come last, each alone.
@@ -116,7 +117,7 @@ Batches batches_of(const std::set<std::string>& ids, const std::set<std::string>
 
 }  // namespace
 
-Status Ec2Cloud::terminate_batch(const std::vector<std::string>& batch) {
+CloudStatus Ec2Cloud::terminate_batch(const std::vector<std::string>& batch) {
   return call(terminate_rate_, encode_terminate_instances(batch), [](std::string_view body) {
     const auto parsed = parse_terminate_instances(body);
     return parsed ? Status(Ok{}) : Status(parsed.error());
@@ -137,15 +138,14 @@ void Ec2Cloud::remember(const std::vector<std::string>& ended, const std::set<st
 // EC2 ends a whole batch or nothing of it (of one zone). One instance that it names costs one call more; one
 // that it does not name is found by halving. What was refused is asked again after the rest, so that whatever
 // EC2's rates allow goes to what can be ended.
-Status Ec2Cloud::terminate(std::span<const std::string> ids) {
+CloudStatus Ec2Cloud::terminate(std::span<const std::string> ids) {
   Refused refused;
   std::set<std::string> valid;
   for (const auto& id : ids) {
     if (is_instance_id(id)) {
       valid.insert(id);
     } else {
-      refused.add(id, make_cloud_error(CloudErrorClass::id, "InvalidInstanceID.Malformed",
-                                       "'" + id + "' is no instance id"));
+      refused.add(id, {CloudErrorClass::id, "InvalidInstanceID.Malformed", "'" + id + "' is no instance id"});
     }
   }
   Batches work = batches_of(valid, refused_before());

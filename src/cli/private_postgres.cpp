@@ -183,12 +183,13 @@ Status PrivatePostgres::start_once() {
 }
 
 Status PrivatePostgres::make_database() {
+  ChildSpec reach;
+  reach.argv = {programs_ + "/psql", "-X", "-h", sockets_, "-U", caller_name(), "-d", kDatabase, "-c", ""};
+  if (run_program(reach, kProgramLimit).ok()) return Ok{};
   ChildSpec createdb;
   createdb.argv = {programs_ + "/createdb", "-h", sockets_, "-U", caller_name(), kDatabase};
-  createdb.env = {{"LC_ALL", "C"}};
-  auto output = run_program(createdb, kProgramLimit);
-  if (!output.ok() && output.error().message.find("already exists") == std::string::npos)
-    return output.error();
+  const auto output = run_program(createdb, kProgramLimit);
+  if (!output.ok()) return output.error();
   return Ok{};
 }
 

@@ -21,14 +21,8 @@ void Engine::Impl::do_claim(ClaimRequest request, Done<ClaimAnswer> done) {
   for (const JobNumber job : worker.jobs) {
     Lease& lease = *memory_.lease(job);
     if (lease.attempt.nonce != request.nonce) continue;
-    // Its worker knows of it only now, and cannot have listed it in a heartbeat before.
-    lease.claimed = clock_.steady();
-    lease.deadline = lease.claimed + memory_.lease_term();
-    lease.missed_lists = 0;
-    answer.jobs.push_back(ClaimedJob{
-        lease.attempt,
-        Secret(ports::attempt_token(request.auth.token, request.nonce, job, lease.attempt.attempt)),
-        memory_.tunables.max_log_bytes});
+    lease.term = core::handed_out(lease.term, clock_.steady(), memory_.tunables);
+    answer.jobs.push_back(claimed_job(lease, request));
   }
   if (!answer.jobs.empty() || answer.drain) {
     done(std::move(answer));
@@ -39,6 +33,13 @@ void Engine::Impl::do_claim(ClaimRequest request, Done<ClaimAnswer> done) {
   // A poll that does not wait has its deadline at once: it is matched once, then answered.
   const SteadyTime deadline = clock_.steady() + std::clamp(request.wait, Seconds{0}, limits::kLongPoll);
   waiters_.emplace(id, Waiter{std::move(request), deadline, std::move(done)});
+}
+
+ClaimedJob Engine::Impl::claimed_job(const Lease& lease, const ClaimRequest& request) const {
+  const ports::OpenAttempt& attempt = lease.attempt;
+  return {attempt,
+          Secret(ports::attempt_token(request.auth.token, request.nonce, attempt.job, attempt.attempt)),
+          memory_.tunables.max_log_bytes, lease.term.delivery};
 }
 
 void Engine::Impl::end_waiter(WorkerId worker, ClaimAnswer answer) {
@@ -130,29 +131,26 @@ void Engine::Impl::stage_claims(Waiter waiter, int room, bool suspect) {
     const JobNumber job{best->second.number};
     const ClaimRequest& request = group->waiter.request;
     ports::ClaimJob claim{job, id, request.nonce, request.auth.token, clock_.wall()};
-    committer_.add(Work{
-        job, 1,
-        [this, claim, of = ports::ReadyJob{best->first, best->second, suspect}] {
-          return make_claim(claim, of);
-        },
-        [this, group, id, queue = best->first](ports::Outcome outcome) {
-          QueueCount& count = memory_.queues[queue];
-          count.in_flight = std::max<std::int64_t>(0, count.in_flight - 1);
-          --group->outstanding;
-          if (Worker* by = memory_.worker(id)) {
-            by->claiming = std::max(0, by->claiming - 1);
-            by->claiming_alone = false;
-          }
-          if (outcome) {
-            const ports::OpenAttempt& attempt = std::get<ports::Claimed>(*outcome).attempt;
-            const ClaimRequest& asked = group->waiter.request;
-            group->answer.jobs.push_back(ClaimedJob{
-                attempt,
-                Secret(ports::attempt_token(asked.auth.token, asked.nonce, attempt.job, attempt.attempt)),
-                memory_.tunables.max_log_bytes});
-          }
-          if (group->outstanding == 0) answer_group(group);
-        }});
+    committer_.add(Work{job, 1,
+                        [this, claim, of = ports::ReadyJob{best->first, best->second, suspect}] {
+                          return make_claim(claim, of);
+                        },
+                        [this, group, id, queue = best->first](ports::Outcome outcome) {
+                          QueueCount& count = memory_.queues[queue];
+                          count.in_flight = std::max<std::int64_t>(0, count.in_flight - 1);
+                          --group->outstanding;
+                          if (Worker* by = memory_.worker(id)) {
+                            by->claiming = std::max(0, by->claiming - 1);
+                            by->claiming_alone = false;
+                          }
+                          if (outcome) {
+                            const ports::OpenAttempt& attempt = std::get<ports::Claimed>(*outcome).attempt;
+                            const Lease* lease = memory_.lease(attempt.job);
+                            if (lease != nullptr && lease->attempt.attempt == attempt.attempt)
+                              group->answer.jobs.push_back(claimed_job(*lease, group->waiter.request));
+                          }
+                          if (group->outstanding == 0) answer_group(group);
+                        }});
   }
   if (group->outstanding == 0) answer_group(group);
 }
@@ -200,6 +198,8 @@ ports::EndAttempt Engine::Impl::make_end(const Lease& lease, core::Outcome outco
   ended.ran = std::max(open - broken.silent, SteadyTime::duration{0});
   ended.alone = attempt.alone;
   ended.charges = attempt.charges;
+  ended.returns = attempt.returns;
+  ended.undelivered = broken.undelivered;
   ports::EndAttempt end;
   end.job = attempt.job;
   end.attempt = attempt.attempt;
@@ -211,25 +211,32 @@ ports::EndAttempt Engine::Impl::make_end(const Lease& lease, core::Outcome outco
 }
 
 void Engine::Impl::stage_end(JobNumber job, int attempt, core::Outcome outcome, const std::string& reason,
-                             bool counted, const Break& broken, std::function<void(ports::Outcome)> done) {
-  auto make = [this, job, attempt, outcome, reason, counted, broken,
-               done]() -> Result<std::optional<ports::Command>> {
+                             const Break& broken, std::function<void(ports::Outcome)> done) {
+  auto make = [this, job, attempt, outcome, reason, broken, done]() -> Result<std::optional<ports::Command>> {
     const Lease* lease = memory_.lease(job);
     if (lease == nullptr || lease->attempt.attempt != attempt) {
       done(ports::Applied(Ok{}));  // ended meanwhile: what was wanted is so
       return std::optional<ports::Command>();
     }
-    ports::EndAttempt end = make_end(*lease, outcome, reason, broken);
-    if (!counted) end.disposition.counters = lease->attempt.counters;
-    return std::optional<ports::Command>(std::move(end));
+    return std::optional<ports::Command>(make_end(*lease, outcome, reason, broken));
   };
   committer_.add(Work{job, 1, std::move(make), std::move(done)});
 }
 
-void Engine::Impl::do_unclaim(const std::vector<ports::OpenAttempt>& attempts) {
-  for (const ports::OpenAttempt& attempt : attempts) {
-    stage_end(attempt.job, attempt.attempt, core::Outcome::interruption,
-              "the claim's answer could not be delivered", false, {}, [](const ports::Outcome&) {});
+// Asked again when its turn comes: meanwhile the same attempt may have been handed out once more.
+void Engine::Impl::do_unclaim(const std::vector<Delivery>& deliveries) {
+  for (const Delivery& delivery : deliveries) {
+    auto make = [this, delivery]() -> Result<std::optional<ports::Command>> {
+      const Lease* lease = memory_.lease(delivery.job);
+      if (lease == nullptr || lease->attempt.attempt != delivery.attempt ||
+          !core::may_give_back(lease->term, delivery.serial)) {
+        return std::optional<ports::Command>();
+      }
+      return std::optional<ports::Command>(make_end(*lease, core::Outcome::returned,
+                                                    "the claim's answer could not be delivered",
+                                                    {.undelivered = true}));
+    };
+    committer_.add(Work{delivery.job, 1, std::move(make), [](const ports::Outcome&) {}});
   }
 }
 
@@ -237,27 +244,38 @@ void Engine::Impl::expire_leases() {
   const SteadyTime now = clock_.steady();
   std::optional<bool> with_many;  // asked once, if at all
   for (auto& [job, lease] : memory_.leases) {
-    const bool dropped = lease.missed_lists >= 2;
-    if (lease.ending || (lease.deadline > now && !dropped)) continue;
+    if (lease.ending) continue;
+    const core::LeaseVerdict verdict = core::judge_lease(lease.term, now);
+    if (verdict == core::LeaseVerdict::stands) continue;
+    Break broken = break_of(lease);
+    core::Outcome outcome = outcome_of_broken(lease.attempt.worker);
+    std::string reason;
+    switch (verdict) {
+      case core::LeaseVerdict::stands:
+        continue;
+      case core::LeaseVerdict::silent:
+        reason = "no heartbeat for " + std::to_string(memory_.tunables.lease_s) + " s";
+        broken.silent = memory_.lease_term() + (now - lease.term.deadline);
+        if (!with_many) with_many = many_are_silent();
+        broken.with_many = *with_many;
+        break;
+      case core::LeaseVerdict::dropped:
+        reason = "the worker lives but no longer runs it";
+        break;
+      case core::LeaseVerdict::returned:
+        reason = "the worker lives and never had it";
+        if (core::outcome_of_unlisted(lease.attempt.returns) == core::Outcome::returned)
+          outcome = core::Outcome::returned;
+        break;
+    }
     lease.ending = true;
-    const std::string reason = dropped
-                                   ? "the worker lives but no longer runs it"
-                                   : "no heartbeat for " + std::to_string(memory_.tunables.lease_s) + " s";
     log_warn("job {} attempt {} on worker {}: {}", job.value, lease.attempt.attempt,
              lease.attempt.worker.value, reason);
-    Break broken = break_of(lease);
-    if (!dropped) {
-      broken.silent = memory_.lease_term() + (now - lease.deadline);
-      if (!with_many) with_many = many_are_silent();
-      broken.with_many = *with_many;
-    }
-    const core::Outcome outcome = outcome_of_broken(lease.attempt.worker);
     if (outcome == core::Outcome::infra) tell_neighbours(lease);
-    stage_end(job, lease.attempt.attempt, outcome, reason, true, broken,
-              [this, job](const ports::Outcome& ended) {
-                Lease* still = memory_.lease(job);
-                if (!ended && still != nullptr) still->ending = false;  // tried again at the next sweep
-              });
+    stage_end(job, lease.attempt.attempt, outcome, reason, broken, [this, job](const ports::Outcome& ended) {
+      Lease* still = memory_.lease(job);
+      if (!ended && still != nullptr) still->ending = false;  // tried again at the next sweep
+    });
   }
 }
 

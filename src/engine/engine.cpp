@@ -182,7 +182,7 @@ bool Engine::Impl::confirm_lead() {
 // While the store kept this thread waiting no worker could be heard: that time is not silence of theirs.
 void Engine::Impl::forgive(SteadyTime::duration waited) {
   if (waited < kSweepEvery) return;
-  for (auto& [job, lease] : memory_.leases) lease.deadline += waited;
+  for (auto& [job, lease] : memory_.leases) lease.term.deadline += waited;
   for (auto& [id, worker] : memory_.workers) {
     if (worker.heard) *worker.heard += waited;
   }

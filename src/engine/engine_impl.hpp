@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "drover/core/suspects.hpp"
+#include "drover/core/job/suspects.hpp"
 #include "drover/engine/engine.hpp"
 
 #include "committer.hpp"
@@ -46,6 +46,7 @@ struct Break {
   bool shared = false;             // with others of its worker
   bool with_many = false;          // with more of the fleet than is credible
   SteadyTime::duration silent{0};  // that nothing was heard of it before
+  bool undelivered = false;        // the answer that handed it out could not be written
 };
 
 struct Engine::Impl {
@@ -89,7 +90,8 @@ struct Engine::Impl {
 
   // claims.cpp: waiters, matching, leases
   void do_claim(ClaimRequest request, Done<ClaimAnswer> done);
-  void do_unclaim(const std::vector<ports::OpenAttempt>& attempts);
+  void do_unclaim(const std::vector<Delivery>& deliveries);
+  [[nodiscard]] ClaimedJob claimed_job(const Lease& lease, const ClaimRequest& request) const;
   bool match();  // false: the session is lost
   void stage_claims(Waiter waiter, int room, bool suspect);
   Result<std::optional<ports::Command>> make_claim(const ports::ClaimJob& claim, const ports::ReadyJob& job);
@@ -100,7 +102,7 @@ struct Engine::Impl {
   void expire_waiters();
   void expire_leases();
   // Ends an open attempt on our own account.
-  void stage_end(JobNumber job, int attempt, core::Outcome outcome, const std::string& reason, bool counted,
+  void stage_end(JobNumber job, int attempt, core::Outcome outcome, const std::string& reason,
                  const Break& broken, std::function<void(ports::Outcome)> done);
   [[nodiscard]] ports::EndAttempt make_end(const Lease& lease, core::Outcome outcome, std::string reason,
                                            const Break& broken) const;

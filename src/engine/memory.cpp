@@ -77,7 +77,7 @@ void Memory::open(ports::OpenAttempt attempt, SteadyTime now, SteadyTime::durati
   ++queues[attempt.queue].leased;
   if (Worker* owner = worker(attempt.worker)) owner->jobs.insert(attempt.job);
   const JobNumber job = attempt.job;
-  Lease lease{std::move(attempt), now + lease_term(), now};
+  Lease lease{std::move(attempt), core::handed_out({}, now, tunables)};
   lease.alone_until = now + alone;
   leases.insert_or_assign(job, std::move(lease));
 }
@@ -138,9 +138,7 @@ void Memory::on(const ports::ChangeJob& command, const ports::Applied& applied, 
   const auto& changed = std::get<ports::Changed>(applied);
   if (!changed.changed) return;
   if (Lease* held = lease(command.job)) {
-    held->attempt.wanted = command.action == core::JobAction::hold     ? core::JobState::held
-                           : command.action == core::JobAction::cancel ? core::JobState::cancelled
-                                                                       : core::JobState::running;
+    if (changed.wanted) held->attempt.wanted = *changed.wanted;
     return;
   }
   if (changed.was_ready) {
@@ -198,10 +196,7 @@ void Memory::on(const ports::PutPool&, const ports::Applied& applied, SteadyTime
   const ports::PoolRow& pool = std::get<ports::PoolPut>(applied).pool;
   pools.insert_or_assign(pool.id, pool);
   for (auto& [id, member] : workers) {
-    if (member.row.pool == pool.id) {
-      member.row.queues =
-          pool.spec.queues.empty() ? std::vector<std::string>{pool.spec.name} : pool.spec.queues;
-    }
+    if (member.row.pool == pool.id) member.row.queues = core::queues_of(pool.spec);
   }
 }
 

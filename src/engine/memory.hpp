@@ -6,8 +6,9 @@
 #include <string>
 #include <unordered_map>
 
-#include "drover/core/ready_index.hpp"
+#include "drover/core/job/ready_index.hpp"
 #include "drover/core/tunables.hpp"
+#include "drover/core/worker/lease.hpp"
 #include "drover/engine/engine.hpp"
 #include "drover/ports/commands.hpp"
 #include "drover/ports/store.hpp"
@@ -16,9 +17,7 @@ namespace drover::engine {
 
 struct Lease {
   ports::OpenAttempt attempt;
-  SteadyTime deadline;  // without a heartbeat until then the attempt goes back to the queue
-  SteadyTime claimed;
-  int missed_lists = 0;      // heartbeats of its worker in a row that did not list it
+  core::LeaseTerm term;
   bool ending = false;       // an end of ours is on its way to the store
   SteadyTime alone_until{};  // of a suspect: until then its worker is given nothing else
   std::optional<SteadyTime> neighbour_broke = {};  // another attempt of its worker ended as infra then

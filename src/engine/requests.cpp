@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "drover/base/log.hpp"
-#include "drover/core/classify.hpp"
+#include "drover/core/worker/machine_end.hpp"
 
 #include "engine_impl.hpp"
 
@@ -170,9 +170,10 @@ void Engine::claim(ClaimRequest request, Done<ClaimAnswer> done) {
       std::move(refuse));
 }
 
-void Engine::unclaim(std::vector<ports::OpenAttempt> attempts) {
+void Engine::unclaim(std::vector<Delivery> deliveries) {
   // Without leadership there is nothing to do: the next term gives these leases a full term, and they expire.
-  impl_->post([this, attempts = std::move(attempts)] { impl_->do_unclaim(attempts); }, [](const Error&) {});
+  impl_->post([this, deliveries = std::move(deliveries)] { impl_->do_unclaim(deliveries); },
+              [](const Error&) {});
 }
 
 void Engine::heartbeat(Heartbeat heartbeat, Done<HeartbeatAnswer> done) {
@@ -199,17 +200,13 @@ void Engine::Impl::do_heartbeat(const Heartbeat& heartbeat, const Done<Heartbeat
       continue;
     }
     listed.insert(ref.job);
-    lease->deadline = now + memory_.lease_term();
-    lease->missed_lists = 0;
+    lease->term = core::listed(lease->term, now, memory_.tunables);
     if (lease->attempt.wanted != core::JobState::running)
       answer.stop.push_back(AttemptRef{ref.job, ref.attempt, {}});
   }
-  // A claim's answer and this list may have crossed: a lease counts as left out only when it is old enough to
-  // be listed.
-  const Seconds grace{2 * memory_.tunables.heartbeat_interval_s};
   for (const JobNumber job : worker.jobs) {
     Lease* lease = memory_.lease(job);
-    if (!listed.contains(job) && now - lease->claimed > grace) ++lease->missed_lists;
+    if (!listed.contains(job)) lease->term = core::left_out(lease->term, now, memory_.tunables);
   }
   if (heartbeat.notice) take_notice(worker, *heartbeat.notice);
   answer.drain = heartbeat.notice || worker.row.state != core::WorkerState::active;
@@ -220,8 +217,8 @@ void Engine::Impl::take_notice(const Worker& worker, const std::string& notice) 
   if (worker.row.notice_until) return;
   log_info("worker {} has an interruption notice: {}", worker.row.instance_id, notice);
   const WallTime now = clock_.wall();
-  do_apply(ports::ChangeWorker{worker.row.id, ports::WorkerChange::notice, "interruption notice: " + notice,
-                               now, core::notice_end(notice, now)},
+  do_apply(ports::ChangeWorker{worker.row.id, core::WorkerMove::notice, "interruption notice: " + notice, now,
+                               core::notice_end(notice, now)},
            [](const Result<ports::Applied>&) {});
 }
 
@@ -306,12 +303,13 @@ void Engine::Impl::do_check_attempt(const WorkerAuth& auth, const AttemptRef& at
       return;
     }
   }
-  const Lease* lease = memory_.fenced_lease(attempt.job, attempt.attempt, sha256(attempt.token.reveal()));
+  Lease* lease = memory_.fenced_lease(attempt.job, attempt.attempt, sha256(attempt.token.reveal()));
   if (lease == nullptr || lease->attempt.worker != auth.worker) {
     done(stale_attempt(attempt));
-  } else {
-    done(lease->attempt);
+    return;
   }
+  lease->term.heard_of = true;
+  done(lease->attempt);
 }
 
 void Engine::put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size,
@@ -395,7 +393,7 @@ void Engine::Impl::do_lose_worker(WorkerId id, core::Outcome outcome, const std:
       done(*pending->failed);
       return;
     }
-    do_apply(ports::ChangeWorker{id, ports::WorkerChange::gone, reason, clock_.wall()},
+    do_apply(ports::ChangeWorker{id, core::WorkerMove::gone, reason, clock_.wall()},
              [done](const Result<ports::Applied>& changed) {
                if (changed) {
                  done(Ok{});
@@ -411,7 +409,7 @@ void Engine::Impl::do_lose_worker(WorkerId id, core::Outcome outcome, const std:
     const Lease& lease = *memory_.lease(job);
     Break broken = break_of(lease);
     broken.with_many = with_many;
-    stage_end(job, lease.attempt.attempt, outcome, reason, true, broken,
+    stage_end(job, lease.attempt.attempt, outcome, reason, broken,
               [pending, finish](const ports::Outcome& ended) {
                 if (!ended) pending->failed = ended.error();
                 if (--pending->ends == 0) finish();

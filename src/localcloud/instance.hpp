@@ -9,7 +9,7 @@
 #include "drover/base/clock.hpp"
 #include "drover/base/json.hpp"
 #include "drover/base/result.hpp"
-#include "drover/core/fleet.hpp"
+#include "drover/core/fleet/facts.hpp"
 
 namespace drover::localcloud {
 

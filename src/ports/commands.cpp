@@ -29,22 +29,4 @@ std::string_view name_of(const Command& command) {
   return kNames.at(command.index());
 }
 
-std::string_view to_string(WorkerChange change) {
-  switch (change) {
-    case WorkerChange::cordon_idle:
-      return "cordon_idle";
-    case WorkerChange::drain:
-      return "drain";
-    case WorkerChange::notice:
-      return "notice";
-    case WorkerChange::activate:
-      return "activate";
-    case WorkerChange::terminate:
-      return "terminate";
-    case WorkerChange::gone:
-      return "gone";
-  }
-  return "gone";
-}
-
 }  // namespace drover::ports

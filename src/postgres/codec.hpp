@@ -3,8 +3,8 @@
 #include <string>
 #include <string_view>
 
-#include "drover/core/fleet.hpp"
-#include "drover/core/job.hpp"
+#include "drover/core/fleet/facts.hpp"
+#include "drover/core/job/job.hpp"
 
 // What is stored as JSON text because nothing searches in it. Reading is lenient: a member that is missing
 // (written by an older version) or of another type reads as its default.

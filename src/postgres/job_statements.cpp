@@ -57,8 +57,8 @@ Statement end_statement(const Batch& batch, const Index& ends, std::int64_t even
   Column<std::string_view> outcome, state;
   Column<std::string> reason, job_reason;
   Column<WallTime> wake_at, ended, finished;
-  Column<bool> charged;
-  Column<int> charges;
+  Column<bool> charged, as_it_was;
+  Column<int> charges, returns;
   Column<Seconds> alone;
   for (const std::size_t i : ends) {
     const auto& end = std::get<EndAttempt>(batch.commands[i]);
@@ -72,10 +72,11 @@ Statement end_statement(const Batch& batch, const Index& ends, std::int64_t even
     wake_at.push(later ? std::optional<WallTime>(end.now + next.delay) : std::nullopt), ended.push(end.now);
     finished.push(core::is_final(next.state) ? std::optional(end.now) : std::nullopt);
     charged.push(next.charged), charges.push(next.charges), alone.push(next.alone);
+    returns.push(next.returns), as_it_was.push(next.as_it_was);
   }
   return {"write_end", Params::of(number, attempt, hash, outcome, exit_code, signal, reason, state, failures,
                                   infra, interruptions, job_reason, wake_at, ended, finished, charged,
-                                  charges, alone, event_base, batch.epoch)};
+                                  charges, alone, returns, as_it_was, event_base, batch.epoch)};
 }
 
 }  // namespace drover::postgres

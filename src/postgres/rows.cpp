@@ -17,11 +17,6 @@ RowReader& operator>>(RowReader& row, core::RetryRules& out) {
   return row >> out.max_attempts >> out.max_interruptions >> out.backoff;
 }
 
-// A worker without queues of its pool's own choosing serves the queue of the pool's name.
-std::vector<std::string> queues_of(const core::PoolSpec& spec) {
-  return spec.queues.empty() ? std::vector<std::string>{spec.name} : spec.queues;
-}
-
 }  // namespace
 
 ports::JobRow read_job(RowReader row) {
@@ -47,7 +42,6 @@ ports::JobRow read_job(RowReader row) {
     out.attempts = *attempt;
     out.started = started;
   }
-  brief.attempts = out.attempts;
   out.state = core::visible_state(brief);
   return out;
 }
@@ -97,7 +91,7 @@ ports::ArtifactRow read_artifact(RowReader row) {
 
 void read_job_run(RowReader& row, ports::OpenAttempt& out) {
   row >> out.job >> out.id >> out.attempt >> out.queue >> out.name >> out.rank >> out.task >> out.retry >>
-      out.counters >> out.timeout >> out.infra_workers >> out.alone >> out.charges;
+      out.counters >> out.timeout >> out.infra_workers >> out.alone >> out.charges >> out.returns;
   const auto checkpoint = row.get<std::optional<int>>();
   out.has_checkpoint = checkpoint.has_value();
   out.checkpoint_attempt = checkpoint.value_or(0);

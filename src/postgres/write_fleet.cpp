@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "drover/core/fleet/launch_moves.hpp"
+#include "drover/core/worker/registration.hpp"
+
 #include "batch.hpp"
 #include "codec.hpp"
 #include "rows.hpp"
@@ -9,10 +12,8 @@
 namespace drover::postgres {
 namespace {
 
-using core::WorkerState;
 using ports::Applied;
 using ports::Outcome;
-using ports::WorkerChange;
 
 struct EventOf {
   WallTime at;
@@ -79,15 +80,17 @@ Result<Outcome> apply(Batch& batch, const ports::InsertLaunch& launch) {
 }
 
 Result<Outcome> apply(Batch& batch, const ports::RecordLaunch& record) {
-  auto pool = batch.connection.run(
-      "write_launch_record",
-      Params::of(record.launch, core::to_string(record.state), record.error, record.now));
-  if (!pool) return pool.error();
-  if (pool->empty())
+  auto rows = batch.connection.run("write_launch_read", Params::of(record.launch));
+  if (!rows) return rows.error();
+  if (rows->empty())
     return refused(Errc::not_found, fmt::format("there is no launch {}", record.launch.value));
-  RowReader row = (*pool)[0];
+  RowReader row = (*rows)[0];
+  const core::LaunchState state = core::after_told(row.get(core::parse_launch_state), record.state);
   const auto pool_id = row.get<PoolId>();
   const core::PoolSpec spec = decode_pool(row.get<std::string>());
+  auto done = batch.connection.run(
+      "write_launch_record", Params::of(record.launch, core::to_string(state), record.error, record.now));
+  if (!done) return done.error();
   Column<std::string> ids, types, zones;
   Column<bool> spot;
   for (const core::Instance& instance : record.instances) {
@@ -121,68 +124,37 @@ Result<Outcome> apply(Batch& batch, const ports::RegisterWorker& who) {
   RowReader row = (*rows)[0];
   const auto launch = row.get<LaunchId>();
   const auto worker = row.get<std::optional<WorkerId>>();
-  if (!worker) {
-    return Outcome(
-        Error{Errc::unavailable,
-              fmt::format("the cloud has not reported instance {} for its launch yet", who.instance_id),
-              {},
-              {},
-              2});
+  std::optional<core::RegistrationBrief> brief;
+  if (worker) {
+    brief.emplace();
+    brief->state = row.get(core::parse_worker_state);
+    brief->nonce = row.get<std::string>();
+    brief->registered = row.get<bool>();
   }
-  const WorkerState state = row.get(core::parse_worker_state);
-  const auto nonce = row.get<std::string>();
-  if (row.get<bool>()) {
-    if (nonce == who.nonce && state != WorkerState::gone) return worker_outcome(batch, *worker, false);
-    return refused(Errc::conflict, fmt::format("instance {} has registered before", who.instance_id));
-  }
-  if (state == WorkerState::gone || state == WorkerState::terminating) {
-    return refused(Errc::conflict, fmt::format("instance {} is {}", who.instance_id, core::to_string(state)));
+  const core::RegistrationDecision decision = core::decide_registration(brief, who.nonce);
+  switch (decision.kind) {
+    case core::RegistrationDecision::Kind::not_yet:
+      return Outcome(
+          Error{Errc::unavailable,
+                fmt::format("the cloud has not reported instance {} for its launch yet", who.instance_id),
+                {},
+                {},
+                2});
+    case core::RegistrationDecision::Kind::repeat:
+      return worker_outcome(batch, *worker, false);
+    case core::RegistrationDecision::Kind::refuse:
+      return refused(Errc::conflict, fmt::format("instance {} {}", who.instance_id, decision.reason));
+    case core::RegistrationDecision::Kind::accept:
+      break;
   }
   const core::Resources& has = who.capacity;
   auto done = batch.connection.run(
-      "write_register", Params::of(*worker, who.token_hash, who.nonce, who.slots, has.cpus, has.mem_mib,
-                                   has.disk_mib, has.gpus, who.hostname, who.version, who.now));
+      "write_register",
+      Params::of(*worker, who.token_hash, who.nonce, who.slots, has.cpus, has.mem_mib, has.disk_mib, has.gpus,
+                 who.hostname, who.version, who.now, core::to_string(decision.to)));
   if (!done) return done.error();
   add_event(batch, {who.now, "worker_registered", who.hostname, *worker, launch, {}});
   return worker_outcome(batch, *worker, true);
-}
-
-struct WorkerMove {
-  std::optional<WorkerState> to;  // absent: stays
-  std::string refusal = {};
-};
-
-// What a change makes of a worker: total, so that every change is done, needless or refused with the reason.
-WorkerMove move_worker(WorkerChange change, WorkerState state, bool registered, bool leased, bool noticed) {
-  const bool ending = state == WorkerState::terminating || state == WorkerState::gone;
-  const std::string is = fmt::format("it is {}", core::to_string(state));
-  switch (change) {
-    case WorkerChange::cordon_idle:
-      if (ending) return {};
-      if (state == WorkerState::starting) return {std::nullopt, is};
-      if (leased) return {std::nullopt, "it runs a job"};
-      return {WorkerState::terminating};
-    case WorkerChange::drain:
-      if (ending) return {std::nullopt, is};
-      if (state == WorkerState::draining) return {};
-      return {WorkerState::draining};
-    case WorkerChange::notice:
-      if (noticed || state == WorkerState::gone) return {};
-      return {ending ? state : WorkerState::draining};
-    case WorkerChange::activate:
-      if (noticed) return {std::nullopt, "its machine has an interruption notice"};
-      if (ending || state == WorkerState::starting) return {std::nullopt, is};
-      if (state == WorkerState::active) return {};
-      return {registered ? WorkerState::active : WorkerState::starting};
-    case WorkerChange::terminate:
-      if (ending) return {};
-      return {WorkerState::terminating};
-    case WorkerChange::gone:
-      if (state == WorkerState::gone) return {};
-      if (leased) return {std::nullopt, "its attempts are still open"};
-      return {WorkerState::gone};
-  }
-  return {};
 }
 
 Result<Outcome> apply(Batch& batch, const ports::ChangeWorker& change) {
@@ -191,21 +163,25 @@ Result<Outcome> apply(Batch& batch, const ports::ChangeWorker& change) {
   if (rows->empty())
     return refused(Errc::not_found, fmt::format("there is no worker {}", change.worker.value));
   RowReader row = (*rows)[0];
-  const WorkerState state = row.get(core::parse_worker_state);
-  const bool registered = row.get<bool>();
-  const bool leased = row.get<bool>();
-  const bool noticed = row.get<bool>();
-  const WorkerMove move = move_worker(change.change, state, registered, leased, noticed);
-  if (!move.refusal.empty()) {
-    return refused(Errc::conflict, fmt::format("cannot change worker {} ({}): {}", change.worker.value,
-                                               ports::to_string(change.change), move.refusal));
+  core::WorkerBrief brief;
+  brief.state = row.get(core::parse_worker_state);
+  row >> brief.registered >> brief.leased >> brief.noticed;
+  const core::MoveDecision decision = core::decide_move(brief, change.move);
+  switch (decision.kind) {
+    case core::MoveDecision::Kind::nothing:
+      return worker_outcome(batch, change.worker, false);
+    case core::MoveDecision::Kind::refuse:
+      return refused(Errc::conflict, fmt::format("cannot change worker {} ({}): {}", change.worker.value,
+                                                 core::to_string(change.move), decision.reason));
+    case core::MoveDecision::Kind::move:
+      break;
   }
-  if (!move.to) return worker_outcome(batch, change.worker, false);
-  auto done = batch.connection.run(
-      "write_worker_state",
-      Params::of(change.worker, core::to_string(*move.to), change.reason, change.now, change.notice_until));
+  auto done =
+      batch.connection.run("write_worker_state", Params::of(change.worker, core::to_string(decision.to),
+                                                            change.reason, change.now, change.notice_until));
   if (!done) return done.error();
-  const std::string_view what = change.change == WorkerChange::notice ? "noticed" : core::to_string(*move.to);
+  const std::string_view what =
+      change.move == core::WorkerMove::notice ? "noticed" : core::to_string(decision.to);
   add_event(batch, {change.now, "worker_" + std::string(what), change.reason, change.worker, {}, {}});
   return worker_outcome(batch, change.worker, true);
 }

@@ -37,8 +37,9 @@ struct SeenJob {
 Changed changed(const SeenJob& job, bool really, core::JobState after, std::optional<WallTime> wake_at) {
   const core::JobBrief& was = job.brief;
   const bool was_ready = was.stored == core::JobState::queued && !was.leased && !job.wake_at;
-  return {really,  was_ready,  was.leased ? core::JobState::running : was.stored, after, job.queue, job.key,
-          wake_at, job.suspect};
+  return {really,  was_ready, was.leased ? core::JobState::running : was.stored,
+          after,   {},        job.queue,
+          job.key, wake_at,   job.suspect};
 }
 
 // Is it the report that this outcome came of? How a release was classified may have depended on what was
@@ -172,7 +173,8 @@ void JobWrites::take_changes(const Rows& rows) {
     SeenJob job;
     row >> job.key.number >> job.id >> job.finished_at;
     job.brief.stored = row.get(core::parse_job_state);
-    row >> job.brief.attempts >> job.queue >> job.key.rank >> job.wake_at;
+    row.skip();  // how many attempts it has had
+    row >> job.queue >> job.key.rank >> job.wake_at;
     job.suspect = row.get<Seconds>() > Seconds{0};
     const auto wanted = row.maybe(core::parse_job_state);
     job.brief.leased = wanted.has_value();
@@ -287,7 +289,9 @@ void JobWrites::want(std::size_t i, const SeenJob& job, core::JobState wanted) {
   wants_.kind.push(core::to_string(change.action)), ++wants_.count;
   core::JobBrief after = job.brief;
   after.wanted = wanted;
-  answer(i, changed(job, true, core::visible_state(after), job.wake_at));
+  Changed done = changed(job, true, core::visible_state(after), job.wake_at);
+  done.wanted = wanted;
+  answer(i, std::move(done));
 }
 
 void JobWrites::store(std::size_t i, const SeenJob& job, core::JobState state) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 
 #include "drover/base/failpoint.hpp"
@@ -21,20 +22,21 @@ void dropped(const char* what, const Error& error) {
 }  // namespace
 
 Executor::Executor(FleetPort& fleet, CountedCloud& cloud, const Clock& clock, ports::Metrics& metrics,
-                   const ReconcileOptions& options, core::PlannerMemory& memory, core::CloudHealth& health,
+                   const ReconcileOptions& options, core::Outcomes& outcomes, core::CloudHealth& health,
                    std::function<bool()> may_go_on)
     : fleet_(fleet),
       cloud_(cloud),
       clock_(clock),
       metrics_(metrics),
       options_(options),
-      memory_(memory),
+      outcomes_(outcomes),
       health_(health),
       may_go_on_(std::move(may_go_on)) {}
 
 bool Executor::run(const std::vector<core::Action>& actions, const World& world) {
   world_ = &world;
   trusted_until_ = world.view.trusted_until;
+  forget_what_is_over();
   for (const auto& action : actions) {
     metrics_.add("drover_reconcile_actions_total", 1, {{"action", kActionNames.at(action.index())}});
     std::visit([this](const auto& what) { carry_out(what); }, action);
@@ -42,6 +44,19 @@ bool Executor::run(const std::vector<core::Action>& actions, const World& world)
   terminate_collected();
   world_ = nullptr;
   return again_;
+}
+
+// What no plan will ask for again.
+void Executor::forget_what_is_over() {
+  const SteadyTime now = clock_.steady();
+  std::erase_if(outcomes_.tries, [&](const auto& entry) { return launch_row(entry.first) == nullptr; });
+  std::erase_if(outcomes_.launched, [&](const auto& entry) { return now - entry.second.at >= Seconds{60}; });
+  std::erase_if(outcomes_.terminate_sent,
+                [&](const auto& entry) { return now - entry.second >= core::kTerminateRetry; });
+  if (!world_->listing) return;
+  std::set<std::string> listed;
+  for (const core::Instance& instance : *world_->listing) listed.insert(instance.id);
+  std::erase_if(outcomes_.ended, [&](const std::string& id) { return !listed.contains(id); });
 }
 
 // The cloud knows no epochs: a plan that was made long ago, before this process was stopped perhaps, may be
@@ -88,7 +103,7 @@ void Executor::carry_out(const core::MarkGone& action) {
   if (!gone) dropped("the end of a worker", gone.error());
 }
 
-bool Executor::change_worker(WorkerId worker, ports::WorkerChange change, const std::string& reason) {
+bool Executor::change_worker(WorkerId worker, core::WorkerMove change, const std::string& reason) {
   DROVER_FAILPOINT("terminate.chosen");
   const auto changed = fleet_.apply(ports::ChangeWorker{worker, change, reason, clock_.wall()});
   DROVER_FAILPOINT("terminate.marked");
@@ -97,14 +112,14 @@ bool Executor::change_worker(WorkerId worker, ports::WorkerChange change, const 
 }
 
 void Executor::carry_out(const core::Terminate& action) {
-  if (action.mark && !change_worker(action.worker, ports::WorkerChange::terminate, action.reason)) return;
+  if (action.mark && !change_worker(action.worker, core::WorkerMove::terminate, action.reason)) return;
   if (action.mark || action.worker.value == 0)
     log_info("terminate {}: {}", action.instance_id, action.reason);
   to_terminate_.push_back(action.instance_id);
 }
 
 void Executor::carry_out(const core::CordonIdle& action) {
-  if (!change_worker(action.worker, ports::WorkerChange::cordon_idle, action.reason)) return;
+  if (!change_worker(action.worker, core::WorkerMove::cordon_idle, action.reason)) return;
   log_info("terminate {}: {}", action.instance_id, action.reason);
   to_terminate_.push_back(action.instance_id);
 }
@@ -115,14 +130,17 @@ void Executor::terminate_collected() {
   const std::vector<std::string> ids = std::exchange(to_terminate_, {});
   if (ids.empty() || !may_call()) return;
   DROVER_FAILPOINT("terminate.call");
-  const Status done = cloud_.terminate(ids);
+  const auto asked = [&] {
+    for (const std::string& id : ids) outcomes_.terminate_sent[id] = clock_.steady();
+  };
+  asked();
+  const core::CloudStatus done = cloud_.terminate(ids);
   DROVER_FAILPOINT("terminate.called");
   if (!done) {
-    const auto error_class = ports::cloud_error_class(done.error());
-    if (error_class != ports::CloudErrorClass::protection && error_class != ports::CloudErrorClass::id)
-      return;
+    const core::CloudErrorClass refused = done.error().error_class;
+    if (refused != core::CloudErrorClass::protection && refused != core::CloudErrorClass::id) return;
   }
-  for (const std::string& id : ids) memory_.terminate_sent[id] = clock_.steady();
+  asked();  // the call may have taken long
 }
 
 void Executor::carry_out(const core::BlockPool& action) {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "drover/core/plan.hpp"
+#include "drover/core/fleet/plan.hpp"
 #include "drover/reconcile/reconciler.hpp"
 
 namespace drover::reconcile {
@@ -14,16 +14,16 @@ class CountedCloud {
  public:
   CountedCloud(ports::Cloud& cloud, const Clock& clock, ports::Metrics& metrics,
                std::function<void()> on_progress);
-  Result<std::vector<core::Instance>> list(const std::string& deployment);
-  Result<std::vector<core::Instance>> look_up(std::span<const std::string> ids);
-  Result<std::vector<core::Instance>> launch(const core::LaunchRequest& request);
-  Status terminate(std::span<const std::string> ids);
+  core::CloudResult<std::vector<core::Instance>> list(const std::string& deployment);
+  core::CloudResult<std::vector<core::Instance>> look_up(std::span<const std::string> ids);
+  core::CloudResult<std::vector<core::Instance>> launch(const core::LaunchRequest& request);
+  core::CloudStatus terminate(std::span<const std::string> ids);
 
   std::optional<CloudTrouble> trouble;
 
  private:
   template <class T>
-  Result<T> counted(const char* call, Result<T> result);
+  core::CloudResult<T> counted(const char* call, core::CloudResult<T> result);
 
   ports::Cloud& cloud_;
   const Clock& clock_;
@@ -31,18 +31,16 @@ class CountedCloud {
   std::function<void()> on_progress_;
 };
 
-// "<class>/<code>: message".
-std::string cloud_error_text(const Error& error);
-
 // Carries one plan out: what the store refuses is dropped, for the plan was stale. Used by one thread.
 class Executor {
  public:
   struct World {
     const engine::EngineView& view;
     const ports::FleetSnapshot& after;
+    const std::optional<std::vector<core::Instance>>& listing;
   };
   Executor(FleetPort& fleet, CountedCloud& cloud, const Clock& clock, ports::Metrics& metrics,
-           const ReconcileOptions& options, core::PlannerMemory& memory, core::CloudHealth& health,
+           const ReconcileOptions& options, core::Outcomes& outcomes, core::CloudHealth& health,
            std::function<bool()> may_go_on);
 
   // True when it is worth planning again at once: an offering had no capacity, and there may be another.
@@ -62,12 +60,13 @@ class Executor {
   void carry_out(const core::BlockPool& action);
   void carry_out(const core::LookUp& action);
 
+  void forget_what_is_over();
   bool may_call();
-  bool change_worker(WorkerId worker, ports::WorkerChange change, const std::string& reason);
+  bool change_worker(WorkerId worker, core::WorkerMove change, const std::string& reason);
   [[nodiscard]] std::optional<core::LaunchRequest> freeze(const core::InsertLaunch& action) const;
   void call(LaunchId launch, const std::string& pool, core::LaunchRequest request);
-  bool put_off(LaunchId launch, const Error& error);
-  void refused(LaunchId launch, const core::Offering& offering, int count, const Error& error);
+  bool put_off(LaunchId launch, const core::CloudError& error);
+  void refused(LaunchId launch, const core::Offering& offering, int count, const core::CloudError& error);
   Result<ports::Applied> record(LaunchId launch, core::LaunchState state,
                                 std::vector<core::Instance> instances, std::string error);
   void terminate_collected();
@@ -79,7 +78,7 @@ class Executor {
   const Clock& clock_;
   ports::Metrics& metrics_;
   const ReconcileOptions& options_;
-  core::PlannerMemory& memory_;
+  core::Outcomes& outcomes_;
   core::CloudHealth& health_;
   const std::function<bool()> may_go_on_;
   const World* world_ = nullptr;

@@ -3,6 +3,7 @@
 
 #include "drover/base/failpoint.hpp"
 #include "drover/base/log.hpp"
+#include "drover/core/backoff.hpp"
 
 #include "executor.hpp"
 
@@ -27,11 +28,11 @@ core::Refusal denied(const std::string& code) {
   return {no_spot ? Scope::market : Scope::offering, true};
 }
 
-Reaction reaction_to(const Error& error, const core::Offering& offering) {
-  using Class = ports::CloudErrorClass;
+Reaction reaction_to(const core::CloudError& error, const core::Offering& offering) {
+  using Class = core::CloudErrorClass;
   using Scope = core::RefusalScope;
-  const std::string code = ports::cloud_error_code(error);
-  switch (ports::cloud_error_class(error)) {
+  const std::string& code = error.code;
+  switch (error.error_class) {
     case Class::pool:  // the price is the pool's own
       return {false, core::Refusal{code == "SpotMaxPriceTooLow" ? Scope::offering : Scope::capacity, false},
               true};
@@ -138,8 +139,8 @@ void Executor::call(LaunchId launch, const std::string& pool, core::LaunchReques
   DROVER_FAILPOINT("launch.called");
   if (!instances) return refused(launch, offering, request.count, instances.error());
   health_.worked(offering, instances->empty() ? std::string() : instances->front().zone);
-  memory_.launched[launch] = {clock_.steady(), static_cast<int>(instances->size())};
-  memory_.tries.erase(launch);
+  outcomes_.launched[launch] = {clock_.steady(), static_cast<int>(instances->size())};
+  outcomes_.tries.erase(launch);
   metrics_.add("drover_instances_launched_total", static_cast<double>(instances->size()), {{"pool", pool}});
   const auto recorded = record(launch, core::LaunchState::fulfilled, std::move(*instances), {});
   DROVER_FAILPOINT("launch.recorded");
@@ -149,33 +150,31 @@ void Executor::call(LaunchId launch, const std::string& pool, core::LaunchReques
 }
 
 // Puts the next call of a launch off; false when it is not worth another.
-bool Executor::put_off(LaunchId launch, const Error& error) {
-  core::LaunchTry& entry = memory_.tries[launch];
+bool Executor::put_off(LaunchId launch, const core::CloudError& error) {
+  core::LaunchTry& entry = outcomes_.tries[launch];
   ++entry.failures;
-  const auto error_class = ports::cloud_error_class(error);
-  const Seconds base{error_class == ports::CloudErrorClass::throttle ? 4 : 1};
+  const Seconds base{error.error_class == core::CloudErrorClass::throttle ? 4 : 1};
   entry.next = clock_.steady() + jittered(core::doubled(base, entry.failures, Seconds{60}));
-  const bool unclear = error.code != Errc::timeout && error_class == ports::CloudErrorClass::unknown;
-  return !unclear || entry.failures < kUnknownTries;
+  return error.error_class != core::CloudErrorClass::unknown || entry.failures < kUnknownTries;
 }
 
-void Executor::refused(LaunchId launch, const core::Offering& offering, int count, const Error& error) {
+void Executor::refused(LaunchId launch, const core::Offering& offering, int count,
+                       const core::CloudError& error) {
   Reaction reaction = reaction_to(error, offering);
   if (reaction.repeat && !put_off(launch, error)) {
     reaction = {false, core::Refusal{core::RefusalScope::offering, true}, true};
   }
-  const std::string text = cloud_error_text(error);
-  const bool throttle = ports::cloud_error_class(error) == ports::CloudErrorClass::throttle;
+  const bool throttle = error.error_class == core::CloudErrorClass::throttle;
   throttled_ = throttled_ || throttle;
-  if (reaction.mute) health_.refused(*reaction.mute, offering, clock_.steady(), text);
+  if (reaction.mute) health_.refused(*reaction.mute, offering, clock_.steady(), error);
   if (reaction.repeat && !throttle) {
-    memory_.launched[launch] = {clock_.steady(), count};  // they may have come
+    outcomes_.launched[launch] = {clock_.steady(), count};  // they may have come
   } else {
-    memory_.launched.erase(launch);
+    outcomes_.launched.erase(launch);
   }
   again_ = again_ || reaction.again;
   const auto state = reaction.repeat ? core::LaunchState::intended : core::LaunchState::failed;
-  if (const auto recorded = record(launch, state, {}, text); !recorded) {
+  if (const auto recorded = record(launch, state, {}, core::describe_with_class(error)); !recorded) {
     log_warn("launch {}: its refusal could not be stored: {}", launch.value, recorded.error().message);
   }
 }
@@ -191,8 +190,8 @@ void Executor::carry_out(const core::AdoptInstances& action) {
            action.reason);
   const auto recorded = record(action.launch, core::LaunchState::fulfilled, action.instances, {});
   if (!recorded) return log_info("reconcile: adoption dropped: {}", recorded.error().message);
-  memory_.tries.erase(action.launch);
-  if (const auto charge = memory_.launched.find(action.launch); charge != memory_.launched.end()) {
+  outcomes_.tries.erase(action.launch);
+  if (const auto charge = outcomes_.launched.find(action.launch); charge != outcomes_.launched.end()) {
     const ports::LaunchRow* row = launch_row(action.launch);
     charge->second.count = (row == nullptr ? 0 : row->instances) + static_cast<int>(action.instances.size());
   }
@@ -203,7 +202,7 @@ void Executor::carry_out(const core::AdoptInstances& action) {
         std::any_of(added->workers.begin(), added->workers.end(),
                     [&](const auto& worker) { return worker.instance_id == instance.id; });
     // Known to the store and not among its live workers: that one has been given up for good.
-    if (!new_worker) memory_.ended.insert(instance.id);
+    if (!new_worker) outcomes_.ended.insert(instance.id);
   }
 }
 

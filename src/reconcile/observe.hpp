@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "drover/core/plan.hpp"
+#include "drover/core/fleet/plan.hpp"
 #include "drover/engine/engine.hpp"
 #include "drover/ports/store.hpp"
 
@@ -14,7 +14,7 @@ namespace drover::reconcile {
 struct Sight {
   ports::FleetSnapshot before;                         // A
   std::optional<std::vector<core::Instance>> listing;  // asked for after A
-  std::string listing_error;
+  core::CloudError listing_error;
   ports::FleetSnapshot after;  // B, read after the listing
   engine::EngineView view;     // memory, asked for after B
 };

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "drover/base/log.hpp"
+#include "drover/core/backoff.hpp"
 
 #include "executor.hpp"
 #include "observe.hpp"
@@ -15,22 +16,16 @@
 namespace drover::reconcile {
 namespace {
 
+using Listing = core::CloudResult<std::vector<core::Instance>>;
+
 constexpr int kAgainAtOnce = 8;  // ticks without a gap in a row, for the sake of other offerings
 constexpr Seconds kListRetryMax{60};
 constexpr Millis kBlindRetry{2000};  // while the store is away or another leads
 constexpr Millis kSlice{500};        // of waiting, so that the watchdog sees the loop live
 
-// The cloud's code goes apart from its words, so that whoever shows both says each once.
 FleetNote note_of(const core::Note& note, WallTime now) {
-  FleetNote out{note.pool, note.kind, {}, note.text, note.instance_type, {}};
+  FleetNote out{note.pool, note.kind, note.text, note.error, note.instance_type, {}};
   if (note.next_try) out.next_try = now + *note.next_try;
-  const auto slash = note.text.find('/');
-  const auto colon = note.text.find(": ");
-  const bool of_cloud = note.kind == core::NoteKind::no_cloud || note.kind == core::NoteKind::no_capacity ||
-                        note.kind == core::NoteKind::refused;
-  if (!of_cloud || slash == std::string::npos || colon == std::string::npos || colon < slash) return out;
-  out.code = note.text.substr(slash + 1, colon - slash - 1);
-  out.text = note.text.substr(colon + 2);
   return out;
 }
 
@@ -75,10 +70,12 @@ struct Reconciler::Impl {
   // Of the loop's thread.
   std::int64_t epoch = -1;
   core::PlannerMemory memory;
+  core::Outcomes outcomes;
   core::CloudHealth health;
   std::map<std::string, std::int64_t> pool_versions;
   int list_failures = 0;
   SteadyTime list_next;
+  core::CloudError list_error;  // the last
   Millis next_wake{0};
   bool again = false;
   bool looked = false;  // in the present tick
@@ -98,6 +95,7 @@ void Reconciler::Impl::begin_term(std::int64_t new_epoch) {
   if (epoch == new_epoch) return;
   epoch = new_epoch;
   memory = {};
+  outcomes = {};
   health = {};
   pool_versions.clear();
 }
@@ -108,16 +106,13 @@ void Reconciler::Impl::list(Sight& sight) {
     return;
   }
   if (clock.steady() < list_next) {
-    sight.listing_error =
-        cloud.trouble ? cloud.trouble->error_class + "/" + cloud.trouble->code + ": " + cloud.trouble->message
-                      : "the cloud did not answer";
+    sight.listing_error = list_error;
     return;
   }
   auto listing = cloud.list(to_string(sight.view.deployment));
   if (listing) {
     const auto ids = ids_to_list(sight.view, sight.before);
-    auto more =
-        ids.empty() ? Result<std::vector<core::Instance>>(std::vector<core::Instance>{}) : cloud.look_up(ids);
+    auto more = ids.empty() ? Listing(std::vector<core::Instance>{}) : cloud.look_up(ids);
     if (more) {
       listing->insert(listing->end(), more->begin(), more->end());
     } else {
@@ -133,7 +128,7 @@ void Reconciler::Impl::list(Sight& sight) {
   const Seconds delay = core::doubled(Seconds{1}, list_failures, kListRetryMax);
   list_next = clock.steady() + delay;
   if (cloud.trouble) cloud.trouble->next_try = clock.wall() + delay;
-  sight.listing_error = cloud_error_text(listing.error());
+  sight.listing_error = list_error = listing.error();
 }
 
 bool Reconciler::Impl::look(Sight& sight) {
@@ -191,17 +186,18 @@ const char* Reconciler::Impl::look_and_act() {
   seen.steady = clock.steady();
   seen.health = health;
   seen.memory = memory;
+  seen.outcomes = outcomes;
   core::Plan plan = plan_with_look_ups(seen);
   memory = std::move(plan.memory);
   next_wake = plan.next_wake;
   if (list_failures > 0) {
     next_wake = std::min(next_wake, std::chrono::ceil<Millis>(list_next - clock.steady()));
   }
-  Executor executor(fleet, cloud, clock, metrics, options, memory, health, [this] {
+  Executor executor(fleet, cloud, clock, metrics, options, outcomes, health, [this] {
     const std::lock_guard lock(mutex);
     return !stopping;
   });
-  again = executor.run(plan.actions, {current, after});
+  again = executor.run(plan.actions, {current, after, seen.listing});
   publish(plan);
   return seen.listing ? "ok" : "no_cloud";
 }

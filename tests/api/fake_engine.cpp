@@ -46,8 +46,8 @@ void Engine::claim(ClaimRequest request, Done<ClaimAnswer> done) {
   impl_->script.claims.push_back(std::move(request));
   impl_->answer(done, impl_->script.claim);
 }
-void Engine::unclaim(std::vector<ports::OpenAttempt> attempts) {
-  impl_->script.unclaimed = std::move(attempts);
+void Engine::unclaim(std::vector<Delivery> deliveries) {
+  impl_->script.unclaimed = std::move(deliveries);
 }
 void Engine::heartbeat(Heartbeat heartbeat, Done<HeartbeatAnswer> done) {
   impl_->script.heartbeats.push_back(std::move(heartbeat));

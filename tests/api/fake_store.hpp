@@ -35,7 +35,7 @@ struct EngineScript {
   std::vector<ports::ChangeJob> changes;
   std::vector<engine::Registration> registrations;
   std::vector<engine::ClaimRequest> claims;
-  std::vector<ports::OpenAttempt> unclaimed;
+  std::vector<engine::Delivery> unclaimed;
   std::vector<engine::Heartbeat> heartbeats;
   std::vector<engine::Report> reports;
   std::vector<std::pair<std::string, std::string>> artifacts;  // name, attempt's token

@@ -204,9 +204,9 @@ TEST_F(Workers, Actions) {
   ASSERT_EQ(store.engine.applied.size(), 3U);
   const auto change = [&](std::size_t i) { return std::get<ports::ChangeWorker>(store.engine.applied[i]); };
   EXPECT_EQ(change(0).worker, WorkerId{4});
-  EXPECT_EQ(change(0).change, ports::WorkerChange::drain);
-  EXPECT_EQ(change(1).change, ports::WorkerChange::activate);
-  EXPECT_EQ(change(2).change, ports::WorkerChange::terminate);
+  EXPECT_EQ(change(0).move, core::WorkerMove::drain);
+  EXPECT_EQ(change(1).move, core::WorkerMove::activate);
+  EXPECT_EQ(change(2).move, core::WorkerMove::terminate);
   EXPECT_EQ(change(2).worker, WorkerId{3});
   EXPECT_EQ(send("POST", "/workers/99/drain").status, 404);
 }

@@ -133,8 +133,9 @@ class Ec2CloudTest : public testing::Test {
 };
 
 template <class T>
-std::string detail_of(const Result<T>& result) {
-  return result ? "ok" : result.error().detail;
+std::string detail_of(const core::CloudResult<T>& result) {
+  if (result) return "ok";
+  return std::string(to_string(result.error().error_class)) + '/' + result.error().code;
 }
 
 }  // namespace drover::aws::test

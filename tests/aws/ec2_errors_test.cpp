@@ -5,7 +5,7 @@
 namespace drover::aws {
 namespace {
 
-using ports::CloudErrorClass;
+using core::CloudErrorClass;
 
 struct Case {
   CloudErrorClass error_class;
@@ -67,23 +67,10 @@ TEST(Ec2Errors, TheStatusDecidesForUnknownCodes) {
   }
 }
 
-TEST(CloudErrors, ClassAndCodeSurviveTheError) {
-  for (const auto& row : kCases) {
-    const auto error = ports::make_cloud_error(row.error_class, row.codes[0], "what happened");
-    EXPECT_EQ(ports::cloud_error_class(error), row.error_class);
-    EXPECT_EQ(ports::cloud_error_code(error), row.codes[0]);
-    EXPECT_EQ(error.message, "what happened");
-    EXPECT_EQ(error.detail, std::string(to_string(row.error_class)) + "/" + row.codes[0]);
-  }
-}
-
-TEST(CloudErrors, AnErrorOfAnotherKindIsUnknown) {
-  for (const char* detail : {"", "23505", "nonsense/Code", "/Code"}) {
-    Error error;
-    error.detail = detail;
-    EXPECT_EQ(ports::cloud_error_class(error), CloudErrorClass::unknown) << detail;
-  }
-  EXPECT_EQ(ports::cloud_error_code(Error{}), "");
+TEST(CloudErrors, AreTextForPeopleAndForLogs) {
+  const core::CloudError error{core::CloudErrorClass::pool, "InsufficientInstanceCapacity", "none left"};
+  EXPECT_EQ(describe(error), "InsufficientInstanceCapacity: none left");
+  EXPECT_EQ(describe_with_class(error), "pool/InsufficientInstanceCapacity: none left");
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "drover/core/plan.hpp"
+#include "drover/core/fleet/plan.hpp"
 
 // Small fleets for the planner's tests, written as sentences.
 namespace drover::core::testing {
@@ -92,10 +92,15 @@ class Fleet {
     seen.now += time;
     seen.steady += time;
   }
-  // Plans, and keeps what the plan leaves for the next one.
+  // Plans, and keeps what the plan and its execution leave for the next one.
   Plan tick() {
     Plan out = core::plan(seen);
     seen.memory = out.memory;
+    for (const Action& action : out.actions) {
+      if (const auto* end = std::get_if<Terminate>(&action)) {
+        seen.outcomes.terminate_sent[end->instance_id] = seen.steady;
+      }
+    }
     return out;
   }
 

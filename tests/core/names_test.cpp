@@ -1,7 +1,8 @@
 #include <gtest/gtest.h>
 
-#include "drover/core/fleet.hpp"
-#include "drover/core/job.hpp"
+#include "drover/core/fleet/facts.hpp"
+#include "drover/core/job/job.hpp"
+#include "drover/core/job/transitions.hpp"
 
 namespace drover::core {
 namespace {

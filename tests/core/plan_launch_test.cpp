@@ -47,7 +47,7 @@ TEST(Launches, RetriesWaitTheirTimeAndKeepTheIntent) {
   fleet.pool("p", 5);
   fleet.launch(3, "p", 1);
   fleet.seen.ready["p"] = 1;
-  fleet.seen.memory.tries[LaunchId{3}] = {2, fleet.seen.steady + Seconds{4}};
+  fleet.seen.outcomes.tries[LaunchId{3}] = {2, fleet.seen.steady + Seconds{4}};
   const Plan waiting = fleet.tick();
   EXPECT_TRUE(waiting.actions.empty());
   EXPECT_EQ(waiting.next_wake, Millis{4000});
@@ -61,8 +61,8 @@ TEST(Launches, AStrugglingIntentNobodyWantsIsClosed) {
   fleet.pool("p", 5);
   fleet.launch(3, "p", 1);
   fleet.launch(4, "p", 1);
-  fleet.seen.memory.tries[LaunchId{3}] = {2, fleet.seen.steady};
-  fleet.seen.memory.tries[LaunchId{4}] = {2, fleet.seen.steady};
+  fleet.seen.outcomes.tries[LaunchId{3}] = {2, fleet.seen.steady};
+  fleet.seen.outcomes.tries[LaunchId{4}] = {2, fleet.seen.steady};
   fleet.seen.ready["p"] = 1;
   const Plan plan = fleet.tick();
   ASSERT_EQ(all<CloseLaunch>(plan).size(), 1U) << "one of the two is wanted";
@@ -143,7 +143,7 @@ TEST(Orphans, AWorkerThatIsGoneForGoodIsNotAdoptedAgain) {
   fleet.launch(1, "p", 2, LaunchState::fulfilled).instances = 1;
   fleet.list(8).client_token = "token-1";
   EXPECT_EQ(all<AdoptInstances>(fleet.tick()).size(), 1U);
-  fleet.seen.memory.ended.insert(instance_id(8));
+  fleet.seen.outcomes.ended.insert(instance_id(8));
   fleet.tick();
   EXPECT_EQ(all<Terminate>(fleet.tick()).size(), 1U);
 }
@@ -308,7 +308,7 @@ TEST(Launches, AnUnansweredOneThatIsCalledIsChargedBeforeNewOnes) {
   const auto asked = all<InsertLaunch>(fleet.tick());
   ASSERT_EQ(asked.size(), 1U);
   EXPECT_EQ(asked[0].count, 1);
-  fleet.seen.memory.launched[LaunchId{1}] = {fleet.seen.steady, 4};
+  fleet.seen.outcomes.launched[LaunchId{1}] = {fleet.seen.steady, 4};
   EXPECT_TRUE(all<InsertLaunch>(fleet.tick()).empty());
   fleet.pass(Seconds{60});
   EXPECT_EQ(all<InsertLaunch>(fleet.tick()).size(), 1U) << "what came a minute ago is not counted";

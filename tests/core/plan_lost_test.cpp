@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "drover/base/text.hpp"
-#include "drover/core/classify.hpp"
+#include "drover/core/worker/machine_end.hpp"
 
 #include "fleet_builder.hpp"
 
@@ -359,13 +359,13 @@ TEST(NoListing, NothingMovesAndNothingIsCounted) {
   fleet.launch(1, "p", 1);
   fleet.tick();
   fleet.seen.listing.reset();
-  fleet.seen.listing_error = "throttle/RequestLimitExceeded";
+  fleet.seen.listing_error = {CloudErrorClass::throttle, "RequestLimitExceeded", "slow down"};
   const PlannerMemory before = fleet.seen.memory;
   for (int i = 0; i < 20; ++i) {
     fleet.pass(Seconds{3600});
     const Plan plan = fleet.tick();
     EXPECT_TRUE(plan.actions.empty());
-    EXPECT_EQ(plan.notes.at(0).text, "throttle/RequestLimitExceeded");
+    EXPECT_EQ(plan.notes.at(0).error, fleet.seen.listing_error);
   }
   EXPECT_EQ(fleet.seen.memory, before);
 }

@@ -133,7 +133,7 @@ TEST(ScaleOut, TheBudgetOfAMinuteBindsOverAllPools) {
   const Plan plan = fleet.tick();
   EXPECT_EQ(asked_for(plan), 5);
   EXPECT_TRUE(noted(plan, NoteKind::budget, "b"));
-  fleet.seen.memory.launched[LaunchId{1}] = {fleet.seen.steady, 5};
+  fleet.seen.outcomes.launched[LaunchId{1}] = {fleet.seen.steady, 5};
   fleet.pass(Seconds{59});
   EXPECT_EQ(asked_for(fleet.tick()), 0);
   fleet.pass(Seconds{1});
@@ -202,7 +202,8 @@ TEST(ScaleOut, WithoutCapacityTheNextOfferingIsUsed) {
   fleet.seen.ready["p"] = 1;
   const auto refuse = [&](const char* type, const char* subnet) {
     fleet.seen.health.refused({RefusalScope::capacity, false}, Offering{"p", type, subnet, Market::spot},
-                              fleet.seen.steady, "pool/InsufficientInstanceCapacity: none");
+                              fleet.seen.steady,
+                              {CloudErrorClass::pool, "InsufficientInstanceCapacity", "none"});
   };
   const auto next = [&] { return all<InsertLaunch>(plan(fleet.seen)).at(0); };
   EXPECT_EQ(next().subnet, "subnet-a");
@@ -229,7 +230,8 @@ TEST(ScaleOut, AMutedPoolLeavesItsShareToTheNext) {
   fleet.pool("b", 5).queues = {"q"};
   fleet.seen.ready["q"] = 2;
   fleet.seen.health.refused({RefusalScope::offering, true}, Offering{"a", "m5.large", {}, Market::spot},
-                            fleet.seen.steady, "config/InvalidAMIID.NotFound: no such image");
+                            fleet.seen.steady,
+                            {CloudErrorClass::config, "InvalidAMIID.NotFound", "no such image"});
   const auto launches = all<InsertLaunch>(fleet.tick());
   ASSERT_EQ(launches.size(), 1U);
   EXPECT_EQ(launches[0].pool, "b");
@@ -243,7 +245,7 @@ TEST(ScaleOut, WhatIsRefusedForOneTypeIsAskedForInAnother) {
     fleet.pool("q", 5).instance_types = {"m5.large"};
     fleet.seen.ready = {{"p", 1}, {"q", 1}};
     fleet.seen.health.refused({scope, true}, Offering{"p", "g5.xlarge", {}, Market::spot}, fleet.seen.steady,
-                              "x/Y: z");
+                              {CloudErrorClass::unknown, "Y", "z"});
     const auto launches = all<InsertLaunch>(fleet.tick());
     ASSERT_EQ(launches.size(), 2U);
     EXPECT_EQ(launches[0].instance_type, "c5.large");
@@ -262,7 +264,8 @@ TEST(ScaleOut, APoolIsRefusedOnlyWhenAllItsOfferingsAre) {
     for (const std::string& subnet : pool.subnets) {
       EXPECT_EQ(all<InsertLaunch>(plan(fleet.seen)).size(), 1U) << refused;
       fleet.seen.health.refused({RefusalScope::offering, true}, Offering{"p", type, subnet, Market::spot},
-                                fleet.seen.steady, "config/InvalidParameterValue: no such thing");
+                                fleet.seen.steady,
+                                {CloudErrorClass::config, "InvalidParameterValue", "no such thing"});
       ++refused;
     }
   }

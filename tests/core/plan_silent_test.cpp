@@ -40,7 +40,7 @@ TEST(Silent, AtMaxItsPlaceIsFreeWhenItsMachineHasEnded) {
   EXPECT_EQ(all<CordonIdle>(given_up).size(), 1U);
   EXPECT_TRUE(all<InsertLaunch>(given_up).empty()) << "until it has ended it is a machine of the pool";
   fleet.seen.workers[0].state = WorkerState::terminating;
-  fleet.seen.memory.terminate_sent[fleet.seen.workers[0].instance_id] = fleet.seen.steady;
+  fleet.seen.outcomes.terminate_sent[fleet.seen.workers[0].instance_id] = fleet.seen.steady;
   EXPECT_TRUE(fleet.tick().actions.empty());
   fleet.seen.listing->front().state = InstanceState::shutting_down;
   const Plan replaced = fleet.tick();

@@ -1,4 +1,4 @@
-#include "drover/core/ready_index.hpp"
+#include "drover/core/job/ready_index.hpp"
 
 #include <string>
 #include <vector>

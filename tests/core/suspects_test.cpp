@@ -1,10 +1,10 @@
-#include "drover/core/suspects.hpp"
+#include "drover/core/job/suspects.hpp"
 
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "drover/core/job.hpp"
+#include "drover/core/job/retry.hpp"
 
 namespace drover::core {
 namespace {

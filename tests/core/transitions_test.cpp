@@ -1,228 +1,137 @@
-#include <set>
-#include <string>
-#include <tuple>
+#include "drover/core/job/transitions.hpp"
+
 #include <vector>
 
 #include <gtest/gtest.h>
-
-#include "drover/core/job.hpp"
 
 namespace drover::core {
 namespace {
 
 using Kind = ActionDecision::Kind;
+using S = JobState;
+using A = JobAction;
 
 JobBrief stored(JobState state) {
-  return JobBrief{state, false, JobState::running, 0};
+  return JobBrief{state, false, S::running};
 }
 JobBrief leased(JobState wanted) {
-  return JobBrief{JobState::queued, true, wanted, 1};
+  return JobBrief{S::queued, true, wanted};
 }
 
-struct Case {
-  const char* name;
-  JobBrief job;
-  JobAction action;
-  Kind kind;
-  JobState state;  // for store and want
-};
+// All that a job can be.
+const std::vector<JobBrief>& jobs() {
+  static const std::vector<JobBrief> all{stored(S::blocked),   stored(S::queued),    stored(S::held),
+                                         stored(S::suspended), stored(S::succeeded), stored(S::failed),
+                                         stored(S::cancelled), leased(S::running),   leased(S::held),
+                                         leased(S::cancelled)};
+  return all;
+}
+constexpr A kActions[] = {A::hold, A::release, A::cancel, A::requeue};
 
-// Every action in every state a job can be in: stopping counts as two.
-const std::vector<Case>& table() {
-  using A = JobAction;
-  using S = JobState;
-  static const std::vector<Case> cases{
-      {"hold blocked", stored(S::blocked), A::hold, Kind::store, S::held},
-      {"hold queued", stored(S::queued), A::hold, Kind::store, S::held},
-      {"hold running", leased(S::running), A::hold, Kind::want, S::held},
-      {"hold stopping to held", leased(S::held), A::hold, Kind::nothing, {}},
-      {"hold stopping to cancelled", leased(S::cancelled), A::hold, Kind::refuse, {}},
-      {"hold held", stored(S::held), A::hold, Kind::nothing, {}},
-      {"hold suspended", stored(S::suspended), A::hold, Kind::store, S::held},
-      {"hold succeeded", stored(S::succeeded), A::hold, Kind::refuse, {}},
-      {"hold failed", stored(S::failed), A::hold, Kind::refuse, {}},
-      {"hold cancelled", stored(S::cancelled), A::hold, Kind::refuse, {}},
-      {"release blocked", stored(S::blocked), A::release, Kind::nothing, {}},
-      {"release queued", stored(S::queued), A::release, Kind::nothing, {}},
-      {"release running", leased(S::running), A::release, Kind::nothing, {}},
-      {"release stopping to held", leased(S::held), A::release, Kind::want, S::running},
-      {"release stopping to cancelled", leased(S::cancelled), A::release, Kind::refuse, {}},
-      {"release held", stored(S::held), A::release, Kind::store, S::queued},
-      {"release suspended", stored(S::suspended), A::release, Kind::store, S::queued},
-      {"release succeeded", stored(S::succeeded), A::release, Kind::refuse, {}},
-      {"release failed", stored(S::failed), A::release, Kind::refuse, {}},
-      {"release cancelled", stored(S::cancelled), A::release, Kind::refuse, {}},
-      {"cancel blocked", stored(S::blocked), A::cancel, Kind::store, S::cancelled},
-      {"cancel queued", stored(S::queued), A::cancel, Kind::store, S::cancelled},
-      {"cancel running", leased(S::running), A::cancel, Kind::want, S::cancelled},
-      {"cancel stopping to held", leased(S::held), A::cancel, Kind::want, S::cancelled},
-      {"cancel stopping to cancelled", leased(S::cancelled), A::cancel, Kind::nothing, {}},
-      {"cancel held", stored(S::held), A::cancel, Kind::store, S::cancelled},
-      {"cancel suspended", stored(S::suspended), A::cancel, Kind::store, S::cancelled},
-      {"cancel succeeded", stored(S::succeeded), A::cancel, Kind::refuse, {}},
-      {"cancel failed", stored(S::failed), A::cancel, Kind::refuse, {}},
-      {"cancel cancelled", stored(S::cancelled), A::cancel, Kind::nothing, {}},
-      {"requeue blocked", stored(S::blocked), A::requeue, Kind::nothing, {}},
-      {"requeue queued", stored(S::queued), A::requeue, Kind::nothing, {}},
-      {"requeue running", leased(S::running), A::requeue, Kind::nothing, {}},
-      {"requeue stopping to held", leased(S::held), A::requeue, Kind::refuse, {}},
-      {"requeue stopping to cancelled", leased(S::cancelled), A::requeue, Kind::refuse, {}},
-      {"requeue held", stored(S::held), A::requeue, Kind::refuse, {}},
-      {"requeue suspended", stored(S::suspended), A::requeue, Kind::refuse, {}},
-      {"requeue succeeded", stored(S::succeeded), A::requeue, Kind::store, S::queued},
-      {"requeue failed", stored(S::failed), A::requeue, Kind::store, S::queued},
-      {"requeue cancelled", stored(S::cancelled), A::requeue, Kind::store, S::queued},
-  };
-  return cases;
+// As a failure shows it.
+std::string name(const JobBrief& job, A action) {
+  std::string text(to_string(action));
+  text += ' ';
+  text += to_string(visible_state(job));
+  if (job.leased) text += " wanted " + std::string(to_string(job.wanted));
+  return text;
 }
 
-TEST(DecideAction, FollowsTheTable) {
-  for (const Case& c : table()) {
-    const ActionDecision decision = decide_action(c.job, c.action);
-    EXPECT_EQ(static_cast<int>(decision.kind), static_cast<int>(c.kind)) << c.name;
-    if (c.kind == Kind::store || c.kind == Kind::want) {
-      EXPECT_EQ(to_string(decision.state), to_string(c.state)) << c.name;
-    }
-    EXPECT_EQ(decision.reason.empty(), c.kind != Kind::refuse) << c.name;
-  }
-}
-
-TEST(DecideAction, TableHoldsEveryActionInEveryState) {
-  std::set<std::tuple<JobAction, JobState, JobState>> seen;
-  for (const Case& c : table()) {
-    seen.insert({c.action, visible_state(c.job), c.job.leased ? c.job.wanted : JobState::running});
-  }
-  EXPECT_EQ(seen.size(), 4U * 10U);
-  EXPECT_EQ(seen.size(), table().size());
-}
-
-JobBrief apply(JobBrief job, const ActionDecision& decision) {
+JobBrief after(JobBrief job, A action) {
+  const ActionDecision decision = decide_action(job, action);
   if (decision.kind == Kind::store) job.stored = decision.state;
   if (decision.kind == Kind::want) job.wanted = decision.state;
   return job;
 }
 
+bool refused(const JobBrief& job, A action) {
+  return decide_action(job, action).kind == Kind::refuse;
+}
+
 TEST(DecideAction, AskedAgainIsNothing) {
-  for (const Case& c : table()) {
-    const ActionDecision first = decide_action(c.job, c.action);
-    if (first.kind == Kind::refuse) continue;
-    const ActionDecision second = decide_action(apply(c.job, first), c.action);
-    EXPECT_EQ(static_cast<int>(second.kind), static_cast<int>(Kind::nothing)) << c.name;
+  for (const JobBrief& job : jobs()) {
+    for (const A action : kActions) {
+      if (refused(job, action)) continue;
+      EXPECT_EQ(decide_action(after(job, action), action).kind, Kind::nothing) << name(job, action);
+    }
   }
 }
 
-TEST(DecideAction, NeverStoresAStateThatOnlyALeaseGives) {
-  for (const Case& c : table()) {
-    const ActionDecision decision = decide_action(c.job, c.action);
-    if (decision.kind != Kind::store) continue;
-    EXPECT_FALSE(c.job.leased) << c.name << ": a leased job's stored state is not to be touched";
-    EXPECT_NE(decision.state, JobState::running) << c.name;
-    EXPECT_NE(decision.state, JobState::stopping) << c.name;
+TEST(DecideAction, ARefusalSaysWhyAndNothingElseDoes) {
+  for (const JobBrief& job : jobs()) {
+    for (const A action : kActions) {
+      const ActionDecision decision = decide_action(job, action);
+      EXPECT_EQ(decision.reason.empty(), decision.kind != Kind::refuse) << name(job, action);
+    }
   }
+}
+
+// What a lease gives is not stored, and what is stored of a job that has one is not touched.
+TEST(DecideAction, OfALeasedJobOnlyTheWishChangesAndOfAnotherOnlyTheState) {
+  for (const JobBrief& job : jobs()) {
+    for (const A action : kActions) {
+      const ActionDecision decision = decide_action(job, action);
+      EXPECT_NE(decision.kind, job.leased ? Kind::store : Kind::want) << name(job, action);
+      if (decision.kind != Kind::store) continue;
+      EXPECT_NE(decision.state, S::running) << name(job, action);
+      EXPECT_NE(decision.state, S::stopping) << name(job, action);
+    }
+  }
+}
+
+// What each action promises where it is not refused.
+TEST(DecideAction, LeadsWhereItsNameSays) {
+  for (const JobBrief& job : jobs()) {
+    const JobBrief held = after(job, A::hold);
+    if (!refused(job, A::hold)) {
+      EXPECT_EQ(held.leased ? held.wanted : held.stored, S::held) << name(job, A::hold);
+    }
+    const JobBrief cancelled = after(job, A::cancel);
+    if (!refused(job, A::cancel)) {
+      EXPECT_EQ(cancelled.leased ? cancelled.wanted : cancelled.stored, S::cancelled) << name(job, A::cancel);
+    }
+    const JobBrief released = after(job, A::release);
+    if (!refused(job, A::release)) {
+      EXPECT_TRUE(released.leased ? released.wanted == S::running
+                                  : released.stored == S::queued || released.stored == S::blocked)
+          << name(job, A::release);
+    }
+    const JobBrief requeued = after(job, A::requeue);
+    if (!refused(job, A::requeue)) {
+      EXPECT_TRUE(requeued.leased ? requeued.wanted == S::running
+                                  : requeued.stored == S::queued || requeued.stored == S::blocked)
+          << name(job, A::requeue);
+    }
+  }
+}
+
+TEST(DecideAction, IsRefusedWhereItCouldOnlyMislead) {
+  const std::vector<std::pair<JobBrief, std::vector<A>>> refusals{
+      {stored(S::succeeded), {A::hold, A::release, A::cancel}},
+      {stored(S::failed), {A::hold, A::release, A::cancel}},
+      {stored(S::cancelled), {A::hold, A::release}},
+      {stored(S::held), {A::requeue}},
+      {stored(S::suspended), {A::requeue}},
+      {leased(S::held), {A::requeue}},
+      {leased(S::cancelled), {A::hold, A::release, A::requeue}},
+  };
+  std::size_t expected = 0;
+  for (const auto& [job, actions] : refusals) {
+    for (const A action : actions) EXPECT_TRUE(refused(job, action)) << name(job, action);
+    expected += actions.size();
+  }
+  std::size_t all = 0;
+  for (const JobBrief& job : jobs()) {
+    for (const A action : kActions) all += refused(job, action) ? 1 : 0;
+  }
+  EXPECT_EQ(all, expected);
 }
 
 TEST(VisibleState, ALeaseMakesItRunningOrStopping) {
-  EXPECT_EQ(visible_state(leased(JobState::running)), JobState::running);
-  EXPECT_EQ(visible_state(leased(JobState::held)), JobState::stopping);
-  EXPECT_EQ(visible_state(leased(JobState::cancelled)), JobState::stopping);
-  EXPECT_EQ(visible_state(stored(JobState::held)), JobState::held);
-}
-
-EndedAttempt ended(Outcome outcome, JobState wanted = JobState::running) {
-  EndedAttempt end;
-  end.outcome = outcome;
-  end.wanted = wanted;
-  end.retry.max_attempts = 3;
-  end.reason = "because";
-  return end;
-}
-
-TEST(DecideEnd, OutcomesUnderEveryWish) {
-  using S = JobState;
-  struct Row {
-    Outcome outcome;
-    S wanted;
-    S state;
-    Counters counters;
-  };
-  const std::vector<Row> rows{
-      {Outcome::succeeded, S::running, S::succeeded, {}},
-      {Outcome::succeeded, S::held, S::succeeded, {}},
-      {Outcome::succeeded, S::cancelled, S::succeeded, {}},
-      {Outcome::failure, S::running, S::queued, {1, 0, 0}},
-      {Outcome::failure, S::held, S::held, {}},
-      {Outcome::failure, S::cancelled, S::cancelled, {}},
-      {Outcome::interruption, S::running, S::queued, {0, 0, 1}},
-      {Outcome::interruption, S::held, S::held, {}},
-      {Outcome::interruption, S::cancelled, S::cancelled, {}},
-      {Outcome::infra, S::running, S::queued, {0, 1, 0}},
-      {Outcome::infra, S::held, S::held, {}},
-      {Outcome::infra, S::cancelled, S::cancelled, {}},
-      {Outcome::stopped, S::running, S::queued, {}},
-      {Outcome::stopped, S::held, S::held, {}},
-      {Outcome::stopped, S::cancelled, S::cancelled, {}},
-  };
-  for (const Row& row : rows) {
-    const Disposition out = decide_end(ended(row.outcome, row.wanted));
-    EXPECT_EQ(to_string(out.state), to_string(row.state))
-        << to_string(row.outcome) << " wanted " << to_string(row.wanted);
-    EXPECT_EQ(out.counters, row.counters) << to_string(row.outcome) << " wanted " << to_string(row.wanted);
-  }
-}
-
-TEST(DecideEnd, FailuresWaitLongerEachTimeUpToAnHour) {
-  struct Row {
-    int before;
-    long delay;
-  };
-  for (const Row row : {Row{0, 5}, Row{1, 10}, Row{2, 20}, Row{9, 2560}, Row{10, 3600}, Row{900, 3600}}) {
-    EndedAttempt end = ended(Outcome::failure);
-    end.retry.max_attempts = 1000;
-    end.counters.failures = row.before;
-    EXPECT_EQ(decide_end(end).delay.count(), row.delay) << row.before;
-  }
-  EndedAttempt end = ended(Outcome::failure);
-  end.retry.backoff = Seconds{0};
-  EXPECT_EQ(decide_end(end).delay.count(), 0);
-}
-
-TEST(DecideEnd, OnlyFailuresCountTowardsMaxAttempts) {
-  EndedAttempt end = ended(Outcome::failure);
-  end.counters = {2, 1, 50};
-  const Disposition last = decide_end(end);
-  EXPECT_EQ(last.state, JobState::failed);
-  EXPECT_EQ(last.reason, "because");
-  EXPECT_EQ(last.counters, (Counters{3, 1, 50}));
-  end.outcome = Outcome::interruption;
-  EXPECT_EQ(decide_end(end).state, JobState::queued);
-}
-
-TEST(DecideEnd, InterruptionsAreUnlimitedUnlessAsked) {
-  EndedAttempt end = ended(Outcome::interruption);
-  end.counters.interruptions = 100'000;
-  EXPECT_EQ(decide_end(end).state, JobState::queued);
-  end.retry.max_interruptions = 2;
-  end.counters.interruptions = 1;
-  EXPECT_EQ(decide_end(end).state, JobState::queued) << "the second of two allowed";
-  end.counters.interruptions = 2;
-  EXPECT_EQ(decide_end(end).state, JobState::failed);
-  EXPECT_NE(decide_end(end).reason.find("max_interruptions of 2"), std::string::npos);
-}
-
-TEST(DecideEnd, PoisonIsThreeWorkersOrFiveEnds) {
-  EndedAttempt end = ended(Outcome::infra);
-  end.infra_workers = kPoisonWorkers - 1;
-  EXPECT_EQ(decide_end(end).state, JobState::queued);
-  end.infra_workers = kPoisonWorkers;
-  EXPECT_EQ(decide_end(end).state, JobState::failed);
-  EXPECT_EQ(decide_end(end).reason.find("poison"), 0U);
-  end.infra_workers = 1;
-  end.charges = kPoisonEnds - 2;
-  EXPECT_EQ(decide_end(end).state, JobState::queued);
-  end.charges = kPoisonEnds - 1;
-  EXPECT_EQ(decide_end(end).state, JobState::failed);
-  end.outcome = Outcome::interruption;  // a machine that was taken poisons nothing
-  EXPECT_EQ(decide_end(end).state, JobState::queued);
+  EXPECT_EQ(visible_state(leased(S::running)), S::running);
+  EXPECT_EQ(visible_state(leased(S::held)), S::stopping);
+  EXPECT_EQ(visible_state(leased(S::cancelled)), S::stopping);
+  EXPECT_EQ(visible_state(stored(S::held)), S::held);
 }
 
 }  // namespace

@@ -219,6 +219,7 @@ def test_an_attempt_that_its_worker_stops_listing_goes_back_to_the_queue(drover,
     kept_job, lost_job = submit(ledger), submit(ledger)
     claimed = {one["number"]: one for one in worker.claim(slots=2, wait_s=5)}
     kept, lost = claimed[kept_job["number"]], claimed[lost_job["number"]]
+    assert worker.beat(kept, lost).json["stop"] == []
 
     def dropped():
         assert worker.beat(kept).json["stop"] == []
@@ -232,6 +233,31 @@ def test_an_attempt_that_its_worker_stops_listing_goes_back_to_the_queue(drover,
     assert worker.try_report(lost).status == 409
     assert other.try_report(again).status == 200 and worker.try_report(kept).status == 200
     assert ended(drover, kept_job) == ["succeeded"] and ended(drover, lost_job) == ["infra", "succeeded"]
+
+
+def test_what_a_living_worker_never_had_goes_back_as_it_was_and_the_third_time_in_a_row_as_broken(drover, hands, ledger):
+    """A worker that claims, and neither lists the attempt nor calls for it: the answer may have been lost, or the job may be
+    ending its runner faster than anybody can tell."""
+    worker = hands[0]
+    job = submit(ledger, retry={"max_attempts": 1, "max_interruptions": 0})
+    for number, end in enumerate(["returned", "returned", "infra"], 1):
+        (attempt,) = worker.claim(wait_s=10)
+        assert (attempt["number"], attempt["attempt"]) == (job["number"], number)
+        before = drover.job(job["id"])
+
+        def ends():
+            assert worker.beat().status == 200
+            return len(ended(drover, job)) == number
+        wait_for(ends, "the attempt that is never listed to end", every=0.5)
+        assert ended(drover, job)[-1] == end
+        assert worker.try_report(attempt).status == 409
+        after = drover.job(job["id"])
+        if end == "returned":
+            assert after["counters"] == NOTHING and after["reason"] == before["reason"] and after["exit_code"] is None, after
+        else:
+            assert after["counters"] == {**NOTHING, "infra": 1}, after
+    (attempt,) = worker.claim(wait_s=10)
+    assert worker.try_report(attempt).status == 200
 
 
 def test_a_registration_whose_reply_is_lost_is_repeated_and_no_other_takes_its_place(drover, hands, ledger):

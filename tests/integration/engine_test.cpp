@@ -121,18 +121,57 @@ TEST_F(EngineTest, NothingIsClaimedForAPeerThatIsGone) {
   EXPECT_EQ(claimed->jobs.size(), 1U) << "a live poll gets it";
 }
 
-TEST_F(EngineTest, AnUndeliveredClaimComesBackUncounted) {
-  const auto submitted = submit({job_spec("one")});
+engine::Delivery delivery_of(const engine::ClaimedJob& job) {
+  return {job.attempt.job, job.attempt.attempt, job.delivery};
+}
+
+// Also of a job that allows for no interruption: it has not begun.
+TEST_F(EngineTest, AnUndeliveredClaimLeavesTheJobAsItWas) {
+  core::JobSpec spec = job_spec("one");
+  spec.retry.max_interruptions = 0;
+  const auto submitted = submit({spec});
   const auto worker = add_worker("i-0001");
   const auto claimed = claim(worker, "n1", 1);
   ASSERT_TRUE(claimed);
   ASSERT_EQ(claimed->jobs.size(), 1U);
-  engine_.unclaim({claimed->jobs[0].attempt});
+  engine_.unclaim({delivery_of(claimed->jobs[0])});
   const auto again = claim(worker, "n2", 1, 10);
   ASSERT_TRUE(again);
   ASSERT_EQ(again->jobs.size(), 1U);
   EXPECT_EQ(again->jobs[0].attempt.counters, core::Counters{});
   EXPECT_EQ(again->jobs[0].attempt.attempt, 2);
+  engine_.unclaim({delivery_of(again->jobs[0])});
+  for (int i = 0; i < 5; ++i) {  // however often
+    const auto once_more = claim(worker, "m" + std::to_string(i), 1, 10);
+    ASSERT_EQ(once_more->jobs.size(), 1U);
+    engine_.unclaim({delivery_of(once_more->jobs[0])});
+  }
+  const auto row = [&] { return **store_->job(submitted->front().number); };
+  ASSERT_TRUE(eventually([&] { return row().state == core::JobState::queued; }));
+  EXPECT_EQ(row().attempts, 7);
+  EXPECT_EQ(row().reason, "");
+  EXPECT_FALSE(row().started);
+  EXPECT_EQ(row().counters, core::Counters{});
+}
+
+TEST_F(EngineTest, ALateGiveBackTakesNothingFromTheRepeat) {
+  const auto submitted = submit({job_spec("one"), job_spec("two")});
+  const auto worker = add_worker("i-0001", 2);
+  const auto first = claim(worker, "n1", 2);
+  ASSERT_EQ(first->jobs.size(), 2U);
+  const auto repeat = claim(worker, "n1", 2);
+  ASSERT_EQ(repeat->jobs.size(), 2U);
+  engine_.unclaim({delivery_of(first->jobs[0]), delivery_of(first->jobs[1])});
+  // Nor from a worker that has shown to have it, whatever the transport thinks.
+  const engine::ClaimedJob& has = repeat->jobs[0];
+  ASSERT_TRUE(wait<engine::HeartbeatAnswer>([&](auto done) {
+    engine_.heartbeat({worker, {{has.attempt.job, has.attempt.attempt, has.token}}, {}}, done);
+  }));
+  engine_.unclaim({delivery_of(has)});
+  for (const engine::ClaimedJob& job : repeat->jobs) {
+    const auto ended = report(worker, job);
+    EXPECT_TRUE(ended) << ended.error().message;
+  }
 }
 
 TEST_F(EngineTest, ALeaveOfAWorkerQueuesItsJobsAgainAndRefusesItsLateReport) {
@@ -162,7 +201,7 @@ TEST_F(EngineTest, AReleaseOfAWorkerThatWasAskedToEndIsFreeAndAnyOtherBacksOff) 
   const auto first = claim(asked, "n1", 1);
   const auto second = claim(other, "n1", 1);
   ASSERT_TRUE(first && second && first->jobs.size() == 1U && second->jobs.size() == 1U);
-  ASSERT_TRUE(apply(ports::ChangeWorker{asked.worker, ports::WorkerChange::drain, "why", clock_.wall()}));
+  ASSERT_TRUE(apply(ports::ChangeWorker{asked.worker, core::WorkerMove::drain, "why", clock_.wall()}));
   ASSERT_TRUE(report(asked, first->jobs[0], std::nullopt));
   ASSERT_TRUE(report(other, second->jobs[0], std::nullopt));
   const auto freed = **store_->job(first->jobs[0].attempt.job);
@@ -609,7 +648,7 @@ TEST_F(LateClaim, OfACordonedWorkerLeavesTheJobToOthers) {
   const auto worker = add_worker("i-0001");
   const auto other = add_worker("i-0002");
   const auto answer = claim_behind(
-      worker, ports::ChangeWorker{worker.worker, ports::WorkerChange::cordon_idle, "idle", clock_.wall()});
+      worker, ports::ChangeWorker{worker.worker, core::WorkerMove::cordon_idle, "idle", clock_.wall()});
   EXPECT_TRUE(answer.jobs.empty());
   EXPECT_TRUE(answer.drain);
   EXPECT_EQ(claim(other, "n2", 1)->jobs.size(), 1U) << "the job is still known to be ready";

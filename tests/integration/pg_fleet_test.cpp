@@ -3,13 +3,13 @@
 namespace drover::testing {
 namespace {
 
+using core::WorkerMove;
 using core::WorkerState;
 using ports::ChangeWorker;
-using ports::WorkerChange;
 
 class PgFleet : public PgWriterTest {
  protected:
-  WorkerState move(WorkerId who, WorkerChange change) {
+  WorkerState move(WorkerId who, WorkerMove change) {
     return apply<ports::WorkerChanged>(ChangeWorker{who, change, "why", now_}).worker.state;
   }
 };
@@ -79,27 +79,27 @@ TEST_F(PgFleet, RegistrationNeedsTheLaunchsTokenAndAnInstanceThatTheCloudReporte
   ports::RegisterWorker other = registration("i-1", bootstrap, now_);
   other.nonce = "another";
   EXPECT_EQ(refusal(other).code, Errc::conflict);
-  move(first.worker.id, WorkerChange::terminate);
+  move(first.worker.id, WorkerMove::terminate);
   EXPECT_FALSE(registered("i-1", bootstrap).changed);
   const auto second = *store_->worker("i-2");
   ASSERT_TRUE(second);
-  move(second->id, WorkerChange::gone);
+  move(second->id, WorkerMove::gone);
   EXPECT_EQ(refusal(registration("i-2", bootstrap, now_)).code, Errc::conflict);
 }
 
 TEST_F(PgFleet, AWorkerMovesOnlyAsItMay) {
   const WorkerId who = worker("i-1");
   const auto open = claim(insert(), who);
-  EXPECT_EQ(refusal(ChangeWorker{who, WorkerChange::cordon_idle, "", now_}).code, Errc::conflict);
-  EXPECT_EQ(refusal(ChangeWorker{who, WorkerChange::gone, "", now_}).code, Errc::conflict);
-  EXPECT_EQ(move(who, WorkerChange::drain), WorkerState::draining);
-  EXPECT_EQ(move(who, WorkerChange::activate), WorkerState::active);
+  EXPECT_EQ(refusal(ChangeWorker{who, WorkerMove::cordon_idle, "", now_}).code, Errc::conflict);
+  EXPECT_EQ(refusal(ChangeWorker{who, WorkerMove::gone, "", now_}).code, Errc::conflict);
+  EXPECT_EQ(move(who, WorkerMove::drain), WorkerState::draining);
+  EXPECT_EQ(move(who, WorkerMove::activate), WorkerState::active);
   end(open, core::Outcome::succeeded);
-  EXPECT_EQ(move(who, WorkerChange::cordon_idle), WorkerState::terminating);
-  EXPECT_FALSE(apply<ports::WorkerChanged>(ChangeWorker{who, WorkerChange::terminate, "", now_}).changed);
-  EXPECT_EQ(refusal(ChangeWorker{who, WorkerChange::activate, "", now_}).code, Errc::conflict);
-  EXPECT_EQ(move(who, WorkerChange::gone), WorkerState::gone);
-  EXPECT_EQ(refusal(ChangeWorker{WorkerId{99}, WorkerChange::gone, "", now_}).code, Errc::not_found);
+  EXPECT_EQ(move(who, WorkerMove::cordon_idle), WorkerState::terminating);
+  EXPECT_FALSE(apply<ports::WorkerChanged>(ChangeWorker{who, WorkerMove::terminate, "", now_}).changed);
+  EXPECT_EQ(refusal(ChangeWorker{who, WorkerMove::activate, "", now_}).code, Errc::conflict);
+  EXPECT_EQ(move(who, WorkerMove::gone), WorkerState::gone);
+  EXPECT_EQ(refusal(ChangeWorker{WorkerId{99}, WorkerMove::gone, "", now_}).code, Errc::not_found);
   const auto row = *store_->worker(std::to_string(who.value));
   ASSERT_TRUE(row);
   EXPECT_EQ(row->ended, now_);
@@ -112,7 +112,7 @@ TEST_F(PgFleet, AWorkerMovesOnlyAsItMay) {
 
 TEST_F(PgFleet, ANoticeIsKeptInWhateverStateAndNothingUndoesIt) {
   const auto tell = [&](WorkerId who, WallTime until) {
-    return apply<ports::WorkerChanged>(ChangeWorker{who, WorkerChange::notice, "told", now_, until});
+    return apply<ports::WorkerChanged>(ChangeWorker{who, WorkerMove::notice, "told", now_, until});
   };
   const WorkerId who = worker("i-1");
   const auto noticed = tell(who, now_ + Seconds{120});
@@ -120,14 +120,14 @@ TEST_F(PgFleet, ANoticeIsKeptInWhateverStateAndNothingUndoesIt) {
   EXPECT_EQ(noticed.worker.state, WorkerState::draining);
   EXPECT_EQ(noticed.worker.notice_until, now_ + Seconds{120});
   EXPECT_FALSE(tell(who, now_ + Seconds{900}).changed) << "the first counts";
-  EXPECT_EQ(refusal(ChangeWorker{who, WorkerChange::activate, "", now_}).code, Errc::conflict);
-  EXPECT_EQ(move(who, WorkerChange::terminate), WorkerState::terminating);
+  EXPECT_EQ(refusal(ChangeWorker{who, WorkerMove::activate, "", now_}).code, Errc::conflict);
+  EXPECT_EQ(move(who, WorkerMove::terminate), WorkerState::terminating);
   EXPECT_EQ((*store_->worker("i-1"))->notice_until, now_ + Seconds{120});
   const WorkerId ending = worker("i-2");
-  move(ending, WorkerChange::terminate);
+  move(ending, WorkerMove::terminate);
   EXPECT_EQ(tell(ending, now_).worker.state, WorkerState::terminating);
   EXPECT_EQ((*session_->boot()).workers.at(0).notice_until, now_) << "the newest first";
-  move(ending, WorkerChange::gone);
+  move(ending, WorkerMove::gone);
   EXPECT_FALSE(tell(ending, now_).changed);
 }
 
@@ -135,7 +135,7 @@ TEST_F(PgFleet, AWorkerOfItsOwnBatchsClaimIsNotIdle) {
   const WorkerId who = worker("i-1");
   const JobNumber job = insert();
   const auto outcomes =
-      commit({ChangeWorker{who, WorkerChange::cordon_idle, "", now_}, claim_command(job, who)});
+      commit({ChangeWorker{who, WorkerMove::cordon_idle, "", now_}, claim_command(job, who)});
   ASSERT_FALSE(outcomes[0]);
   EXPECT_EQ(outcomes[0].error().code, Errc::conflict);
   EXPECT_TRUE(outcomes[1]);

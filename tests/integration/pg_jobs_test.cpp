@@ -84,7 +84,7 @@ TEST_F(PgJobs, AClaimIsRefusedWithTheReasonWhenItsPreconditionFails) {
   EXPECT_NE(refusal(claim_command(later.number, who)).message.find("time has not come"), std::string::npos);
   EXPECT_NE(refusal(claim_command(JobNumber{99'999}, who)).message.find("not alive"), std::string::npos);
   const JobNumber free = insert();
-  apply<ports::WorkerChanged>(ports::ChangeWorker{who, ports::WorkerChange::drain, "", now_});
+  apply<ports::WorkerChanged>(ports::ChangeWorker{who, core::WorkerMove::drain, "", now_});
   EXPECT_NE(refusal(claim_command(free, who)).message.find("draining"), std::string::npos);
   EXPECT_EQ(value("SELECT count(*) FROM lease"), "1");
 }

@@ -97,7 +97,7 @@ TEST_F(PgLeader, EveryKindOfWriteOfAnOldEpochIsRefused) {
       ports::InsertLaunch{pool_, another, sha256("another"), "demand", now_},
       ports::RecordLaunch{starting.launch, core::LaunchState::closed, {}, "", now_},
       registration("i-2", sha256("secret"), now_),
-      ports::ChangeWorker{who, ports::WorkerChange::terminate, "late", now_},
+      ports::ChangeWorker{who, core::WorkerMove::terminate, "late", now_},
       ports::TouchWorkers{{{who, now_ + Seconds{99}}}},
       ports::PutPool{pool_spec("other"), true, {}, "", now_},
       ports::SetPaused{true, now_},

@@ -83,8 +83,7 @@ class ScaleInRace : public EngineTest {
       return {*worker_, "n" + std::to_string(claims_++), 1, Seconds{wait_s}, [] { return true; }};
     }
     ports::Command cordon() const {
-      return ports::ChangeWorker{worker_->worker, ports::WorkerChange::cordon_idle, "idle",
-                                 race_.clock_.wall()};
+      return ports::ChangeWorker{worker_->worker, core::WorkerMove::cordon_idle, "idle", race_.clock_.wall()};
     }
     void round();
     void end_and_cordon(const engine::ClaimedJob& job);

@@ -44,13 +44,13 @@ class TerminationTest : public CloudTest {
     ok("ModifyInstanceAttribute", {{"InstanceId", id}, {"DisableApiTermination.Value", "true"}});
   }
 
-  Status terminate(const std::vector<std::string>& ids) {
+  core::CloudStatus terminate(const std::vector<std::string>& ids) {
     if (!ec2_) {
       aws::Ec2Options client;
       client.region = "us-east-1";
       client.endpoint = cloud_->endpoint();
       auto made = aws::Ec2Cloud::make(client, {http_, credentials_, clock_});
-      if (!made) return made.error();
+      if (!made) return core::CloudError{{}, "NoClient", made.error().message};
       ec2_ = std::move(*made);
     }
     return ec2_->terminate(ids);
@@ -85,9 +85,9 @@ class TerminationTest : public CloudTest {
   std::unique_ptr<aws::Ec2Cloud> ec2_;
 };
 
-void expect_named(const Status& ended, const std::set<std::string>& ids) {
+void expect_named(const core::CloudStatus& ended, const std::set<std::string>& ids) {
   ASSERT_FALSE(ended);
-  EXPECT_EQ(ports::cloud_error_class(ended.error()), ports::CloudErrorClass::protection);
+  EXPECT_EQ(ended.error().error_class, core::CloudErrorClass::protection);
   for (const auto& id : ids) {
     EXPECT_NE(ended.error().message.find(id), std::string::npos) << ended.error().message;
   }

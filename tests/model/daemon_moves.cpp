@@ -74,7 +74,7 @@ void Moves::commit_moves(At& at, int m) {
   if (machine.cordon) {
     at.move({Kind::fair, "the cordon of worker % is committed", m}, [m](World& after, Store& store) {
       after.machines[static_cast<std::size_t>(m)].cordon = false;
-      store.cordon(m);
+      store.move(m, core::WorkerMove::cordon_idle);
     });
   }
 }
@@ -124,8 +124,8 @@ void Moves::planner_moves(At& at) {
                           [](Machine& of) { of.cordon = true; });
           break;
         case Intent::Kind::terminate:
-          at.move_machine({kind, "worker % is to be terminated", m},
-                          [](Machine& of) { of.worker = WorkerState::terminating; });
+          at.move({kind, "worker % is to be terminated", m},
+                  [m](World&, Store& store) { store.move(m, core::WorkerMove::terminate); });
           break;
         case Intent::Kind::launch:
           decide_launch(at, kind, loses);

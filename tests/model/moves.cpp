@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "drover/core/ready_index.hpp"
+#include "drover/core/job/ready_index.hpp"
 
 #include "at.hpp"
 
@@ -56,7 +56,11 @@ Report report_of(const Run& run) {
 void heartbeat(World& world, int index) {
   Machine& machine = world.machines[static_cast<std::size_t>(index)];
   machine.quiet = 0;
-  if (machine.noticed && machine.worker == WorkerState::active) machine.worker = WorkerState::draining;
+  if (machine.noticed) {
+    const auto told =
+        core::decide_move({.state = machine.worker, .registered = true}, core::WorkerMove::notice);
+    if (told.kind == core::MoveDecision::Kind::move) machine.worker = told.to;
+  }
   if (machine.run.phase == Phase::none) return;
   Lease& lease = world.jobs[machine.run.job].lease;
   if (!lease.open || lease.attempt != machine.run.attempt || lease.token != machine.run.token) {
@@ -124,8 +128,7 @@ void Moves::worker_moves(At& at, int m) {
   if (!at.acts(m)) return;
   const bool leading = at.world.leading;
   if (leading && machine.worker == WorkerState::starting) {
-    at.move_machine({Kind::fair, "worker % registers", m},
-                    [](Machine& by) { by.worker = WorkerState::active; });
+    at.move({Kind::fair, "worker % registers", m}, [m](World&, Store& store) { store.enlist(m); });
     return;
   }
   const auto held = lease_of(at.world, m);

@@ -4,7 +4,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "drover/core/plan.hpp"
+#include "drover/core/fleet/plan.hpp"
 
 #include "world.hpp"
 

@@ -103,7 +103,7 @@ void Store::count(Job& of, Outcome outcome, JobState wanted, int by) {
 bool Store::change(int index, core::JobAction action) {
   Job& of = job(index);
   const core::ActionDecision decision =
-      core::decide_action({of.stored, of.lease.open, of.lease.wanted, of.attempts}, action);
+      core::decide_action({of.stored, of.lease.open, of.lease.wanted}, action);
   using Decided = core::ActionDecision::Kind;
   if (decision.kind == Decided::refuse || decision.kind == Decided::nothing) return false;
   if (action == core::JobAction::cancel) of.cancelled = true;
@@ -121,12 +121,21 @@ bool Store::change(int index, core::JobAction action) {
   return true;
 }
 
-void Store::cordon(int index) {
+void Store::move(int index, core::WorkerMove move) {
   Machine& of = machine(index);
-  const bool leased = lease_of(world_, index).has_value();
-  if (of.worker != WorkerState::active && of.worker != WorkerState::draining) return;
-  if (leased && bug_ != Bug::cordon_ignores_lease) return;
-  of.worker = WorkerState::terminating;
+  const bool blind = bug_ == Bug::cordon_ignores_lease;
+  const core::MoveDecision decision =
+      core::decide_move({.state = of.worker,
+                         .registered = of.worker != WorkerState::starting,
+                         .leased = !blind && lease_of(world_, index).has_value()},
+                        move);
+  if (decision.kind == core::MoveDecision::Kind::move) of.worker = decision.to;
+}
+
+void Store::enlist(int index) {
+  Machine& of = machine(index);
+  const auto decision = core::decide_registration(core::RegistrationBrief{of.worker, false, {}}, {});
+  if (decision.kind == core::RegistrationDecision::Kind::accept) of.worker = decision.to;
 }
 
 void Store::launch(int index) {

@@ -2,6 +2,11 @@
 
 #include <optional>
 
+#include "drover/core/job/retry.hpp"
+#include "drover/core/job/transitions.hpp"
+#include "drover/core/worker/moves.hpp"
+#include "drover/core/worker/registration.hpp"
+
 #include "world.hpp"
 
 namespace drover::model {
@@ -49,8 +54,10 @@ class Store {
   void expire(int job);
   // ChangeJob. False: refused, or nothing to do.
   bool change(int job, core::JobAction action);
-  // ChangeWorker, cordon_idle.
-  void cordon(int machine);
+  // ChangeWorker.
+  void move(int machine, core::WorkerMove move);
+  // RegisterWorker, of a machine that has not registered.
+  void enlist(int machine);
   // InsertLaunch, asked for like a claim, and the cloud's answer to it.
   void launch(int machine);
   // Its attempts end so, and the worker is gone.

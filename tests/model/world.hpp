@@ -3,8 +3,8 @@
 #include <array>
 #include <cstdint>
 
-#include "drover/core/fleet.hpp"
-#include "drover/core/job.hpp"
+#include "drover/core/fleet/facts.hpp"
+#include "drover/core/job/job.hpp"
 
 // The model's world: two jobs, two machines, one daemon and its store, with nothing in it but what decides.
 //

@@ -54,7 +54,8 @@ void World::make_pools() {
       const Offering offering{pool.spec.name, chance(50) ? "m5.large" : "c5.large",
                               chance(50) ? "subnet-a" : "subnet-b", pool.spec.market};
       const auto scope = static_cast<RefusalScope>(chance(80) ? 0 : below(6));
-      seen.health.refused({scope, chance(50)}, offering, seen.steady - Seconds{below(60)}, "pool/None: none");
+      seen.health.refused({scope, chance(50)}, offering, seen.steady - Seconds{below(60)},
+                          {CloudErrorClass::pool, "None", "none"});
     }
     seen.pools.push_back(pool);
   }
@@ -127,7 +128,7 @@ void World::make_launches() {
     launch.instances = below(launch.count + 1);
     launch.state = chance(70) ? LaunchState::intended : LaunchState::fulfilled;
     if (chance(30)) {
-      seen.memory.tries[launch.id] = LaunchTry{1 + below(4), seen.steady + Seconds{below(20) - 10}};
+      seen.outcomes.tries[launch.id] = LaunchTry{1 + below(4), seen.steady + Seconds{below(20) - 10}};
     }
     if (chance(30)) list(next_instance(), InstanceState::pending).client_token = launch.client_token;
     seen.launches.push_back(launch);
@@ -202,6 +203,7 @@ void World::carry_out(const CloseLaunch& action) {
 
 void World::carry_out(const Terminate& action) {
   if (FleetWorker* worker = find(action.worker)) worker->state = WorkerState::terminating;
+  seen.outcomes.terminate_sent[action.instance_id] = seen.steady;
   end_instance(action.instance_id);
 }
 
@@ -232,7 +234,7 @@ void World::carry_out(const InsertLaunch& action) {
   launch.client_token = "token-" + std::to_string(launch.id.value);
   launch.count = action.count;
   seen.launches.push_back(launch);
-  seen.memory.launched[launch.id] = LaunchCharge{seen.steady, launch.count};
+  seen.outcomes.launched[launch.id] = LaunchCharge{seen.steady, launch.count};
   carry_out(CallLaunch{launch.id, {}});
 }
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "drover/core/plan.hpp"
+#include "drover/core/fleet/plan.hpp"
 
 // A random fleet, what happens to it when a plan is carried out, and what no plan may ever do.
 namespace drover::core::testing {

@@ -227,7 +227,7 @@ TEST(PlanProperty, FaultsOfTheMomentAreFoundToo) {
   EXPECT_TRUE(blocked.caught(launch));
   Planted muted;
   muted.seen.health.refused({RefusalScope::offering, false}, Offering{"p", "", "", Market::spot},
-                            muted.seen.steady, "x");
+                            muted.seen.steady, {});
   EXPECT_TRUE(muted.caught(launch));
   Planted spent;
   spent.seen.tunables.max_launches_per_minute = 0;

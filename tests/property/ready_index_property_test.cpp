@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-#include "drover/core/ready_index.hpp"
+#include "drover/core/job/ready_index.hpp"
 
 namespace drover::core {
 namespace {

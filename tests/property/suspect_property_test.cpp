@@ -5,8 +5,8 @@
 
 #include <gtest/gtest.h>
 
-#include "drover/core/job.hpp"
-#include "drover/core/suspects.hpp"
+#include "drover/core/job/retry.hpp"
+#include "drover/core/job/suspects.hpp"
 
 namespace drover::core {
 namespace {

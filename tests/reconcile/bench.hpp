@@ -6,8 +6,8 @@
 
 namespace drover::reconcile::testing {
 
-inline Error cloud_error(ports::CloudErrorClass error_class, const std::string& code) {
-  return ports::make_cloud_error(error_class, code, code + " for a reason");
+inline core::CloudError cloud_error(core::CloudErrorClass error_class, const std::string& code) {
+  return {error_class, code, code + " for a reason"};
 }
 
 // A reconciler with everything around it, ticked by hand.

@@ -55,10 +55,10 @@ int FakeCloud::alive() const {
   }));
 }
 
-Result<std::vector<core::Instance>> FakeCloud::run_instances(const core::LaunchRequest& request) {
+core::CloudResult<std::vector<core::Instance>> FakeCloud::run_instances(const core::LaunchRequest& request) {
   launches.push_back(request);
   if (!refuse_launches.empty()) {
-    const Error error = refuse_launches.front();
+    const core::CloudError error = refuse_launches.front();
     refuse_launches.pop_front();
     return error;
   }
@@ -79,11 +79,12 @@ Result<std::vector<core::Instance>> FakeCloud::run_instances(const core::LaunchR
       out.push_back(made);
     }
   }
-  if (lose_replies) return Error{Errc::timeout, "no answer in 10 s"};
+  if (lose_replies) return core::CloudError{core::CloudErrorClass::transient, "Timeout", "no answer in 10 s"};
   return out;
 }
 
-Result<std::vector<core::Instance>> FakeCloud::list_by_tag(const std::string& key, const std::string& value) {
+core::CloudResult<std::vector<core::Instance>> FakeCloud::list_by_tag(const std::string& key,
+                                                                      const std::string& value) {
   ++lists;
   if (refuse_lists) return *refuse_lists;
   std::vector<core::Instance> out;
@@ -95,7 +96,7 @@ Result<std::vector<core::Instance>> FakeCloud::list_by_tag(const std::string& ke
   return out;
 }
 
-Result<std::vector<core::Instance>> FakeCloud::list_by_id(std::span<const std::string> ids) {
+core::CloudResult<std::vector<core::Instance>> FakeCloud::list_by_id(std::span<const std::string> ids) {
   ++look_ups;
   if (refuse_lists) return *refuse_lists;
   std::vector<core::Instance> out;
@@ -106,7 +107,7 @@ Result<std::vector<core::Instance>> FakeCloud::list_by_id(std::span<const std::s
   return out;
 }
 
-Status FakeCloud::terminate(std::span<const std::string> ids) {
+core::CloudStatus FakeCloud::terminate(std::span<const std::string> ids) {
   terminations.emplace_back(ids.begin(), ids.end());
   std::string refused;
   for (const auto& id : ids) {
@@ -117,8 +118,8 @@ Status FakeCloud::terminate(std::span<const std::string> ids) {
     found->second.state_reason = "Client.UserInitiatedShutdown";
   }
   if (refused.empty()) return Ok{};
-  return ports::make_cloud_error(ports::CloudErrorClass::protection, "OperationNotPermitted",
-                                 refused + "is protected");
+  return core::CloudError{core::CloudErrorClass::protection, "OperationNotPermitted",
+                          refused + "is protected"};
 }
 
 // ---- the store and the engine
@@ -224,8 +225,7 @@ Result<ports::Applied> FakeFleet::change(const ports::ChangeWorker& command) {
   for (auto& row : workers) {
     if (row.id != command.worker) continue;
     const bool idle = row.state == core::WorkerState::active && leases[row.id] == 0;
-    if (command.change == ports::WorkerChange::cordon_idle && !idle)
-      return Error{Errc::conflict, "it is busy"};
+    if (command.move == core::WorkerMove::cordon_idle && !idle) return Error{Errc::conflict, "it is busy"};
     row.state = core::WorkerState::terminating;
     row.reason = command.reason;
     return ports::Applied{ports::WorkerChanged{row, true}};

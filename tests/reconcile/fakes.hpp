@@ -45,17 +45,18 @@ class CountingMetrics final : public ports::Metrics {
 class FakeCloud final : public ports::Cloud {
  public:
   explicit FakeCloud(const Clock& clock) : clock_(clock) {}
-  Result<std::vector<core::Instance>> run_instances(const core::LaunchRequest& request) override;
-  Result<std::vector<core::Instance>> list_by_tag(const std::string& key, const std::string& value) override;
-  Result<std::vector<core::Instance>> list_by_id(std::span<const std::string> ids) override;
-  Status terminate(std::span<const std::string> ids) override;
+  core::CloudResult<std::vector<core::Instance>> run_instances(const core::LaunchRequest& request) override;
+  core::CloudResult<std::vector<core::Instance>> list_by_tag(const std::string& key,
+                                                             const std::string& value) override;
+  core::CloudResult<std::vector<core::Instance>> list_by_id(std::span<const std::string> ids) override;
+  core::CloudStatus terminate(std::span<const std::string> ids) override;
 
   // Faults and wishes.
-  std::deque<Error> refuse_launches;          // one a call, before anything happens
-  std::map<std::string, Error> refuse_types;  // by instance type, always
-  std::optional<int> gives;                   // at most so many of a launch
-  bool lose_replies = false;                  // launches happen, their answers do not come
-  std::optional<Error> refuse_lists;
+  std::deque<core::CloudError> refuse_launches;          // one a call, before anything happens
+  std::map<std::string, core::CloudError> refuse_types;  // by instance type, always
+  std::optional<int> gives;                              // at most so many of a launch
+  bool lose_replies = false;                             // launches happen, their answers do not come
+  std::optional<core::CloudError> refuse_lists;
   std::set<std::string> hidden;   // from the listing by tag
   std::set<std::string> unknown;  // and by id
   std::set<std::string> protect;  // from termination

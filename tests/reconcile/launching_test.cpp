@@ -8,8 +8,8 @@
 namespace drover::reconcile {
 namespace {
 
+using core::CloudErrorClass;
 using core::NoteKind;
-using ports::CloudErrorClass;
 using testing::Bench;
 using testing::cloud_error;
 
@@ -103,7 +103,7 @@ TEST(Launching, ACrashAnywhereLeadsToOneLaunch) {
     bench.fleet.pool("p", 5);
     bench.fleet.ready("p", 2);
     if (point == 0) {  // after the intent, before the call
-      bench.cloud.refuse_launches.push_back(Error{Errc::unavailable, "never sent"});
+      bench.cloud.refuse_launches.push_back(cloud_error(CloudErrorClass::transient, "NoAnswer"));
     } else if (point == 1) {  // after the call, before the answer
       bench.cloud.lose_replies = true;
     } else {  // after the answer, before it is stored
@@ -166,7 +166,8 @@ TEST(Launching, WithoutAnyCapacityTheCallsAreFewAndTheReasonIsShown) {
   EXPECT_GE(bench.cloud.launches.size(), 8U);
   const FleetNote* note = bench.note("p", NoteKind::no_capacity);
   ASSERT_NE(note, nullptr);
-  EXPECT_EQ(note->code, "InsufficientInstanceCapacity");
+  ASSERT_TRUE(note->error);
+  EXPECT_EQ(note->error->code, "InsufficientInstanceCapacity");
   ASSERT_TRUE(note->next_try.has_value());
   EXPECT_GE(*note->next_try + Seconds{1}, bench.clock.wall());
   bench.cloud.refuse_types.clear();
@@ -216,7 +217,8 @@ TEST(Launching, WhatOnlyAPersonCanLiftIsAskedRarely) {
     EXPECT_EQ(bench.cloud.launches.size(), 1U) << code;
     const FleetNote* note = bench.note("p", NoteKind::refused);
     ASSERT_NE(note, nullptr) << code;
-    EXPECT_EQ(note->code, code);
+    ASSERT_TRUE(note->error);
+    EXPECT_EQ(note->error->code, code);
     bench.ticks(600, Seconds{1});
     EXPECT_LE(bench.cloud.launches.size(), 6U) << code;
   }
@@ -375,8 +377,7 @@ TEST(Launching, AnErrorNobodyKnowsIsNotRepeatedForEver) {
   EXPECT_EQ(bench.cloud.launches.size(), 10U) << "that offering is left alone for now";
   const FleetNote* note = bench.note("p", NoteKind::refused);
   ASSERT_NE(note, nullptr);
-  EXPECT_EQ(note->code, "BrandNew");
-  EXPECT_EQ(note->text, "BrandNew for a reason");
+  EXPECT_EQ(note->error, cloud_error(CloudErrorClass::unknown, "BrandNew"));
   EXPECT_EQ(note->instance_type, "m5.large");
 }
 

@@ -11,11 +11,11 @@
 namespace drover::reconcile {
 namespace {
 
+using core::CloudErrorClass;
 using core::InstanceState;
 using core::NoteKind;
 using core::Outcome;
 using core::WorkerState;
-using ports::CloudErrorClass;
 using testing::Bench;
 using testing::cloud_error;
 
@@ -99,8 +99,7 @@ TEST(Reconciler, AFailedListingMovesNothingAndFeedsTheWatchdog) {
   const FleetStatus status = bench.reconciler->status();
   ASSERT_TRUE(status.trouble.has_value());
   EXPECT_EQ(status.trouble->call, "list");
-  EXPECT_EQ(status.trouble->error_class, "throttle");
-  EXPECT_EQ(status.trouble->code, "RequestLimitExceeded");
+  EXPECT_EQ(status.trouble->error, cloud_error(CloudErrorClass::throttle, "RequestLimitExceeded"));
   EXPECT_TRUE(status.trouble->next_try.has_value());
   EXPECT_NE(bench.note("", NoteKind::no_cloud), nullptr);
   EXPECT_GE(bench.metrics.value("drover_cloud_calls_total{call=list,outcome=throttle}"), 3);

@@ -36,9 +36,10 @@ TEST(Layers, TheTableHasNoCycle) {
 }
 
 TEST(Layers, PublicHeadersAreHeldToTheSameRow) {
-  EXPECT_EQ(check_layers("include/drover/core/job.hpp", "#include \"drover/engine/engine.hpp\"\n").size(),
+  EXPECT_EQ(check_layers("include/drover/core/job/job.hpp", "#include \"drover/engine/engine.hpp\"\n").size(),
             1u);
-  EXPECT_TRUE(check_layers("include/drover/engine/engine.hpp", "#include \"drover/core/job.hpp\"\n").empty());
+  EXPECT_TRUE(
+      check_layers("include/drover/engine/engine.hpp", "#include \"drover/core/job/job.hpp\"\n").empty());
 }
 
 TEST(Layers, AFolderOutsideTheTableIsRefused) {

@@ -7,7 +7,7 @@
 
 #include "drover/base/json.hpp"
 #include "drover/base/result.hpp"
-#include "drover/core/job.hpp"
+#include "drover/core/job/job.hpp"
 
 namespace drover::api {
 

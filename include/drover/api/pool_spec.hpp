@@ -6,7 +6,7 @@
 
 #include "drover/base/json.hpp"
 #include "drover/base/result.hpp"
-#include "drover/core/fleet.hpp"
+#include "drover/core/fleet/facts.hpp"
 
 namespace drover::api {
 
@@ -15,8 +15,5 @@ namespace drover::api {
 // be absent; without it "name" is required. The error names the member; unknown members are refused, those
 // that only answers have (version, blocked_reason) passed over.
 Result<core::PoolSpec> parse_pool_spec(const Json& json, core::PoolSpec base, std::string_view name = {});
-
-// The queues that the pool's workers serve: its own, or the one of its name.
-std::vector<std::string> queues_of(const core::PoolSpec& pool);
 
 }  // namespace drover::api

@@ -9,7 +9,7 @@
 #include "drover/base/log.hpp"
 #include "drover/base/result.hpp"
 #include "drover/base/secret.hpp"
-#include "drover/core/fleet.hpp"
+#include "drover/core/fleet/facts.hpp"
 #include "drover/transport/server.hpp"
 
 namespace drover::app {

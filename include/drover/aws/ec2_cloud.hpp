@@ -41,24 +41,25 @@ struct Ec2Tools {
 
 // EC2 by its Query API. Throttles and passing failures are tried again after a random wait (longer for
 // throttles), the request signed anew, its ClientToken the same. Refused credentials are fetched anew and the
-// clock's offset is taken from the answer's Date, once a call. Every error is a cloud error
-// (ports/cloud.hpp); an answer that cannot be understood is "transient/InvalidReply", a wait beyond our own
-// rate "throttle/LocalRate".
+// clock's offset is taken from the answer's Date, once a call. Beside EC2's own codes there are the client's:
+// NoCredentials; NoAnswer, Timeout and InvalidReply (it cannot be understood), which are transient;
+// ReplyTooLarge; LocalRate, a throttle: the wait would be longer than our own rate allows.
 class Ec2Cloud final : public ports::Cloud {
  public:
   // Errors: invalid (no region, or an endpoint that is none).
   static Result<std::unique_ptr<Ec2Cloud>> make(Ec2Options options, Ec2Tools tools);
 
-  Result<std::vector<core::Instance>> run_instances(const core::LaunchRequest& request) override;
-  Result<std::vector<core::Instance>> list_by_tag(const std::string& key, const std::string& value) override;
-  Result<std::vector<core::Instance>> list_by_id(std::span<const std::string> ids) override;
+  core::CloudResult<std::vector<core::Instance>> run_instances(const core::LaunchRequest& request) override;
+  core::CloudResult<std::vector<core::Instance>> list_by_tag(const std::string& key,
+                                                             const std::string& value) override;
+  core::CloudResult<std::vector<core::Instance>> list_by_id(std::span<const std::string> ids) override;
   // Goes on past instances that cannot be terminated and returns the first error, which names them.
-  Status terminate(std::span<const std::string> ids) override;
+  core::CloudStatus terminate(std::span<const std::string> ids) override;
 
   // Whether EC2 would take the call, which has no effect (DryRun): what may not be made is a permission
   // error, what cannot be made another. EC2 does not look for capacity.
-  Status try_run_instances(const core::LaunchRequest& request);
-  Status try_terminate(const std::string& id);
+  core::CloudStatus try_run_instances(const core::LaunchRequest& request);
+  core::CloudStatus try_terminate(const std::string& id);
 
  private:
   using Accept = std::function<Status(std::string_view body)>;  // parses; an error: not understood
@@ -66,21 +67,21 @@ class Ec2Cloud final : public ports::Cloud {
 
   Ec2Cloud(Ec2Options options, Ec2Tools tools, Endpoint endpoint);
 
-  Status call(TokenBucket& bucket, const std::string& body, const Accept& accept);
+  core::CloudStatus call(TokenBucket& bucket, const std::string& body, const Accept& accept);
   std::optional<Failure> try_once(const std::string& body, const Accept& accept);
   Result<ports::HttpReply> send_signed(const std::string& body, const Credentials& credentials);
   void recover_credentials(const Failure& failure);
   [[nodiscard]] Millis delay_after(const Failure& failure, int attempt) const;
-  Status dry_run(TokenBucket& bucket, const std::string& body);
-  Status spend(TokenBucket& bucket, double tokens);
+  core::CloudStatus dry_run(TokenBucket& bucket, const std::string& body);
+  core::CloudStatus spend(TokenBucket& bucket, double tokens);
   void give_back(TokenBucket& bucket, double tokens);
   // "/dev/xvda", "/dev/sda1": where the image's root volume is attached.
-  Result<std::string> root_device(const std::string& image);
+  core::CloudResult<std::string> root_device(const std::string& image);
   // Asks EC2 for the image's root device when the launch gives its volume a size.
-  Result<std::string> launch_body(const core::LaunchRequest& request);
-  Result<std::vector<core::Instance>> list(const Filter& filter);
-  Result<std::vector<core::Instance>> list_once(const Filter& filter);
-  Status terminate_batch(const std::vector<std::string>& batch);
+  core::CloudResult<std::string> launch_body(const core::LaunchRequest& request);
+  core::CloudResult<std::vector<core::Instance>> list(const Filter& filter);
+  core::CloudResult<std::vector<core::Instance>> list_once(const Filter& filter);
+  core::CloudStatus terminate_batch(const std::vector<std::string>& batch);
   std::set<std::string> refused_before();
   void remember(const std::vector<std::string>& ended, const std::set<std::string>& refused);
 

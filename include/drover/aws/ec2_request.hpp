@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "drover/core/fleet.hpp"
+#include "drover/core/fleet/facts.hpp"
 
 // Bodies of EC2 Query API calls (version 2016-11-15), in the form and order that AWS's own SDK for Python
 // sends. Pure; nothing is checked here but what is said.

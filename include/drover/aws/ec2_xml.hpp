@@ -7,7 +7,7 @@
 
 #include "drover/base/limits.hpp"
 #include "drover/base/result.hpp"
-#include "drover/core/fleet.hpp"
+#include "drover/core/fleet/facts.hpp"
 
 // Replies of the EC2 Query API. Element names count, namespaces do not. A body that is not a whole,
 // well-formed reply of the expected kind (empty, cut, HTML of a proxy, with a DOCTYPE, beyond a bound) is an

@@ -44,13 +44,13 @@ inline Error invalid(std::string field, std::string message) {
   return Error{Errc::invalid, std::move(message), std::move(field)};
 }
 
-// A T or an Error. Not checked by exceptions: asking for the wrong one aborts (std::get throws, which is a
-// bug).
-template <class T>
+// A T or an error, of another type than Error only where callers decide by what it holds (core::CloudError).
+// Not checked by exceptions: asking for the wrong one aborts (std::get throws, which is a bug).
+template <class T, class E = Error>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}      // NOLINT(google-explicit-constructor)
-  Result(Error error) : value_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  Result(T value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(E error) : value_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
   [[nodiscard]] bool ok() const { return value_.index() == 0; }
   explicit operator bool() const { return ok(); }
   T& operator*() & { return std::get<0>(value_); }
@@ -58,12 +58,12 @@ class [[nodiscard]] Result {
   T&& operator*() && { return std::get<0>(std::move(value_)); }
   T* operator->() { return &std::get<0>(value_); }
   const T* operator->() const { return &std::get<0>(value_); }
-  [[nodiscard]] const Error& error() const { return std::get<1>(value_); }
-  [[nodiscard]] Error& error() { return std::get<1>(value_); }
+  [[nodiscard]] const E& error() const { return std::get<1>(value_); }
+  [[nodiscard]] E& error() { return std::get<1>(value_); }
   [[nodiscard]] T value_or(T other) const { return ok() ? std::get<0>(value_) : std::move(other); }
 
  private:
-  std::variant<T, Error> value_;
+  std::variant<T, E> value_;
 };
 
 // Success without a value.

@@ -77,6 +77,13 @@ struct ClaimedJob {
   ports::OpenAttempt attempt;
   Secret token;
   std::int64_t max_log_bytes = 0;  // the tunable as it was when this was answered: of each log of the attempt
+  std::int64_t delivery = 0;       // how often the attempt was handed out, this time included
+};
+// One handing out of an attempt.
+struct Delivery {
+  JobNumber job;
+  int attempt = 0;
+  std::int64_t serial = 0;  // ClaimedJob::delivery
 };
 struct ClaimAnswer {
   std::vector<ClaimedJob> jobs;  // empty: nothing within the wait
@@ -183,8 +190,9 @@ class Engine {
 
   void register_worker(Registration registration, Done<Registered> done);
   void claim(ClaimRequest request, Done<ClaimAnswer> done);
-  // Gives claimed attempts back uncounted: their answer could not be written.
-  void unclaim(std::vector<ports::OpenAttempt> attempts);
+  // The answer that handed these out was not wholly written: they go back to their queues as if they had not
+  // been claimed, but for those that were handed out again since, or whose worker has shown to have them.
+  void unclaim(std::vector<Delivery> deliveries);
   void heartbeat(Heartbeat heartbeat, Done<HeartbeatAnswer> done);
   void report(Report report, Done<ReportAnswer> done);
   // Is this a worker's token, by what was last committed: unauthenticated otherwise. At once, from any

@@ -10,8 +10,11 @@
 #include "drover/base/ids.hpp"
 #include "drover/base/result.hpp"
 #include "drover/base/secret.hpp"
-#include "drover/core/fleet.hpp"
-#include "drover/core/job.hpp"
+#include "drover/core/fleet/facts.hpp"
+#include "drover/core/job/job.hpp"
+#include "drover/core/job/retry.hpp"
+#include "drover/core/job/transitions.hpp"
+#include "drover/core/worker/moves.hpp"
 #include "drover/ports/artifact_store.hpp"
 
 // The commands that change what is stored. Only the committer submits them; each carries its precondition,
@@ -113,9 +116,8 @@ struct RecordLaunch {
   WallTime now;
 };
 
-// The bootstrap token that `count` instances may each use once. Refused: unauthenticated (no launch has this
-// hash), unavailable (the cloud has not yet reported this instance for the launch: retry), conflict
-// (registered before with another nonce). The same nonce again is the same registration.
+// Decided by core::decide_registration. Refused: unauthenticated (no launch has this hash), unavailable (not
+// yet: retry), conflict.
 struct RegisterWorker {
   std::string instance_id;
   Sha256 bootstrap_hash;  // SHA-256 of the presented token
@@ -128,20 +130,10 @@ struct RegisterWorker {
   WallTime now;
 };
 
-enum class WorkerChange {
-  cordon_idle,  // active without a lease → terminating; refused when it has one: no claim can race this
-  drain,        // starting, active → draining
-  notice,  // its worker told of an interruption notice: starting, active → draining, and kept in any state
-  activate,   // draining → active
-  terminate,  // anything but gone → terminating; its open attempts go on until they end or the machine is
-              // gone
-  gone,       // → gone; its open attempts must have been ended before
-};
-std::string_view to_string(WorkerChange change);
-
+// Decided by core::decide_move; refused as it says.
 struct ChangeWorker {
   WorkerId worker;
-  WorkerChange change = WorkerChange::drain;
+  core::WorkerMove move = core::WorkerMove::drain;
   std::string reason;
   WallTime now;
   std::optional<WallTime> notice_until = {};  // for notice: core::notice_end
@@ -199,6 +191,7 @@ struct OpenAttempt {
   std::vector<WorkerId> infra_workers;  // that an infra end of this job was charged on
   Seconds alone{0};                     // a suspect: it has its worker to itself for so long; 0: it is none
   int charges = 0;                      // infra ends that it met alone
+  int returns = 0;                      // how many of the ends just before were returns that lists told
   bool has_checkpoint = false;          // an artifact named kCheckpointName exists
   int checkpoint_attempt = 0;           // the latest attempt that left one
 };
@@ -219,6 +212,7 @@ struct Changed {
   bool was_ready = false;                          // it was queued, due and without a lease before
   core::JobState before = core::JobState::queued;  // stored states, and `running` where a lease is concerned
   core::JobState after = core::JobState::queued;   // visible state
+  std::optional<core::JobState> wanted;            // of its lease, where it has one
   std::string queue;
   core::ReadyKey key;
   std::optional<WallTime> wake_at;  // of a job that is queued but not due

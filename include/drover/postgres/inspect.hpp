@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "drover/base/ids.hpp"
-#include "drover/core/fleet.hpp"
+#include "drover/core/fleet/facts.hpp"
 #include "drover/postgres/pg_store.hpp"
 
 namespace drover::postgres {

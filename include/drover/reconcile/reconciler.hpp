@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "drover/base/clock.hpp"
-#include "drover/core/plan.hpp"
+#include "drover/core/fleet/plan.hpp"
 #include "drover/ports/cloud.hpp"
 #include "drover/ports/metrics.hpp"
 #include "drover/reconcile/fleet_port.hpp"
@@ -27,18 +27,16 @@ struct ReconcileOptions {
 struct FleetNote {
   std::string pool;  // empty: the whole fleet
   core::NoteKind kind = core::NoteKind::paused;
-  std::string code;           // the cloud's, where it refused: "InsufficientInstanceCapacity"
-  std::string text;           // a sentence, or the cloud's own
-  std::string instance_type;  // that the cloud refused
+  std::string text;                       // a sentence; empty where the cloud's error says why
+  std::optional<core::CloudError> error;  // where the cloud refused
+  std::string instance_type;              // that it refused
   std::optional<WallTime> next_try;
 };
 
 // A cloud call that failed and has not worked since.
 struct CloudTrouble {
-  std::string call;         // "list", "launch", "terminate", "look_up"
-  std::string error_class;  // ports::CloudErrorClass by name
-  std::string code;
-  std::string message;
+  std::string call;  // "list", "launch", "terminate", "look_up"
+  core::CloudError error;
   WallTime at;
   std::optional<WallTime> next_try;
 };

@@ -15,6 +15,7 @@ UPDATE jobs j
        interruptions = CASE WHEN c.anew THEN 0 ELSE j.interruptions END,
        infra_workers = CASE WHEN c.anew THEN '{}' ELSE j.infra_workers END,
        charges = CASE WHEN c.anew THEN 0 ELSE j.charges END,
-       alone_s = CASE WHEN c.anew THEN 0 ELSE j.alone_s END
+       alone_s = CASE WHEN c.anew THEN 0 ELSE j.alone_s END,
+       returns = CASE WHEN c.anew THEN 0 ELSE j.returns END
   FROM c
  WHERE j.number BETWEEN c.number AND c.number AND j.finished_at = c.was_finished_at

@@ -33,6 +33,8 @@ on_claim_answer() { # OUTCOME DELAY BYTES
       claim_jobs=0 claim_drain=0 claim_nonce='' claim_delay=0
       eval "$text"
       if [[ $claim_drain == 1 ]]; then draining=1; fi
+      # The daemon is told at once that the answer has come.
+      if ((claim_jobs > 0)); then task_due[beat]=0; fi
       # A daemon that does not hold the poll is not to be asked without a pause.
       if ((claim_jobs == 0 && now < claim_started + 100)); then task_due[claim]=$((now + 100)); fi
       ;;

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "drover/core/job/job.hpp"
+
+namespace drover::core {
+
+// Which jobs to try next: per queue an ordered set of keys. Memory holds exactly the ready keys up to a
+// cursor; beyond it only the fact that there may be more. Not thread-safe. `capacity` bounds the keys of one
+// queue.
+class ReadyIndex {
+ public:
+  explicit ReadyIndex(std::size_t capacity);
+
+  // A key became ready. At or below the cursor it enters; above, only "more" is set. When full, the largest
+  // is evicted and the cursor moves back to the largest that stays.
+  void add(const std::string& queue, ReadyKey key);
+  // A key is no longer ready (claimed, held, cancelled). False when it was not in memory.
+  bool remove(const std::string& queue, ReadyKey key);
+  // The best key over `queues`: by rank, then number.
+  [[nodiscard]] std::optional<std::pair<std::string, ReadyKey>> best(
+      std::span<const std::string> queues) const;
+  // A queue of `queues` whose memory is empty while there may be more beyond its cursor.
+  [[nodiscard]] std::optional<std::string> needs_refill(std::span<const std::string> queues) const;
+  // Where a refill of the queue goes on from.
+  [[nodiscard]] std::optional<ReadyKey> cursor(const std::string& queue) const;
+  // The keys after the cursor, in order; `exhausted`: there are none beyond them.
+  void refill(const std::string& queue, std::span<const ReadyKey> keys, bool exhausted);
+  // Forgets the queue's keys and asks for all of them again.
+  void restart(const std::string& queue);
+  void clear();
+  // Keys of the queue below `key`, counted in memory; nullopt when the key is not in memory.
+  [[nodiscard]] std::optional<std::int64_t> ahead_of(const std::string& queue, ReadyKey key) const;
+  [[nodiscard]] std::size_t size(const std::string& queue) const;
+
+ private:
+  struct Queue {
+    std::set<ReadyKey> keys;
+    std::optional<ReadyKey> cursor;  // nullopt: nothing read yet
+    bool more = true;                // there may be ready keys above the cursor
+    bool covers(ReadyKey key) const { return !more || (cursor && key <= *cursor); }
+  };
+  void shrink(Queue& queue) const;
+
+  std::size_t capacity_;
+  std::map<std::string, Queue, std::less<>> queues_;
+};
+
+}  // namespace drover::core
