@@ -70,7 +70,7 @@ void put_config(const ServicePtr& service, const CallPtr& call) {
   with_tunables(service, call, [service, call, values = *values](const core::Tunables& before) {
     service->deps.engine.apply(
         ports::PutSettings{values, service->deps.clock.wall()},
-        service->then<ports::Applied>(call, [service, call, before](const ports::Applied&) {
+        service->then<ports::PutSettings::Answer>(call, [service, call, before](const auto&) {
           with_tunables(service, call, [call, before](const core::Tunables& after) {
             say_changes(*call, before, after);
             call->send(200, tunables_json(after));

@@ -96,9 +96,9 @@ void change_job(const ServicePtr& service, const CallPtr& call, core::JobAction 
   const Result<JobKey> key = job_key(call->path("job"));
   if (!key.ok()) return call->fail(key.error());
   const JobNumber number = key->number;
-  service->deps.engine.change(
-      ports::ChangeJob{number, key->id, action, service->deps.clock.wall()},
-      service->then<engine::ChangeAnswer>(call, [call, number](const engine::ChangeAnswer& answer) {
+  service->deps.engine.act(
+      ports::ActOnJob{number, key->id, action, service->deps.clock.wall()},
+      service->then<engine::ActAnswer>(call, [call, number](const engine::ActAnswer& answer) {
         Json body = Json::object();
         body.set("number", number.value).set("state", to_string(answer.state)).set("changed", answer.changed);
         call->send(200, body);

@@ -87,17 +87,18 @@ void precondition_failed(const CallPtr& call, std::string_view detail) {
 void apply_pool(const ServicePtr& service, const CallPtr& call, ports::PutPool command,
                 std::function<void(const Error&)> on_error = {}) {
   const int status = command.create ? 201 : 200;
-  auto done = service->then<ports::Applied>(call, [call, status](const ports::Applied& applied) {
-    const ports::PoolRow& pool = std::get<ports::PoolPut>(applied).pool;
+  using Answer = ports::PutPool::Answer;
+  auto done = service->then<Answer>(call, [call, status](const Answer& put) {
+    const ports::PoolRow& pool = put.pool;
     call->did(status == 201 ? "pool made" : "pool changed",
               {{"pool", pool.spec.name}, {"version", std::to_string(pool.version)}});
     send_pool(call, status, pool);
   });
-  service->deps.engine.apply(std::move(command), [done = std::move(done), on_error = std::move(on_error)](
-                                                     Result<ports::Applied> applied) {
-    if (!applied.ok() && on_error) return on_error(applied.error());
-    done(std::move(applied));
-  });
+  service->deps.engine.apply(
+      std::move(command), [done = std::move(done), on_error = std::move(on_error)](Result<Answer> applied) {
+        if (!applied.ok() && on_error) return on_error(applied.error());
+        done(std::move(applied));
+      });
 }
 
 // Over a pool that is there. What was read is what is edited: an edit in between is a conflict, not lost.

@@ -105,7 +105,7 @@ void patch_scheduler(const ServicePtr& service, const CallPtr& call) {
   const Result<bool> paused = wanted_pause(call->request());
   if (!paused.ok()) return send_text(call, 400, paused.error().message);
   service->deps.engine.apply(ports::SetPaused{*paused, service->deps.clock.wall()},
-                             or_text<ports::Applied>(call, [call, paused = *paused](const ports::Applied&) {
+                             or_text<ports::SetPaused::Answer>(call, [call, paused = *paused](const auto&) {
                                call->did(paused ? "scheduler paused" : "scheduler resumed");
                                http::Response response = http::Response::json(201, scheduler_body(paused));
                                response.with("Location", absolute_url(call->request()));

@@ -72,21 +72,20 @@ Result<ports::WorkerRow> read_worker(Service& service, const std::string& name) 
   return std::move(**row);
 }
 
-void change_worker(const ServicePtr& service, const CallPtr& call, core::WorkerMove change) {
-  service->duty(call, [service, call, change] {
+void move_worker(const ServicePtr& service, const CallPtr& call, core::WorkerMove move) {
+  service->duty(call, [service, call, move] {
     const Result<ports::WorkerRow> row = read_worker(*service, call->path("worker"));
     if (!row.ok()) return call->fail(row.error());
     service->deps.engine.apply(
-        ports::ChangeWorker{row->id, change, "asked for by an operator", service->deps.clock.wall()},
-        service->then<ports::Applied>(call, [call](const ports::Applied& applied) {
-          const auto& changed = std::get<ports::WorkerChanged>(applied);
-          if (changed.changed) {
+        ports::MoveWorker{row->id, move, "asked for by an operator", service->deps.clock.wall()},
+        service->then<ports::MoveWorker::Answer>(call, [call](const ports::MoveWorker::Answer& moved) {
+          if (moved.changed) {
             call->did("worker changed by an operator",
-                      {{"worker", std::to_string(changed.worker.id.value)},
-                       {"instance", changed.worker.instance_id},
-                       {"state", std::string(to_string(changed.worker.state))}});
+                      {{"worker", std::to_string(moved.worker.id.value)},
+                       {"instance", moved.worker.instance_id},
+                       {"state", std::string(to_string(moved.worker.state))}});
           }
-          call->send(200, worker_json(changed.worker).set("changed", changed.changed));
+          call->send(200, worker_json(moved.worker).set("changed", moved.changed));
         }));
   });
 }
@@ -116,13 +115,13 @@ void get_worker(const ServicePtr& service, const CallPtr& call) {
 }
 
 void drain_worker(const ServicePtr& service, const CallPtr& call) {
-  change_worker(service, call, core::WorkerMove::drain);
+  move_worker(service, call, core::WorkerMove::drain);
 }
 void activate_worker(const ServicePtr& service, const CallPtr& call) {
-  change_worker(service, call, core::WorkerMove::activate);
+  move_worker(service, call, core::WorkerMove::activate);
 }
 void terminate_worker(const ServicePtr& service, const CallPtr& call) {
-  change_worker(service, call, core::WorkerMove::terminate);
+  move_worker(service, call, core::WorkerMove::terminate);
 }
 
 }  // namespace drover::api

@@ -29,7 +29,8 @@ void ConfiguredPools::make(engine::Engine& engine, const engine::EngineView& vie
     put.create = true;
     put.now = clock_.wall();
     ++asked_;
-    engine.apply(put, [this, name = pool.name](const Result<ports::Applied>& done) { answered(name, done); });
+    engine.apply(
+        put, [this, name = pool.name](const Result<ports::PutPool::Answer>& done) { answered(name, done); });
   }
   if (!complete_) return;
   const std::lock_guard lock(mutex_);
@@ -42,7 +43,7 @@ std::string ConfiguredPools::missing() const {
   return "the pools of the configuration are not made yet" + (refusal_.empty() ? "" : ": " + refusal_);
 }
 
-void ConfiguredPools::answered(const std::string& name, const Result<ports::Applied>& done) {
+void ConfiguredPools::answered(const std::string& name, const Result<ports::PutPool::Answer>& done) {
   if (done.ok()) {
     log_info("made pool {}", name);
   } else if (done.error().code != Errc::conflict) {  // a conflict: somebody else has made it just now

@@ -25,7 +25,7 @@ class ConfiguredPools {
   [[nodiscard]] std::string missing() const;
 
  private:
-  void answered(const std::string& name, const Result<ports::Applied>& done);
+  void answered(const std::string& name, const Result<ports::PutPool::Answer>& done);
 
   std::vector<core::PoolSpec> pools_;
   const Clock& clock_;

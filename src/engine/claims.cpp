@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "drover/base/log.hpp"
+#include "drover/ports/tokens.hpp"
 
 #include "engine_impl.hpp"
 
@@ -131,45 +132,35 @@ void Engine::Impl::stage_claims(Waiter waiter, int room, bool suspect) {
     const JobNumber job{best->second.number};
     const ClaimRequest& request = group->waiter.request;
     ports::ClaimJob claim{job, id, request.nonce, request.auth.token, clock_.wall()};
-    committer_.add(Work{job, 1,
-                        [this, claim, of = ports::ReadyJob{best->first, best->second, suspect}] {
-                          return make_claim(claim, of);
-                        },
-                        [this, group, id, queue = best->first](ports::Outcome outcome) {
-                          QueueCount& count = memory_.queues[queue];
-                          count.in_flight = std::max<std::int64_t>(0, count.in_flight - 1);
-                          --group->outstanding;
-                          if (Worker* by = memory_.worker(id)) {
-                            by->claiming = std::max(0, by->claiming - 1);
-                            by->claiming_alone = false;
-                          }
-                          if (outcome) {
-                            const ports::OpenAttempt& attempt = std::get<ports::Claimed>(*outcome).attempt;
-                            const Lease* lease = memory_.lease(attempt.job);
-                            if (lease != nullptr && lease->attempt.attempt == attempt.attempt)
-                              group->answer.jobs.push_back(claimed_job(*lease, group->waiter.request));
-                          }
-                          if (group->outstanding == 0) answer_group(group);
-                        }});
+    committer_.add(work_of<ports::ClaimJob>(
+        claim.keys(),
+        [this, claim, of = ports::ReadyJob{best->first, best->second, suspect}] {
+          return make_claim(claim, of);
+        },
+        [this, group, id, queue = best->first](const Result<ports::ClaimJob::Answer>& claimed) {
+          take_claim(*group, id, queue, claimed);
+          if (group->outstanding == 0) answer_group(group);
+        }));
   }
   if (group->outstanding == 0) answer_group(group);
 }
 
-// Asked when the batch is formed, which may be later than the match: a claim waits for another command of its
-// job, and meanwhile the scheduler may have been paused, or the worker cordoned. Then the job stays with the
-// ready ones.
-Result<std::optional<ports::Command>> Engine::Impl::make_claim(const ports::ClaimJob& claim,
-                                                               const ports::ReadyJob& job) {
-  const Worker* worker = memory_.worker(claim.worker);
-  // A suspect's claim is made for a worker that has nothing, and of which nothing else is claimed; nothing
-  // else is claimed before this is done.
-  if (!memory_.paused && worker != nullptr && worker->row.state == core::WorkerState::active &&
-      (!job.suspect || worker->jobs.empty())) {
-    return std::optional<ports::Command>(claim);
+// One claim of the group was committed or refused.
+void Engine::Impl::take_claim(ClaimGroup& group, WorkerId id, const std::string& queue,
+                              const Result<ports::ClaimJob::Answer>& claimed) {
+  QueueCount& count = memory_.queues[queue];
+  count.in_flight = std::max<std::int64_t>(0, count.in_flight - 1);
+  --group.outstanding;
+  if (Worker* by = memory_.worker(id)) {
+    by->claiming = std::max(0, by->claiming - 1);
+    by->claiming_alone = false;
   }
-  (job.suspect ? memory_.suspects : memory_.ready).add(job.queue, job.key);
-  return Error{Errc::conflict,
-               memory_.paused ? "the scheduler is paused" : "the worker may not take it any more"};
+  if (!claimed) return;
+  const ports::OpenAttempt& attempt = claimed->attempt;
+  const Lease* lease = memory_.lease(attempt.job);
+  if (lease != nullptr && lease->attempt.attempt == attempt.attempt) {
+    group.answer.jobs.push_back(claimed_job(*lease, group.waiter.request));
+  }
 }
 
 void Engine::Impl::answer_group(const std::shared_ptr<ClaimGroup>& group) {
@@ -183,60 +174,20 @@ void Engine::Impl::answer_group(const std::shared_ptr<ClaimGroup>& group) {
   waiter.done(std::move(group->answer));
 }
 
-ports::EndAttempt Engine::Impl::make_end(const Lease& lease, core::Outcome outcome, std::string reason,
-                                         const Break& broken) const {
-  const ports::OpenAttempt& attempt = lease.attempt;
-  int infra_workers = static_cast<int>(attempt.infra_workers.size());
-  if (outcome == core::Outcome::infra && std::find(attempt.infra_workers.begin(), attempt.infra_workers.end(),
-                                                   attempt.worker) == attempt.infra_workers.end()) {
-    ++infra_workers;
-  }
-  core::EndedAttempt ended{outcome, attempt.wanted, attempt.counters, attempt.retry, infra_workers, reason};
-  ended.shared = broken.shared;
-  ended.with_many = broken.with_many;
-  const SteadyTime::duration open = clock_.wall() - attempt.started;
-  ended.ran = std::max(open - broken.silent, SteadyTime::duration{0});
-  ended.alone = attempt.alone;
-  ended.charges = attempt.charges;
-  ended.returns = attempt.returns;
-  ended.undelivered = broken.undelivered;
-  ports::EndAttempt end;
-  end.job = attempt.job;
-  end.attempt = attempt.attempt;
-  end.outcome = outcome;
-  end.disposition = core::decide_end(ended);
-  end.reason = std::move(reason);
-  end.now = clock_.wall();
-  return end;
-}
-
-void Engine::Impl::stage_end(JobNumber job, int attempt, core::Outcome outcome, const std::string& reason,
-                             const Break& broken, std::function<void(ports::Outcome)> done) {
-  auto make = [this, job, attempt, outcome, reason, broken, done]() -> Result<std::optional<ports::Command>> {
-    const Lease* lease = memory_.lease(job);
-    if (lease == nullptr || lease->attempt.attempt != attempt) {
-      done(ports::Applied(Ok{}));  // ended meanwhile: what was wanted is so
-      return std::optional<ports::Command>();
-    }
-    return std::optional<ports::Command>(make_end(*lease, outcome, reason, broken));
-  };
-  committer_.add(Work{job, 1, std::move(make), std::move(done)});
-}
-
 // Asked again when its turn comes: meanwhile the same attempt may have been handed out once more.
 void Engine::Impl::do_unclaim(const std::vector<Delivery>& deliveries) {
   for (const Delivery& delivery : deliveries) {
-    auto make = [this, delivery]() -> Result<std::optional<ports::Command>> {
+    auto make = [this, delivery]() -> Result<std::optional<ports::EndAttempt>> {
       const Lease* lease = memory_.lease(delivery.job);
       if (lease == nullptr || lease->attempt.attempt != delivery.attempt ||
           !core::may_give_back(lease->term, delivery.serial)) {
-        return std::optional<ports::Command>();
+        return std::optional<ports::EndAttempt>();
       }
-      return std::optional<ports::Command>(make_end(*lease, core::Outcome::returned,
-                                                    "the claim's answer could not be delivered",
-                                                    {.undelivered = true}));
+      return std::optional(make_end(*lease, core::Outcome::returned,
+                                    "the claim's answer could not be delivered", {.undelivered = true}));
     };
-    committer_.add(Work{delivery.job, 1, std::move(make), [](const ports::Outcome&) {}});
+    committer_.add(
+        work_of<ports::EndAttempt>(ports::key_of(delivery.job), std::move(make), [](const auto&) {}));
   }
 }
 
@@ -272,7 +223,7 @@ void Engine::Impl::expire_leases() {
     log_warn("job {} attempt {} on worker {}: {}", job.value, lease.attempt.attempt,
              lease.attempt.worker.value, reason);
     if (outcome == core::Outcome::infra) tell_neighbours(lease);
-    stage_end(job, lease.attempt.attempt, outcome, reason, broken, [this, job](const ports::Outcome& ended) {
+    stage_end(job, lease.attempt.attempt, outcome, reason, broken, [this, job](const Status& ended) {
       Lease* still = memory_.lease(job);
       if (!ended && still != nullptr) still->ending = false;  // tried again at the next sweep
     });

@@ -5,32 +5,22 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
 #include "drover/ports/metrics.hpp"
 #include "drover/ports/store.hpp"
 
-namespace drover::engine {
+#include "work.hpp"
 
-// One change on its way. `make` is called when its batch is formed, with all earlier batches applied, so that
-// it decides on the present state; an Error or nullopt from it ends the work without a command. `done` gets
-// the outcome after the commit.
-struct Work {
-  std::optional<JobNumber> job;  // at most one work per job is in a batch; the next waits
-  std::size_t rows = 1;
-  std::function<Result<std::optional<ports::Command>>()> make;
-  std::function<void(ports::Outcome)> done;  // also called with make's Error; not called after nullopt
-  std::size_t bytes = 0;                     // of the text that it writes
-};
+namespace drover::engine {
 
 // Turns queued work into transactions on a leader's session. Not thread-safe.
 class Committer {
  public:
-  // `applied` is called for each committed command, before its `done`.
-  using AppliedHook = std::function<void(const ports::Command&, const ports::Applied&)>;
+  // `remember` is called for each change that was carried out, before anybody is told of any of its batch.
+  using Remember = std::function<void(const ports::Change&, const ports::Settled&)>;
 
-  Committer(ports::Store& store, ports::Metrics& metrics, AppliedHook applied);
+  Committer(ports::Store& store, ports::Metrics& metrics, Remember remember);
 
   void begin_term(ports::WriteSession* session);
   // The session is lost: work that is queued is answered with `error`; what is in doubt stays for resolve().
@@ -54,12 +44,12 @@ class Committer {
  private:
   struct Item {
     Work work;
-    ports::Command command;
+    ports::Change change;
   };
   struct Doubt {
     std::string transaction;
     std::vector<Item> items;
-    std::vector<ports::Outcome> outcomes;
+    std::vector<ports::Settled> settled;
   };
 
   [[nodiscard]] std::vector<Item> form_batch();
@@ -67,7 +57,7 @@ class Committer {
 
   ports::Store& store_;
   ports::Metrics& metrics_;
-  AppliedHook applied_;
+  Remember remember_;
   ports::WriteSession* session_ = nullptr;
   std::deque<Work> waiting_;
   std::optional<Doubt> doubt_;

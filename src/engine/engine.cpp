@@ -38,8 +38,8 @@ Engine::Impl::Impl(ports::Store& store, const Clock& clock, ports::Metrics& metr
       clock_(clock),
       metrics_(metrics),
       options_(std::move(options)),
-      committer_(store, metrics, [this](const ports::Command& command, const ports::Applied& what) {
-        applied(command, what);
+      committer_(store, metrics, [this](const ports::Change& change, const ports::Settled& settled) {
+        remember(change, settled);
       }) {}
 
 Engine::Engine(ports::Store& store, const Clock& clock, ports::Metrics& metrics, EngineOptions options)
@@ -139,19 +139,15 @@ void Engine::Impl::run() {
   session_.reset();
 }
 
-void Engine::Impl::applied(const ports::Command& command, const ports::Applied& what) {
-  memory_.apply(command, what, clock_.steady());
-  if (const auto* changed = std::get_if<ports::WorkerChanged>(&what)) tokens_.put(changed->worker);
-  const auto* end = std::get_if<ports::EndAttempt>(&command);
-  if (end != nullptr && end->disposition.charged && end->disposition.state == core::JobState::failed) {
-    log_line(LogLevel::warn, "job parked",
-             {{"job", std::to_string(end->job.value)}, {"reason", end->disposition.reason}});
-  }
-  // The kinds after which the fleet may have to change, whatever the queues look like.
-  hook_due_ = hook_due_ || std::holds_alternative<ports::PutPool>(command) ||
-              std::holds_alternative<ports::SetPaused>(command) ||
-              std::holds_alternative<ports::ChangeWorker>(command) ||
-              std::holds_alternative<ports::RegisterWorker>(command);
+void Engine::Impl::remember(const ports::Change& change, const ports::Settled& settled) {
+  std::visit(
+      [&]<class C>(const C& specific) {
+        const ports::AnswerOf<C>& answer = *ports::result_of<C>(settled);
+        engine::remember(memory_, specific, answer, clock_.steady());
+        if constexpr (requires { answer.worker.token_hash; }) tokens_.put(answer.worker);
+        hook_due_ = hook_due_ || C::kWakesFleet;
+      },
+      change);
 }
 
 bool Engine::Impl::serve_once() {
@@ -305,7 +301,7 @@ bool Engine::Impl::timers() {
   }
   if (memory_.next_wake && *memory_.next_wake <= clock_.wall()) {
     memory_.next_wake.reset();  // until the answer says what remains
-    do_apply(ports::WakeJobs{clock_.wall(), 1000}, [](const Result<ports::Applied>&) {});
+    do_apply(ports::WakeJobs{clock_.wall(), 1000}, Told<ports::WakeJobs>([](const auto&) {}));
   }
   if (now >= next_flush_) {
     next_flush_ = now + kFlushEvery;
@@ -313,7 +309,7 @@ bool Engine::Impl::timers() {
     for (const auto& [id, worker] : memory_.workers) {
       if (worker.unflushed_seen) touch.last_seen.emplace_back(id, *worker.unflushed_seen);
     }
-    if (!touch.last_seen.empty()) do_apply(std::move(touch), [](const Result<ports::Applied>&) {});
+    if (!touch.last_seen.empty()) do_apply(std::move(touch), Told<ports::TouchWorkers>([](const auto&) {}));
   }
   if (now >= next_partitions_) {
     next_partitions_ = now + kPartitionsEvery;

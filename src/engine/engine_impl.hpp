@@ -13,6 +13,7 @@
 #include "drover/core/job/suspects.hpp"
 #include "drover/engine/engine.hpp"
 
+#include "changes/in_engine.hpp"
 #include "committer.hpp"
 #include "memory.hpp"
 #include "worker_tokens.hpp"
@@ -49,6 +50,14 @@ struct Break {
   bool undelivered = false;        // the answer that handed it out could not be written
 };
 
+[[nodiscard]] Error stale_attempt(const AttemptRef& ref);
+
+// What answers a call that is not served.
+template <class T>
+std::function<void(const Error&)> refuse_by(const Done<T>& done) {
+  return [done](const Error& error) { done(error); };
+}
+
 struct Engine::Impl {
   Impl(ports::Store& store, const Clock& clock, ports::Metrics& metrics, EngineOptions options);
 
@@ -67,13 +76,12 @@ struct Engine::Impl {
   void forgive(SteadyTime::duration waited);
   bool timers();      // false: the session is lost
   bool serve_once();  // likewise
-  void applied(const ports::Command& command, const ports::Applied& what);
+  void remember(const ports::Change& change, const ports::Settled& settled);
 
-  // requests.cpp: what each call does on the engine's thread
+  // What each call does on the engine's thread: requests.cpp, and changes/ where it leads to a change
   [[nodiscard]] Status check_auth(const WorkerAuth& auth);
   [[nodiscard]] Result<std::vector<JobNumber>> take_numbers(std::size_t count);
   void do_submit(std::vector<core::JobSpec> specs, const Done<std::vector<Submitted>>& done);
-  void do_change(const ports::ChangeJob& command, const Done<ChangeAnswer>& done);
   void do_register(const Registration& registration, const Done<Registered>& done);
   void do_heartbeat(const Heartbeat& heartbeat, const Done<HeartbeatAnswer>& done);
   void take_notice(const Worker& worker, const std::string& notice);
@@ -83,7 +91,15 @@ struct Engine::Impl {
                         const Done<ports::OpenAttempt>& done);
   void do_put_artifact(const WorkerAuth& auth, const AttemptRef& attempt, const std::string& name,
                        std::int64_t size, const Sha256& hash, const Done<Ok>& done);
-  void do_apply(ports::Command command, Done<ports::Applied> done);
+  template <class C>
+  void do_apply(C change, Told<C> told) {
+    ports::Keys keys = change.keys();
+    auto make = [this, change = std::move(change)]() -> Result<std::optional<C>> {
+      if (const Status may = engine::admit(memory_, change); !may) return may.error();
+      return std::optional(change);
+    };
+    committer_.add(work_of<C>(std::move(keys), std::move(make), std::move(told)));
+  }
   void do_lose_worker(WorkerId id, core::Outcome outcome, const std::string& reason, bool with_many,
                       const Done<Ok>& done);
   [[nodiscard]] EngineView make_view() const;
@@ -94,7 +110,9 @@ struct Engine::Impl {
   [[nodiscard]] ClaimedJob claimed_job(const Lease& lease, const ClaimRequest& request) const;
   bool match();  // false: the session is lost
   void stage_claims(Waiter waiter, int room, bool suspect);
-  Result<std::optional<ports::Command>> make_claim(const ports::ClaimJob& claim, const ports::ReadyJob& job);
+  Result<std::optional<ports::ClaimJob>> make_claim(const ports::ClaimJob& claim, const ports::ReadyJob& job);
+  void take_claim(ClaimGroup& group, WorkerId id, const std::string& queue,
+                  const Result<ports::ClaimJob::Answer>& claimed);
   void answer_group(const std::shared_ptr<ClaimGroup>& group);
   bool refill(const std::vector<std::string>& queues);
   bool refill(core::ReadyIndex& index, const std::vector<std::string>& queues);
@@ -103,7 +121,7 @@ struct Engine::Impl {
   void expire_leases();
   // Ends an open attempt on our own account.
   void stage_end(JobNumber job, int attempt, core::Outcome outcome, const std::string& reason,
-                 const Break& broken, std::function<void(ports::Outcome)> done);
+                 const Break& broken, std::function<void(const Status&)> done);
   [[nodiscard]] ports::EndAttempt make_end(const Lease& lease, core::Outcome outcome, std::string reason,
                                            const Break& broken) const;
   void announce_demand();

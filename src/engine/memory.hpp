@@ -10,7 +10,6 @@
 #include "drover/core/tunables.hpp"
 #include "drover/core/worker/lease.hpp"
 #include "drover/engine/engine.hpp"
-#include "drover/ports/commands.hpp"
 #include "drover/ports/store.hpp"
 
 namespace drover::engine {
@@ -42,14 +41,22 @@ struct QueueCount {
 };
 
 // What the engine remembers while it leads. Rebuilt from the store at the start of every term; afterwards it
-// changes only by apply(), with what was committed, and by heartbeats. Owned by the engine's thread.
+// changes only by what was committed (changes/*.cpp) and by heartbeats. Owned by the engine's thread.
 class Memory {
  public:
   Memory() : ready(limits::kReadyKeys), suspects(limits::kReadyKeys) {}
 
   void boot(ports::BootState state, SteadyTime now, WallTime wall);
-  // Takes over what a committed command did.
-  void apply(const ports::Command& command, const ports::Applied& applied, SteadyTime now);
+
+  void add_ready(const ports::ReadyJob& job);
+  // Ready, or at `wake_at` if that is given.
+  void queued_again(const ports::ReadyJob& job, std::optional<WallTime> wake_at);
+  // An attempt begins, and ends. `alone`: for so long its worker is given nothing else.
+  void open(ports::OpenAttempt attempt, SteadyTime now, SteadyTime::duration alone);
+  void close(JobNumber job, SteadyTime now);
+  void put_worker(ports::WorkerRow row, SteadyTime now);
+  // The worker serves these queues, which are rescanned from now on.
+  void serve(Worker& worker, std::vector<std::string> names);
 
   [[nodiscard]] Worker* worker(WorkerId id);
   [[nodiscard]] Lease* lease(JobNumber job);
@@ -75,28 +82,6 @@ class Memory {
   std::int64_t epoch = 0;
   std::int64_t jobs_submitted = 0;
   std::int64_t attempts_ended = 0;
-
- private:
-  void add_ready(const ports::ReadyJob& job);
-  void queued_again(const ports::ReadyJob& job, std::optional<WallTime> wake_at);
-  void open(ports::OpenAttempt attempt, SteadyTime now, SteadyTime::duration alone);
-  void close(JobNumber job, SteadyTime now);
-  void put_worker(ports::WorkerRow row, SteadyTime now);
-
-  void on(const ports::InsertJobs& command, const ports::Applied& applied, SteadyTime now);
-  void on(const ports::ClaimJob& command, const ports::Applied& applied, SteadyTime now);
-  void on(const ports::EndAttempt& command, const ports::Applied& applied, SteadyTime now);
-  void on(const ports::ChangeJob& command, const ports::Applied& applied, SteadyTime now);
-  void on(const ports::WakeJobs& command, const ports::Applied& applied, SteadyTime now);
-  void on(const ports::PutArtifact& command, const ports::Applied& applied, SteadyTime now);
-  void on(const ports::InsertLaunch& command, const ports::Applied& applied, SteadyTime now);
-  void on(const ports::RecordLaunch& command, const ports::Applied& applied, SteadyTime now);
-  void on(const ports::RegisterWorker& command, const ports::Applied& applied, SteadyTime now);
-  void on(const ports::ChangeWorker& command, const ports::Applied& applied, SteadyTime now);
-  void on(const ports::TouchWorkers& command, const ports::Applied& applied, SteadyTime now);
-  void on(const ports::PutPool& command, const ports::Applied& applied, SteadyTime now);
-  void on(const ports::SetPaused& command, const ports::Applied& applied, SteadyTime now);
-  void on(const ports::PutSettings& command, const ports::Applied& applied, SteadyTime now);
 };
 
 }  // namespace drover::engine

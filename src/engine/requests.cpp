@@ -1,4 +1,5 @@
-// The calls of the public interface, but claims: each posts to the engine's thread, where a do_… serves it.
+// The calls of the public interface that lead to no change of their own, each posted to the engine's thread,
+// where a do_… serves it. The others are in changes/, claims and give-backs in claims.cpp.
 #include <algorithm>
 #include <utility>
 
@@ -15,141 +16,11 @@ Status check_token(const Worker& worker, const Secret& token) {
   return Error{Errc::unauthenticated, "unknown worker or token"};
 }
 
+}  // namespace
+
 Error stale_attempt(const AttemptRef& ref) {
   return Error{Errc::stale, "attempt " + std::to_string(ref.attempt) + " of job " +
                                 std::to_string(ref.job.value) + " is not open, or the token is another's"};
-}
-
-// What answers a call that is not served.
-template <class T>
-std::function<void(const Error&)> refuse_by(const Done<T>& done) {
-  return [done](const Error& error) { done(error); };
-}
-
-// A work whose command is known from the start.
-Work plain_work(std::optional<JobNumber> job, ports::Command command,
-                std::function<void(ports::Outcome)> done) {
-  return Work{job, 1,
-              [command = std::move(command)]() -> Result<std::optional<ports::Command>> {
-                return std::optional<ports::Command>(command);
-              },
-              std::move(done)};
-}
-
-}  // namespace
-
-void Engine::submit(std::vector<core::JobSpec> specs, Done<std::vector<Submitted>> done) {
-  auto refuse = refuse_by(done);
-  std::size_t bytes = 0;
-  for (const core::JobSpec& spec : specs) bytes += sizeof(spec) + spec.task.size();
-  auto shared = std::make_shared<std::vector<core::JobSpec>>(std::move(specs));
-  impl_->post([this, shared, done = std::move(done)] { impl_->do_submit(std::move(*shared), done); },
-              std::move(refuse), bytes);
-}
-
-Result<std::vector<JobNumber>> Engine::Impl::take_numbers(std::size_t count) {
-  constexpr std::int64_t kBlock = 4096;
-  const auto wanted = static_cast<std::int64_t>(count);
-  if (numbers_left_ < wanted) {
-    const auto block = std::max(kBlock, wanted);
-    const auto first = session_->reserve_numbers(static_cast<int>(block));
-    if (!first) {
-      log_warn("no job numbers: {}", first.error().message);
-      last_contact_ = {};  // the session may be lost: the store is asked before anything else is answered
-      return Error{Errc::unavailable, "the store is out of reach; nothing was changed", {}, {}, 1};
-    }
-    next_number_ = first->value;
-    numbers_left_ = block;
-  }
-  std::vector<JobNumber> numbers;
-  numbers.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) numbers.push_back(JobNumber{next_number_++});
-  numbers_left_ -= wanted;
-  return numbers;
-}
-
-void Engine::Impl::do_submit(std::vector<core::JobSpec> specs, const Done<std::vector<Submitted>>& done) {
-  auto shared = std::make_shared<std::vector<core::JobSpec>>(std::move(specs));
-  auto answer = std::make_shared<std::vector<Submitted>>();
-  const std::size_t rows = shared->size();
-  std::size_t bytes = 0;
-  for (const core::JobSpec& spec : *shared) bytes += spec.task.size();
-  auto make = [this, shared, answer]() -> Result<std::optional<ports::Command>> {
-    const auto numbers = take_numbers(shared->size());
-    if (!numbers) return numbers.error();
-    const WallTime created = clock_.wall();
-    ports::InsertJobs insert;
-    insert.jobs.reserve(shared->size());
-    answer->clear();
-    for (std::size_t i = 0; i < shared->size(); ++i) {
-      const Uuid id = make_job_id((*numbers)[i], created, static_cast<std::uint32_t>(random_u64()));
-      // The specs stay with the work: it is made again when its transaction was lost.
-      insert.jobs.push_back(ports::NewJob{(*numbers)[i], id, (*shared)[i], created});
-      answer->push_back(Submitted{
-          (*numbers)[i], id, (*shared)[i].hold ? core::JobState::held : core::JobState::queued, created});
-    }
-    return std::optional<ports::Command>(std::move(insert));
-  };
-  committer_.add(Work{std::nullopt, rows, std::move(make),
-                      [answer, done](const ports::Outcome& outcome) {
-                        if (outcome) {
-                          done(std::move(*answer));
-                        } else {
-                          done(outcome.error());
-                        }
-                      },
-                      bytes});
-}
-
-void Engine::change(ports::ChangeJob command, Done<ChangeAnswer> done) {
-  auto refuse = refuse_by(done);
-  impl_->post(
-      [this, command = std::move(command), done = std::move(done)] { impl_->do_change(command, done); },
-      std::move(refuse));
-}
-
-void Engine::Impl::do_change(const ports::ChangeJob& command, const Done<ChangeAnswer>& done) {
-  const JobNumber job = command.job;
-  committer_.add(plain_work(job, command, [done](const ports::Outcome& outcome) {
-    if (!outcome) {
-      done(outcome.error());
-      return;
-    }
-    const auto& changed = std::get<ports::Changed>(*outcome);
-    done(ChangeAnswer{changed.changed, changed.after});
-  }));
-}
-
-void Engine::register_worker(Registration registration, Done<Registered> done) {
-  auto refuse = refuse_by(done);
-  impl_->post([this, registration = std::move(registration),
-               done = std::move(done)] { impl_->do_register(registration, done); },
-              std::move(refuse));
-}
-
-void Engine::Impl::do_register(const Registration& registration, const Done<Registered>& done) {
-  const Secret token =
-      ports::worker_token(registration.bootstrap, registration.instance_id, registration.nonce);
-  ports::RegisterWorker command;
-  command.instance_id = registration.instance_id;
-  command.bootstrap_hash = sha256(registration.bootstrap.reveal());
-  command.token_hash = sha256(token.reveal());
-  command.nonce = registration.nonce;
-  command.slots = registration.slots;
-  command.capacity = registration.capacity;
-  command.hostname = registration.hostname;
-  command.version = registration.version;
-  command.now = clock_.wall();
-  committer_.add(
-      plain_work(std::nullopt, std::move(command), [this, token, done](const ports::Outcome& outcome) {
-        if (!outcome) {
-          done(outcome.error());
-          return;
-        }
-        const ports::WorkerRow& row = std::get<ports::WorkerChanged>(*outcome).worker;
-        done(Registered{row.id, token, row.pool_name, row.queues, row.slots,
-                        memory_.tunables.heartbeat_interval_s, memory_.tunables.notice_poll_s});
-      }));
 }
 
 Status Engine::Impl::check_auth(const WorkerAuth& auth) {
@@ -217,9 +88,9 @@ void Engine::Impl::take_notice(const Worker& worker, const std::string& notice) 
   if (worker.row.notice_until) return;
   log_info("worker {} has an interruption notice: {}", worker.row.instance_id, notice);
   const WallTime now = clock_.wall();
-  do_apply(ports::ChangeWorker{worker.row.id, core::WorkerMove::notice, "interruption notice: " + notice, now,
-                               core::notice_end(notice, now)},
-           [](const Result<ports::Applied>&) {});
+  do_apply(ports::MoveWorker{worker.row.id, core::WorkerMove::notice, "interruption notice: " + notice, now,
+                             core::notice_end(notice, now)},
+           Told<ports::MoveWorker>([](const auto&) {}));
 }
 
 // Nothing is known of a worker that is not in memory: it is gone, and its attempts ended with it.
@@ -227,60 +98,6 @@ core::Outcome Engine::Impl::outcome_of_broken(WorkerId id) {
   const Worker* worker = memory_.worker(id);
   if (worker == nullptr) return core::Outcome::infra;
   return core::outcome_of_broken_worker(worker->row.state, worker->row.notice_until.has_value());
-}
-
-void Engine::report(Report report, Done<ReportAnswer> done) {
-  auto refuse = refuse_by(done);
-  impl_->post([this, report = std::move(report), done = std::move(done)] { impl_->do_report(report, done); },
-              std::move(refuse));
-}
-
-void Engine::Impl::do_report(const Report& report, const Done<ReportAnswer>& done) {
-  // A worker that is gone from memory is not asked for its token: the attempt's own token decides, and the
-  // store knows whether this report was accepted before.
-  const Worker* worker = memory_.worker(report.auth.worker);
-  if (worker != nullptr) {
-    if (const Status known = check_auth(report.auth); !known) {
-      done(known.error());
-      return;
-    }
-    if (report.notice) take_notice(*worker, *report.notice);
-  }
-  const Sha256 hash = sha256(report.attempt.token.reveal());
-  std::string reason = report.reason;
-  if (reason.empty() && report.outcome == core::Outcome::failure) {
-    reason = core::failure_reason(report.exit_code, report.signal);
-  }
-  auto make = [this, report, hash, reason]() -> Result<std::optional<ports::Command>> {
-    const Lease* lease = memory_.fenced_lease(report.attempt.job, report.attempt.attempt, hash);
-    if (lease != nullptr && lease->attempt.worker != report.auth.worker) return stale_attempt(report.attempt);
-    const core::Outcome outcome = report.outcome  ? *report.outcome
-                                  : report.notice ? core::Outcome::interruption
-                                                  : outcome_of_broken(report.auth.worker);
-    ports::EndAttempt end;
-    if (lease != nullptr) {
-      end = make_end(*lease, outcome, reason, break_of(*lease));
-      if (outcome == core::Outcome::infra) tell_neighbours(*lease);
-    } else {
-      end.job = report.attempt.job;
-      end.attempt = report.attempt.attempt;
-      end.outcome = outcome;
-      end.now = clock_.wall();
-    }
-    end.released = !report.outcome;
-    end.token_hash = hash;
-    end.exit_code = report.exit_code;
-    end.signal = report.signal;
-    return std::optional<ports::Command>(std::move(end));
-  };
-  committer_.add(Work{report.attempt.job, 1, std::move(make), [done](const ports::Outcome& outcome) {
-                        if (!outcome) {
-                          done(outcome.error());
-                          return;
-                        }
-                        const auto& ended = std::get<ports::Ended>(*outcome);
-                        done(ReportAnswer{ended.repeated, ended.state});
-                      }});
 }
 
 Status Engine::check_worker(const WorkerAuth& auth) const {
@@ -312,58 +129,17 @@ void Engine::Impl::do_check_attempt(const WorkerAuth& auth, const AttemptRef& at
   done(lease->attempt);
 }
 
-void Engine::put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size,
-                          Sha256 sha256, Done<Ok> done) {
-  auto refuse = refuse_by(done);
-  impl_->post(
-      [this, auth = std::move(auth), attempt = std::move(attempt), name = std::move(name), size, sha256,
-       done = std::move(done)] { impl_->do_put_artifact(auth, attempt, name, size, sha256, done); },
-      std::move(refuse));
-}
-
-void Engine::Impl::do_put_artifact(const WorkerAuth& auth, const AttemptRef& attempt, const std::string& name,
-                                   std::int64_t size, const Sha256& hash, const Done<Ok>& done) {
-  do_check_attempt(auth, attempt, [=, this](const Result<ports::OpenAttempt>& open) {
-    if (!open) {
-      done(open.error());
-      return;
-    }
-    ports::PutArtifact put{attempt.job, attempt.attempt, sha256(attempt.token.reveal()), name, size,
-                           hash,        clock_.wall()};
-    committer_.add(plain_work(attempt.job, std::move(put), [done](const ports::Outcome& outcome) {
-      if (outcome) {
-        done(Ok{});
-      } else {
-        done(outcome.error());
-      }
-    }));
-  });
-}
-
-void Engine::apply(ports::Command command, Done<ports::Applied> done) {
-  auto refuse = refuse_by(done);
-  impl_->post(
-      [this, command = std::move(command), done = std::move(done)] { impl_->do_apply(command, done); },
-      std::move(refuse));
-}
-
-void Engine::Impl::do_apply(ports::Command command, Done<ports::Applied> done) {
-  Work work = plain_work(std::nullopt, std::move(command), std::move(done));
-  // What is right by itself may not be so with what memory says when its turn comes.
-  work.make = [this, make = std::move(work.make)]() {
-    auto made = make();
-    if (!made || !*made) return made;
-    // Planned before a pause, it may come after it.
-    if (memory_.paused && std::holds_alternative<ports::InsertLaunch>(**made)) {
-      return decltype(made)(Error{Errc::conflict, "the scheduler is paused"});
-    }
-    if (const auto* put = std::get_if<ports::PutSettings>(&**made)) {
-      const auto changed = core::changed_tunables(memory_.tunables, put->values);
-      if (!changed) return decltype(made)(changed.error());
-    }
-    return made;
-  };
-  committer_.add(std::move(work));
+void Engine::apply_any(ports::Change change, std::function<void(ports::Settled)> done) {
+  std::visit(
+      [&]<class C>(C specific) {
+        Told<C> told = [done](Result<ports::AnswerOf<C>> result) {
+          done(ports::settled<C>(std::move(result)));
+        };
+        auto refuse = [told](const Error& error) { told(error); };
+        impl_->post([this, specific = std::move(specific), told] { impl_->do_apply(specific, told); },
+                    std::move(refuse));
+      },
+      std::move(change));
 }
 
 void Engine::lose_worker(WorkerId worker, core::Outcome outcome, std::string reason, bool with_many,
@@ -393,14 +169,10 @@ void Engine::Impl::do_lose_worker(WorkerId id, core::Outcome outcome, const std:
       done(*pending->failed);
       return;
     }
-    do_apply(ports::ChangeWorker{id, core::WorkerMove::gone, reason, clock_.wall()},
-             [done](const Result<ports::Applied>& changed) {
-               if (changed) {
-                 done(Ok{});
-               } else {
-                 done(changed.error());
-               }
-             });
+    do_apply(ports::MoveWorker{id, core::WorkerMove::gone, reason, clock_.wall()},
+             Told<ports::MoveWorker>([done](const Result<ports::MoveWorker::Answer>& moved) {
+               done(moved ? Result<Ok>(Ok{}) : Result<Ok>(moved.error()));
+             }));
   };
   const std::vector<JobNumber> jobs(worker->jobs.begin(), worker->jobs.end());
   pending->ends = jobs.size();
@@ -409,11 +181,10 @@ void Engine::Impl::do_lose_worker(WorkerId id, core::Outcome outcome, const std:
     const Lease& lease = *memory_.lease(job);
     Break broken = break_of(lease);
     broken.with_many = with_many;
-    stage_end(job, lease.attempt.attempt, outcome, reason, broken,
-              [pending, finish](const ports::Outcome& ended) {
-                if (!ended) pending->failed = ended.error();
-                if (--pending->ends == 0) finish();
-              });
+    stage_end(job, lease.attempt.attempt, outcome, reason, broken, [pending, finish](const Status& ended) {
+      if (!ended) pending->failed = ended.error();
+      if (--pending->ends == 0) finish();
+    });
   }
 }
 

@@ -5,24 +5,22 @@
 #include <string>
 #include <vector>
 
-#include "drover/ports/commands.hpp"
+#include "drover/ports/changes.hpp"
 
 #include "connection.hpp"
 
 namespace drover::postgres {
 
-// One transaction of the committer, without its COMMIT: the commands, what each answers, and what tells
-// afterwards whether it was committed.
+// One transaction of the writer, without its COMMIT: the changes, how each went, and what tells afterwards
+// whether it was committed.
 struct Batch {
   Connection& connection;
   std::int64_t epoch;
   std::int64_t& last_event;  // events are numbered here, not by a sequence: nobody else writes them
-  std::span<const ports::Command> commands;
-  std::vector<ports::Outcome> outcomes =
-      std::vector<ports::Outcome>(commands.size(), ports::Outcome(ports::Applied(Ok{})));
+  std::span<const ports::Change> changes;
+  std::vector<ports::Settled> settled = {};
   std::string xid = {};
-  std::int64_t mark = 0;               // an event that this batch writes for certain; 0: none
-  std::vector<Statement> events = {};  // of single commands, written last
+  std::int64_t mark = 0;  // an event that this batch writes for certain; 0: none
 
   // Numbers for up to `count` events, from the answer + 1. Those not used are skipped for ever.
   std::int64_t reserve_events(std::size_t count) {
@@ -35,10 +33,8 @@ struct Batch {
   }
 };
 
-// Inserts, ends, changes and claims: set-based, in two round trips (three when something has to be looked
-// up). Begins the transaction. An Error: the transaction is to be rolled back.
-Status write_jobs(Batch& batch);
-// All other commands. An Error: the transaction is to be rolled back.
-Status write_fleet(Batch& batch);
+// Begins the transaction and writes all changes of the batch, each kind in sets, in a few round trips. An
+// Error: the transaction is to be rolled back.
+Status write(Batch& batch);
 
 }  // namespace drover::postgres

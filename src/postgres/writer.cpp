@@ -27,8 +27,8 @@ class PgWriter final : public ports::WriteSession {
         last_event_(last_event) {}
 
   Result<ports::BootState> boot() override;
-  Result<std::vector<ports::Outcome>> commit(std::span<const ports::Command> commands) override;
-  std::vector<ports::Outcome> take_partial() override { return std::exchange(partial_, {}); }
+  Result<std::vector<ports::Settled>> commit(std::span<const ports::Change> changes) override;
+  std::vector<ports::Settled> take_partial() override { return std::exchange(partial_, {}); }
   Result<JobNumber> reserve_numbers(int count) override;
   Result<std::vector<core::ReadyKey>> ready_after(const std::string& queue,
                                                   std::optional<core::ReadyKey> after, int limit,
@@ -47,7 +47,7 @@ class PgWriter final : public ports::WriteSession {
   Millis commit_patience_;
   std::int64_t epoch_;
   std::int64_t last_event_;
-  std::vector<ports::Outcome> partial_;
+  std::vector<ports::Settled> partial_;
 };
 
 Result<ports::BootState> PgWriter::boot() {
@@ -86,12 +86,11 @@ Result<ports::BootState> PgWriter::boot() {
 }
 
 // Only the COMMIT can be in doubt: it is sent alone, after the results of everything else were read.
-Result<std::vector<ports::Outcome>> PgWriter::commit(std::span<const ports::Command> commands) {
+Result<std::vector<ports::Settled>> PgWriter::commit(std::span<const ports::Change> changes) {
   partial_.clear();
-  Batch batch{*connection_, epoch_, last_event_, commands};
-  if (auto done = write_jobs(batch); !done) return roll_back(done.error());
-  if (auto done = write_fleet(batch); !done) return roll_back(done.error());
-  partial_ = std::move(batch.outcomes);
+  Batch batch{*connection_, epoch_, last_event_, changes};
+  if (auto done = write(batch); !done) return roll_back(done.error());
+  partial_ = std::move(batch.settled);
   if (auto done = commit_transaction(batch); !done) return done.error();
   return take_partial();
 }
@@ -103,11 +102,11 @@ Error PgWriter::roll_back(Error error) {
 }
 
 Status PgWriter::commit_transaction(const Batch& batch) {
-  DROVER_FAILPOINT_EACH("commit", batch.commands, "written");
+  DROVER_FAILPOINT_EACH("commit", batch.changes, "written");
   const Status sent = connection_->send_script("COMMIT");
-  DROVER_FAILPOINT_EACH("commit", batch.commands, "sent");
+  DROVER_FAILPOINT_EACH("commit", batch.changes, "sent");
   auto done = sent ? connection_->reply() : Result<Rows>(sent.error());
-  DROVER_FAILPOINT_EACH("commit", batch.commands, "replied");
+  DROVER_FAILPOINT_EACH("commit", batch.changes, "replied");
   if (done && done->command_tag() == "COMMIT") return Ok{};
   if (connection_->broken()) {
     return Error{Errc::commit_unknown,

@@ -1,3 +1,4 @@
+#include <chrono>
 #include <future>
 #include <memory>
 #include <utility>
@@ -33,16 +34,31 @@ Result<ports::FleetSnapshot> EngineFleet::fleet() {
   return store_.fleet();
 }
 
-Result<ports::Applied> EngineFleet::apply(ports::Command command) {
-  return answer_of<ports::Applied>(answer_time_,
-                                   [&](auto done) { engine_.apply(std::move(command), std::move(done)); });
+ports::Settled EngineFleet::apply_any(ports::Change change) {
+  return std::visit(
+      [&]<class C>(C specific) {
+        return ports::settled<C>(answer_of<ports::AnswerOf<C>>(answer_time_, [&](auto done) {
+          engine_.apply(std::move(specific), engine::Done<ports::AnswerOf<C>>(std::move(done)));
+        }));
+      },
+      std::move(change));
 }
 
-Status EngineFleet::lose_worker(WorkerId worker, core::Outcome outcome, const std::string& reason,
-                                bool with_many) {
-  return answer_of<Ok>(answer_time_, [&](auto done) {
-    engine_.lose_worker(worker, outcome, reason, with_many, std::move(done));
-  });
+std::vector<Status> EngineFleet::lose_workers(const std::vector<LostWorker>& lost) {
+  std::vector<std::future<Status>> answers;
+  for (const LostWorker& one : lost) {
+    auto promise = std::make_shared<std::promise<Status>>();
+    answers.push_back(promise->get_future());
+    engine_.lose_worker(one.worker, one.outcome, one.reason, one.with_many,
+                        [promise](Status status) { promise->set_value(std::move(status)); });
+  }
+  const auto until = std::chrono::steady_clock::now() + answer_time_;
+  std::vector<Status> out;
+  for (auto& answer : answers) {
+    const bool ready = answer.wait_until(until) == std::future_status::ready;
+    out.push_back(ready ? answer.get() : Status(Error{Errc::timeout, "the engine did not answer in time"}));
+  }
+  return out;
 }
 
 }  // namespace drover::reconcile

@@ -37,6 +37,7 @@ bool Executor::run(const std::vector<core::Action>& actions, const World& world)
   world_ = &world;
   trusted_until_ = world.view.trusted_until;
   forget_what_is_over();
+  lose_workers(actions);
   for (const auto& action : actions) {
     metrics_.add("drover_reconcile_actions_total", 1, {{"action", kActionNames.at(action.index())}});
     std::visit([this](const auto& what) { carry_out(what); }, action);
@@ -86,40 +87,60 @@ const ports::LaunchRow* Executor::launch_row(LaunchId launch) const {
   return nullptr;
 }
 
-void Executor::carry_out(const core::LoseWorker& action) {
-  log_warn("worker {} lost ({}): {}", action.worker.value, core::to_string(action.outcome), action.reason);
-  DROVER_FAILPOINT("lose.chosen");
-  const Status lost = fleet_.lose_worker(action.worker, action.outcome, action.reason, action.with_many);
-  DROVER_FAILPOINT("lose.stored");
-  if (!lost) return dropped("the loss of a worker", lost.error());
-  metrics_.add("drover_workers_lost_total", 1, {{"outcome", core::to_string(action.outcome)}});
+// Those whose machines have ended, together: the death of many is few transactions.
+void Executor::lose_workers(const std::vector<core::Action>& actions) {
+  std::vector<LostWorker> lost;
+  std::vector<bool> expected;  // its machine was to end
+  for (const core::Action& action : actions) {
+    if (const auto* loss = std::get_if<core::LoseWorker>(&action)) {
+      log_warn("worker {} lost ({}): {}", loss->worker.value, core::to_string(loss->outcome), loss->reason);
+      DROVER_FAILPOINT("lose.chosen");
+      lost.push_back({loss->worker, loss->outcome, loss->reason, loss->with_many});
+      expected.push_back(false);
+    } else if (const auto* gone = std::get_if<core::MarkGone>(&action)) {
+      DROVER_FAILPOINT("terminate.seen");
+      // Through the same door: an attempt it may still hold has to end with its machine.
+      lost.push_back({gone->worker, core::Outcome::interruption, gone->reason, false});
+      expected.push_back(true);
+    }
+  }
+  if (lost.empty()) return;
+  const std::vector<Status> done = fleet_.lose_workers(lost);
+  for (std::size_t i = 0; i < lost.size(); ++i) {
+    if (expected[i]) {
+      DROVER_FAILPOINT("terminate.gone");
+      if (!done[i]) dropped("the end of a worker", done[i].error());
+      continue;
+    }
+    DROVER_FAILPOINT("lose.stored");
+    if (!done[i]) {
+      dropped("the loss of a worker", done[i].error());
+    } else {
+      metrics_.add("drover_workers_lost_total", 1, {{"outcome", core::to_string(lost[i].outcome)}});
+    }
+  }
 }
 
-void Executor::carry_out(const core::MarkGone& action) {
-  DROVER_FAILPOINT("terminate.seen");
-  // Through the same door: an attempt it may still hold has to end with its machine.
-  const Status gone = fleet_.lose_worker(action.worker, core::Outcome::interruption, action.reason, false);
-  DROVER_FAILPOINT("terminate.gone");
-  if (!gone) dropped("the end of a worker", gone.error());
-}
+void Executor::carry_out(const core::LoseWorker&) {}  // together with the others, before
+void Executor::carry_out(const core::MarkGone&) {}    // likewise
 
-bool Executor::change_worker(WorkerId worker, core::WorkerMove change, const std::string& reason) {
+bool Executor::move_worker(WorkerId worker, core::WorkerMove move, const std::string& reason) {
   DROVER_FAILPOINT("terminate.chosen");
-  const auto changed = fleet_.apply(ports::ChangeWorker{worker, change, reason, clock_.wall()});
+  const auto changed = fleet_.apply(ports::MoveWorker{worker, move, reason, clock_.wall()});
   DROVER_FAILPOINT("terminate.marked");
   if (!changed) dropped("a change of a worker", changed.error());
   return changed.ok();
 }
 
 void Executor::carry_out(const core::Terminate& action) {
-  if (action.mark && !change_worker(action.worker, core::WorkerMove::terminate, action.reason)) return;
+  if (action.mark && !move_worker(action.worker, core::WorkerMove::terminate, action.reason)) return;
   if (action.mark || action.worker.value == 0)
     log_info("terminate {}: {}", action.instance_id, action.reason);
   to_terminate_.push_back(action.instance_id);
 }
 
 void Executor::carry_out(const core::CordonIdle& action) {
-  if (!change_worker(action.worker, core::WorkerMove::cordon_idle, action.reason)) return;
+  if (!move_worker(action.worker, core::WorkerMove::cordon_idle, action.reason)) return;
   log_info("terminate {}: {}", action.instance_id, action.reason);
   to_terminate_.push_back(action.instance_id);
 }

@@ -61,14 +61,15 @@ class Executor {
   void carry_out(const core::LookUp& action);
 
   void forget_what_is_over();
+  void lose_workers(const std::vector<core::Action>& actions);
   bool may_call();
-  bool change_worker(WorkerId worker, core::WorkerMove change, const std::string& reason);
+  bool move_worker(WorkerId worker, core::WorkerMove move, const std::string& reason);
   [[nodiscard]] std::optional<core::LaunchRequest> freeze(const core::InsertLaunch& action) const;
   void call(LaunchId launch, const std::string& pool, core::LaunchRequest request);
   bool put_off(LaunchId launch, const core::CloudError& error);
   void refused(LaunchId launch, const core::Offering& offering, int count, const core::CloudError& error);
-  Result<ports::Applied> record(LaunchId launch, core::LaunchState state,
-                                std::vector<core::Instance> instances, std::string error);
+  Result<ports::RecordLaunch::Answer> record(LaunchId launch, core::LaunchState state,
+                                             std::vector<core::Instance> instances, std::string error);
   void terminate_collected();
   [[nodiscard]] const ports::PoolRow* pool(const std::string& name) const;
   [[nodiscard]] const ports::LaunchRow* launch_row(LaunchId launch) const;

@@ -4,6 +4,7 @@
 #include "drover/base/failpoint.hpp"
 #include "drover/base/log.hpp"
 #include "drover/core/backoff.hpp"
+#include "drover/ports/tokens.hpp"
 
 #include "executor.hpp"
 
@@ -118,11 +119,9 @@ void Executor::carry_out(const core::InsertLaunch& action) {
   DROVER_FAILPOINT("launch.intended");
   if (!inserted)
     return log_info("reconcile: launch for pool {} dropped: {}", action.pool, inserted.error().message);
-  const auto* launch = std::get_if<ports::LaunchInserted>(&*inserted);
-  if (launch == nullptr) return;
-  log_info("launch {} of pool {}: {} x {} ({})", launch->launch.value, action.pool, action.count,
+  log_info("launch {} of pool {}: {} x {} ({})", inserted->launch.value, action.pool, action.count,
            action.instance_type, action.reason);
-  call(launch->launch, action.pool, std::move(*request));
+  call(inserted->launch, action.pool, std::move(*request));
 }
 
 void Executor::carry_out(const core::CallLaunch& action) {
@@ -179,8 +178,9 @@ void Executor::refused(LaunchId launch, const core::Offering& offering, int coun
   }
 }
 
-Result<ports::Applied> Executor::record(LaunchId launch, core::LaunchState state,
-                                        std::vector<core::Instance> instances, std::string error) {
+Result<ports::RecordLaunch::Answer> Executor::record(LaunchId launch, core::LaunchState state,
+                                                     std::vector<core::Instance> instances,
+                                                     std::string error) {
   return fleet_.apply(
       ports::RecordLaunch{launch, state, std::move(instances), std::move(error), clock_.wall()});
 }
@@ -195,12 +195,10 @@ void Executor::carry_out(const core::AdoptInstances& action) {
     const ports::LaunchRow* row = launch_row(action.launch);
     charge->second.count = (row == nullptr ? 0 : row->instances) + static_cast<int>(action.instances.size());
   }
-  const auto* added = std::get_if<ports::WorkersAdded>(&*recorded);
-  if (added == nullptr) return;
+  const std::vector<ports::WorkerRow>& added = recorded->workers;
   for (const auto& instance : action.instances) {
-    const bool new_worker =
-        std::any_of(added->workers.begin(), added->workers.end(),
-                    [&](const auto& worker) { return worker.instance_id == instance.id; });
+    const bool new_worker = std::any_of(
+        added.begin(), added.end(), [&](const auto& worker) { return worker.instance_id == instance.id; });
     // Known to the store and not among its live workers: that one has been given up for good.
     if (!new_worker) outcomes_.ended.insert(instance.id);
   }

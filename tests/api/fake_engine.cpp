@@ -34,9 +34,9 @@ void Engine::submit(std::vector<core::JobSpec> specs, Done<std::vector<Submitted
   }
   impl_->answer<std::vector<Submitted>>(done, std::move(answer));
 }
-void Engine::change(ports::ChangeJob command, Done<ChangeAnswer> done) {
-  impl_->script.changes.push_back(std::move(command));
-  impl_->answer(done, impl_->script.change);
+void Engine::act(ports::ActOnJob act, Done<ActAnswer> done) {
+  impl_->script.acts.push_back(std::move(act));
+  impl_->answer(done, impl_->script.act);
 }
 void Engine::register_worker(Registration registration, Done<Registered> done) {
   impl_->script.registrations.push_back(std::move(registration));
@@ -72,10 +72,11 @@ void Engine::put_artifact(WorkerAuth, AttemptRef attempt, std::string name, std:
   impl_->script.artifacts.emplace_back(std::move(name), attempt.token.reveal());
   impl_->answer<Ok>(done, Ok{});
 }
-void Engine::apply(ports::Command command, Done<ports::Applied> done) {
-  impl_->script.applied.push_back(command);
-  impl_->answer<ports::Applied>(
-      done, impl_->script.apply ? impl_->script.apply(command) : Result<ports::Applied>(Ok{}));
+void Engine::apply_any(ports::Change change, std::function<void(ports::Settled)> done) {
+  impl_->script.applied.push_back(change);
+  if (impl_->script.error) return done(ports::refused(change, *impl_->script.error));
+  if (impl_->script.apply) return done(impl_->script.apply(change));
+  done(std::visit([]<class C>(const C&) { return ports::settled<C>(ports::AnswerOf<C>{}); }, change));
 }
 void Engine::lose_worker(WorkerId, core::Outcome, std::string, bool, Done<Ok> done) {
   impl_->answer<Ok>(done, Ok{});

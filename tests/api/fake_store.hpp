@@ -21,25 +21,25 @@ struct EngineScript {
   engine::EngineView view;
   std::optional<Error> error;  // answers every call but view()
   std::optional<Error> view_error;
-  Result<engine::ChangeAnswer> change = engine::ChangeAnswer{};
+  Result<engine::ActAnswer> act = engine::ActAnswer{};
   Result<engine::Registered> registered = engine::Registered{};
   Result<engine::ClaimAnswer> claim = engine::ClaimAnswer{};
   Result<engine::HeartbeatAnswer> heartbeat = engine::HeartbeatAnswer{};
   Result<engine::ReportAnswer> report = engine::ReportAnswer{};
   Status known = Ok{};  // is the caller a worker
   Result<ports::OpenAttempt> checked = ports::OpenAttempt{};
-  std::function<Result<ports::Applied>(const ports::Command&)> apply;
+  std::function<ports::Settled(const ports::Change&)> apply;  // absent: an empty answer
   engine::JobPlace place;
 
   std::vector<core::JobSpec> submitted;
-  std::vector<ports::ChangeJob> changes;
+  std::vector<ports::ActOnJob> acts;
   std::vector<engine::Registration> registrations;
   std::vector<engine::ClaimRequest> claims;
   std::vector<engine::Delivery> unclaimed;
   std::vector<engine::Heartbeat> heartbeats;
   std::vector<engine::Report> reports;
   std::vector<std::pair<std::string, std::string>> artifacts;  // name, attempt's token
-  std::vector<ports::Command> applied;
+  std::vector<ports::Change> applied;
   int views = 0;
 };
 

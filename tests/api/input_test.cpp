@@ -54,7 +54,7 @@ class Input : public ApiTest {
   }
   [[nodiscard]] bool untouched() const {
     const EngineScript& script = store.engine;
-    return script.applied.empty() && script.changes.empty() && script.submitted.empty() &&
+    return script.applied.empty() && script.acts.empty() && script.submitted.empty() &&
            script.reports.empty() && script.registrations.empty() && script.claims.empty() &&
            script.heartbeats.empty() && script.artifacts.empty();
   }

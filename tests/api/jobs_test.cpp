@@ -198,32 +198,32 @@ TEST_F(Jobs, TheStoreAwayIs503) {
 
 TEST_F(Jobs, ActionsGoToTheEngine) {
   const ports::JobRow& row = add_job(17);
-  store.engine.change = engine::ChangeAnswer{true, core::JobState::held};
+  store.engine.act = engine::ActAnswer{true, core::JobState::held};
   const Answer answer = send("POST", "/jobs/17/hold");
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.json().dump(), R"({"number":17,"state":"held","changed":true})");
   send("PUT", "/jobs/" + to_string(row.id) + "/release");
   send("POST", "/jobs/17/cancel");
   send("PUT", "/jobs/17/requeue");
-  ASSERT_EQ(store.engine.changes.size(), 4U);
-  EXPECT_EQ(store.engine.changes[0].action, core::JobAction::hold);
-  EXPECT_FALSE(store.engine.changes[0].id);
-  EXPECT_EQ(store.engine.changes[1].action, core::JobAction::release);
-  EXPECT_EQ(store.engine.changes[1].id, row.id);
-  EXPECT_EQ(store.engine.changes[1].job, JobNumber{17});
-  EXPECT_EQ(store.engine.changes[2].action, core::JobAction::cancel);
-  EXPECT_EQ(store.engine.changes[3].action, core::JobAction::requeue);
+  ASSERT_EQ(store.engine.acts.size(), 4U);
+  EXPECT_EQ(store.engine.acts[0].action, core::JobAction::hold);
+  EXPECT_FALSE(store.engine.acts[0].id);
+  EXPECT_EQ(store.engine.acts[1].action, core::JobAction::release);
+  EXPECT_EQ(store.engine.acts[1].id, row.id);
+  EXPECT_EQ(store.engine.acts[1].job, JobNumber{17});
+  EXPECT_EQ(store.engine.acts[2].action, core::JobAction::cancel);
+  EXPECT_EQ(store.engine.acts[3].action, core::JobAction::requeue);
 }
 
 TEST_F(Jobs, GettingAnActionDoesNothing) {
   const Answer answer = get("/jobs/17/cancel");
   EXPECT_EQ(answer.status, 405);
-  EXPECT_TRUE(store.engine.changes.empty());
+  EXPECT_TRUE(store.engine.acts.empty());
   EXPECT_EQ(send("POST", "/jobs/abc/cancel").status, 404);
 }
 
 TEST_F(Jobs, ARefusedActionSaysWhy) {
-  store.engine.change = Error{Errc::conflict, "the job has succeeded"};
+  store.engine.act = Error{Errc::conflict, "the job has succeeded"};
   const Answer answer = send("POST", "/jobs/17/hold");
   EXPECT_EQ(answer.status, 409);
   EXPECT_EQ(answer.at("detail"), "\"the job has succeeded\"");

@@ -9,16 +9,17 @@ constexpr const char* kPool = R"({"name":"p","provider":"none","max":3})";
 class Pools : public ApiTest {
  protected:
   Pools() {
-    store.engine.apply = [this](const ports::Command& command) -> Result<ports::Applied> {
-      const auto& put = std::get<ports::PutPool>(command);
-      const bool there = !store.pool_rows.empty();
-      if (put.create && there) return Error{Errc::conflict, "there is a pool of this name"};
-      if (!put.create && !there) return Error{Errc::not_found, "there is no such pool"};
-      if (put.version && there && *put.version != store.pool_rows[0].version)
-        return Error{Errc::conflict, "edited meanwhile"};
-      return ports::Applied(
-          ports::PoolPut{{PoolId{1}, put.spec, there ? store.pool_rows[0].version + 1 : 1, ""}});
+    store.engine.apply = [this](const ports::Change& change) {
+      return ports::settled<ports::PutPool>(put(std::get<ports::PutPool>(change)));
     };
+  }
+  Result<ports::PutPool::Answer> put(const ports::PutPool& put) {
+    const bool there = !store.pool_rows.empty();
+    if (put.create && there) return Error{Errc::conflict, "there is a pool of this name"};
+    if (!put.create && !there) return Error{Errc::not_found, "there is no such pool"};
+    if (put.version && there && *put.version != store.pool_rows[0].version)
+      return Error{Errc::conflict, "edited meanwhile"};
+    return ports::PutPool::Answer{{PoolId{1}, put.spec, there ? store.pool_rows[0].version + 1 : 1, ""}};
   }
   void add_pool() {
     ports::PoolRow row;
@@ -159,11 +160,11 @@ class Workers : public ApiTest {
       row.created = clock.now;
       store.worker_rows.push_back(row);
     }
-    store.engine.apply = [this](const ports::Command& command) -> Result<ports::Applied> {
+    store.engine.apply = [this](const ports::Change& change) {
       ports::WorkerRow row = store.worker_rows[0];
-      row.id = std::get<ports::ChangeWorker>(command).worker;
+      row.id = std::get<ports::MoveWorker>(change).worker;
       row.state = core::WorkerState::draining;
-      return ports::Applied(ports::WorkerChanged{row, true});
+      return ports::settled<ports::MoveWorker>(ports::MoveWorker::Answer{row, true});
     };
   }
 };
@@ -202,7 +203,7 @@ TEST_F(Workers, Actions) {
   send("PUT", "/workers/4/activate");
   send("POST", "/workers/3/terminate");
   ASSERT_EQ(store.engine.applied.size(), 3U);
-  const auto change = [&](std::size_t i) { return std::get<ports::ChangeWorker>(store.engine.applied[i]); };
+  const auto change = [&](std::size_t i) { return std::get<ports::MoveWorker>(store.engine.applied[i]); };
   EXPECT_EQ(change(0).worker, WorkerId{4});
   EXPECT_EQ(change(0).move, core::WorkerMove::drain);
   EXPECT_EQ(change(1).move, core::WorkerMove::activate);
@@ -214,12 +215,12 @@ TEST_F(Workers, Actions) {
 class Config : public ApiTest {
  protected:
   Config() {
-    store.engine.apply = [this](const ports::Command& command) -> Result<ports::Applied> {
+    store.engine.apply = [this](const ports::Change& change) {
       Result<core::Tunables> changed =
-          core::changed_tunables(store.engine.view.tunables, std::get<ports::PutSettings>(command).values);
-      if (!changed.ok()) return changed.error();
+          core::changed_tunables(store.engine.view.tunables, std::get<ports::PutSettings>(change).values);
+      if (!changed.ok()) return ports::refused(change, changed.error());
       store.engine.view.tunables = *changed;
-      return ports::Applied(Ok{});
+      return ports::settled<ports::PutSettings>(ports::PutSettings::Answer{});
     };
   }
 };

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace drover::core {
+namespace drover::core::leases {
 namespace {
 
 constexpr SteadyTime kStart{Seconds{1000}};
@@ -82,4 +82,4 @@ TEST_F(Lease, OnlyTheLastHandingOutIsGivenBackAndNothingThatTheWorkerHas) {
 }
 
 }  // namespace
-}  // namespace drover::core
+}  // namespace drover::core::leases

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-namespace drover::core {
+namespace drover::core::retries {
 namespace {
 
 EndedAttempt ended(Outcome outcome, JobState wanted = JobState::running) {
@@ -141,4 +141,4 @@ TEST(DecideEnd, OfReturnsThatListsTellTwoInARowAreFree) {
 }
 
 }  // namespace
-}  // namespace drover::core
+}  // namespace drover::core::retries

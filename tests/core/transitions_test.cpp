@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-namespace drover::core {
+namespace drover::core::job_actions {
 namespace {
 
 using Kind = ActionDecision::Kind;
@@ -135,4 +135,4 @@ TEST(VisibleState, ALeaseMakesItRunningOrStopping) {
 }
 
 }  // namespace
-}  // namespace drover::core
+}  // namespace drover::core::job_actions

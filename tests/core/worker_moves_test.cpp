@@ -8,7 +8,7 @@
 #include "drover/core/worker/moves.hpp"
 #include "drover/core/worker/registration.hpp"
 
-namespace drover::core {
+namespace drover::core::worker_moves {
 namespace {
 
 using S = WorkerState;
@@ -143,4 +143,4 @@ TEST(LaunchMoves, WhatIsOverStaysOverAndWhatIsAnsweredIsNotOpenedAgain) {
 }
 
 }  // namespace
-}  // namespace drover::core
+}  // namespace drover::core::worker_moves

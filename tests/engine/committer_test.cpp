@@ -20,17 +20,17 @@ class ScriptedSession final : public ports::WriteSession {
   int calls = 0;
 
   Result<ports::BootState> boot() override { return ports::BootState{}; }
-  Result<std::vector<ports::Outcome>> commit(std::span<const ports::Command> batch) override {
+  Result<std::vector<ports::Settled>> commit(std::span<const ports::Change> batch) override {
     ++calls;
     std::vector<std::int64_t> numbers;
     partial_.clear();
-    for (const ports::Command& command : batch) {
-      const JobNumber job = std::get<ports::ChangeJob>(command).job;
+    for (const ports::Change& change : batch) {
+      const JobNumber job = std::get<ports::ActOnJob>(change).job;
       if (poisoned.contains(job.value)) return Error{Errc::data, "value out of range", {}, "22003"};
       numbers.push_back(job.value);
-      ports::Changed changed;
-      changed.changed = true;
-      partial_.push_back(ports::Applied(changed));
+      ports::ActOnJob::Answer done;
+      done.changed = true;
+      partial_.push_back(ports::settled<ports::ActOnJob>(done));
     }
     if (fail_next) {
       Error error = *fail_next;
@@ -40,7 +40,7 @@ class ScriptedSession final : public ports::WriteSession {
     committed.push_back(numbers);
     return std::move(partial_);
   }
-  std::vector<ports::Outcome> take_partial() override { return std::move(partial_); }
+  std::vector<ports::Settled> take_partial() override { return std::move(partial_); }
   Result<JobNumber> reserve_numbers(int) override { return JobNumber{1}; }
   Result<std::vector<core::ReadyKey>> ready_after(const std::string&, std::optional<core::ReadyKey>, int,
                                                   bool) override {
@@ -50,7 +50,7 @@ class ScriptedSession final : public ports::WriteSession {
   Status make_partitions(WallTime) override { return Ok{}; }
 
  private:
-  std::vector<ports::Outcome> partial_;
+  std::vector<ports::Settled> partial_;
 };
 
 // Only resolve() matters here.
@@ -90,24 +90,24 @@ class CommitterTest : public ::testing::Test {
   CommitterTest() { committer.begin_term(&session); }
 
   void add(std::int64_t job, std::size_t bytes = 0) {
-    committer.add(Work{JobNumber{job}, 1,
-                       [job, this]() -> Result<std::optional<ports::Command>> {
-                         ++made;
-                         return std::optional<ports::Command>(ports::ChangeJob{JobNumber{job}, {}, {}, {}});
-                       },
-                       [job, this](const ports::Outcome& outcome) {
-                         answers.emplace_back(job, outcome ? "ok" : outcome.error().message);
-                         codes[job] = outcome ? std::optional<Errc>() : outcome.error().code;
-                       },
-                       bytes});
+    auto make = [job, this]() -> Result<std::optional<ports::ActOnJob>> {
+      ++made;
+      return std::optional(ports::ActOnJob{JobNumber{job}, {}, {}, {}});
+    };
+    auto told = [job, this](const Result<ports::ActOnJob::Answer>& done) {
+      answers.emplace_back(job, done ? "ok" : done.error().message);
+      codes[job] = done ? std::optional<Errc>() : done.error().code;
+    };
+    committer.add(
+        work_of<ports::ActOnJob>(ports::key_of(JobNumber{job}), std::move(make), std::move(told), 1, bytes));
   }
 
   NoMetrics metrics;
   ScriptedStore store;
   ScriptedSession session;
   std::vector<std::int64_t> applied;
-  Committer committer{store, metrics, [this](const ports::Command& command, const ports::Applied&) {
-                        applied.push_back(std::get<ports::ChangeJob>(command).job.value);
+  Committer committer{store, metrics, [this](const ports::Change& change, const ports::Settled&) {
+                        applied.push_back(std::get<ports::ActOnJob>(change).job.value);
                       }};
   int made = 0;
   std::vector<std::pair<std::int64_t, std::string>> answers;

@@ -35,8 +35,8 @@ POINTS = {
     "finish": ("api.report", "commit.end_attempt."),
     "files": ("api.log", "log.", "api.artifact", "artifact.", "commit.put_artifact."),
     "lose": ("lose.", "commit.end_attempt."),  # of a machine that is gone: the commits are those of "terminate"
-    "terminate": ("terminate.", "commit.change_worker."),
-    "operate": ("commit.change_job.", "commit.put_pool.", "commit.set_paused.", "commit.put_settings."),
+    "terminate": ("terminate.", "commit.move_worker."),
+    "operate": ("commit.act_on_job.", "commit.put_pool.", "commit.set_paused.", "commit.put_settings."),
     "wake": ("commit.wake_jobs.",),
     "lead": ("lead.",),
     "migrate": ("migrate.",),
@@ -47,15 +47,14 @@ LEFT_OUT = ("commit.touch_workers.",)
 
 def points_in_source():
     """The names of all points that the source has."""
-    with open(f"{SOURCE}/src/ports/commands.cpp", encoding="utf-8") as text:
-        commands = re.findall(r'"(\w+)"', re.search(r"kNames\{([^}]*)\}", text.read()).group(1))
+    changes = [os.path.basename(path).removesuffix(".hpp") for path in glob.glob(f"{SOURCE}/include/drover/ports/changes/*.hpp")]
     names = set()
     for path in glob.glob(f"{SOURCE}/src/**/*.cpp", recursive=True):
         with open(path, encoding="utf-8") as file:
             text = file.read()
         names.update(re.findall(r'DROVER_FAILPOINT\("([^"]+)"\)', text))
         for area, step in re.findall(r'DROVER_FAILPOINT_EACH\("([^"]+)", [^,]+, "([^"]+)"\)', text):
-            names.update(f"{area}.{command}.{step}" for command in commands)
+            names.update(f"{area}.{change}.{step}" for change in changes)
     return names
 
 

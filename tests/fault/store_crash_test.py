@@ -244,7 +244,7 @@ def test_cordon_in_doubt(doubt, how):
     before = doubt.resize(doubt.size)
     doubt.cut(how, skip=1)  # the first is the pool's own
     after = doubt.resize(doubt.size - 1)
-    doubt.check("change_worker", how)
+    doubt.check("move_worker", how)
     assert len(before - after) == 1
     check_fleet(doubt.drover)
     doubt.register_all(after)

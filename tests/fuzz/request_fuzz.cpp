@@ -173,16 +173,15 @@ class Server {
     drover::api::EngineScript script;
     script.view.leading = true;
     script.view.store_reachable = true;
-    script.apply = [](const drover::ports::Command& command) -> drover::Result<drover::ports::Applied> {
-      if (std::holds_alternative<drover::ports::ChangeWorker>(command)) {
-        return drover::ports::Applied(drover::ports::WorkerChanged{});
-      }
-      if (const auto* put = std::get_if<drover::ports::PutPool>(&command)) {
-        drover::ports::PoolPut stored;
+    script.apply = [](const drover::ports::Change& change) {
+      using drover::ports::PutPool;
+      if (const auto* put = std::get_if<PutPool>(&change)) {
+        PutPool::Answer stored;
         stored.pool.spec = put->spec;
-        return drover::ports::Applied(stored);
+        return drover::ports::settled<PutPool>(stored);
       }
-      return drover::ports::Applied(drover::Ok{});
+      return std::visit(
+          []<class C>(const C&) { return drover::ports::settled<C>(drover::ports::AnswerOf<C>{}); }, change);
     };
     return script;
   }

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "drover/engine/engine.hpp"
+#include "drover/ports/tokens.hpp"
 
 #include "engine/no_metrics.hpp"
 #include "patience.hpp"
@@ -78,8 +79,10 @@ class EngineTest : public PgTest {
   Result<std::vector<engine::Submitted>> submit(std::vector<core::JobSpec> specs) {
     return wait<std::vector<engine::Submitted>>([&](auto done) { engine_.submit(specs, done); });
   }
-  Result<ports::Applied> apply(ports::Command command) {
-    return wait<ports::Applied>([&](auto done) { engine_.apply(command, done); });
+  template <class C>
+  Result<ports::AnswerOf<C>> apply(C change) {
+    return wait<ports::AnswerOf<C>>(
+        [&](auto done) { engine_.apply(change, engine::Done<ports::AnswerOf<C>>(done)); });
   }
   Result<engine::ClaimAnswer> claim(const engine::WorkerAuth& auth, const std::string& nonce, int slots,
                                     int wait_s = 0) {
@@ -105,7 +108,7 @@ class EngineTest : public PgTest {
     put.now = clock_.wall();
     const auto made = apply(put);
     EXPECT_TRUE(made) << made.error().message;
-    return pools_[name] = std::get<ports::PoolPut>(*made).pool.id;
+    return pools_[name] = made->pool.id;
   }
 
   // A registered worker of that pool.
@@ -122,8 +125,8 @@ class EngineTest : public PgTest {
     core::Instance machine;
     machine.id = instance;
     machine.state = core::InstanceState::running;
-    const auto recorded = apply(ports::RecordLaunch{
-        std::get<ports::LaunchInserted>(*launch).launch, core::LaunchState::fulfilled, {machine}, "", now});
+    const auto recorded =
+        apply(ports::RecordLaunch{launch->launch, core::LaunchState::fulfilled, {machine}, "", now});
     EXPECT_TRUE(recorded) << recorded.error().message;
     engine::Registration registration{instance, bootstrap, "nonce", slots, {}, "host", "test"};
     const auto registered =

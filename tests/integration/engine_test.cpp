@@ -201,7 +201,7 @@ TEST_F(EngineTest, AReleaseOfAWorkerThatWasAskedToEndIsFreeAndAnyOtherBacksOff) 
   const auto first = claim(asked, "n1", 1);
   const auto second = claim(other, "n1", 1);
   ASSERT_TRUE(first && second && first->jobs.size() == 1U && second->jobs.size() == 1U);
-  ASSERT_TRUE(apply(ports::ChangeWorker{asked.worker, core::WorkerMove::drain, "why", clock_.wall()}));
+  ASSERT_TRUE(apply(ports::MoveWorker{asked.worker, core::WorkerMove::drain, "why", clock_.wall()}));
   ASSERT_TRUE(report(asked, first->jobs[0], std::nullopt));
   ASSERT_TRUE(report(other, second->jobs[0], std::nullopt));
   const auto freed = **store_->job(first->jobs[0].attempt.job);
@@ -239,8 +239,8 @@ TEST_F(EngineTest, ASuspectAtTheHeadOfItsQueueHasAWorkerKeptFreeForIt) {
   EXPECT_TRUE(claim(worker, "n6", 3)->jobs.empty()) << "it has the worker to itself";
   EXPECT_TRUE(view(engine_).workers.at(0).alone);
   // The other suspect would have it kept free for itself next.
-  const ports::ChangeJob hold{submitted->back().number, {}, core::JobAction::hold, clock_.wall()};
-  ASSERT_TRUE(wait<engine::ChangeAnswer>([&](auto done) { engine_.change(hold, done); }));
+  const ports::ActOnJob hold{submitted->back().number, {}, core::JobAction::hold, clock_.wall()};
+  ASSERT_TRUE(wait<engine::ActAnswer>([&](auto done) { engine_.act(hold, done); }));
   clock_.jump(61);
   EXPECT_EQ(claim(worker, "n7", 3, 10)->jobs.size(), 1U) << "until its time is over";
 }
@@ -287,8 +287,8 @@ TEST_F(EngineTest, HoldOfAQueuedJobTakesItOutAndReleasePutsItBack) {
   const auto submitted = submit({job_spec("one")});
   const auto worker = add_worker("i-0001");
   const auto change = [&](core::JobAction action) {
-    return wait<engine::ChangeAnswer>([&](auto done) {
-      engine_.change(ports::ChangeJob{submitted->front().number, {}, action, clock_.wall()}, done);
+    return wait<engine::ActAnswer>([&](auto done) {
+      engine_.act(ports::ActOnJob{submitted->front().number, {}, action, clock_.wall()}, done);
     });
   };
   ASSERT_TRUE(change(core::JobAction::hold));
@@ -614,15 +614,16 @@ class LateClaim : public EngineTest {
 
   // Has a claim of the one job by `late` staged behind a transaction that holds a command of the job and
   // `first`.
-  engine::ClaimAnswer claim_behind(const engine::WorkerAuth& late, const ports::Command& first) {
+  template <class C>
+  engine::ClaimAnswer claim_behind(const engine::WorkerAuth& late, const C& first) {
     const auto submitted = submit({job_spec("one")});
     EXPECT_TRUE(submitted);
     const auto waker = add_worker("i-00ff");
     auto promise = std::make_shared<std::promise<Result<engine::ClaimAnswer>>>();
     // Called from the engine's thread, between two of its rounds: what is posted here is drained at once.
     const auto post = [this, late, first, promise, job = submitted->front().number] {
-      engine_.change({job, {}, core::JobAction::release, clock_.wall()}, [](const auto&) {});
-      engine_.apply(first, [](const auto& done) { EXPECT_TRUE(done); });
+      engine_.act({job, {}, core::JobAction::release, clock_.wall()}, [](const auto&) {});
+      engine_.apply(first, engine::Done<ports::AnswerOf<C>>([](const auto& done) { EXPECT_TRUE(done); }));
       engine_.claim({late, "late", 1, Seconds{1}, [] { return true; }},
                     [promise](auto answer) { promise->set_value(std::move(answer)); });
       return false;
@@ -648,7 +649,7 @@ TEST_F(LateClaim, OfACordonedWorkerLeavesTheJobToOthers) {
   const auto worker = add_worker("i-0001");
   const auto other = add_worker("i-0002");
   const auto answer = claim_behind(
-      worker, ports::ChangeWorker{worker.worker, core::WorkerMove::cordon_idle, "idle", clock_.wall()});
+      worker, ports::MoveWorker{worker.worker, core::WorkerMove::cordon_idle, "idle", clock_.wall()});
   EXPECT_TRUE(answer.jobs.empty());
   EXPECT_TRUE(answer.drain);
   EXPECT_EQ(claim(other, "n2", 1)->jobs.size(), 1U) << "the job is still known to be ready";

@@ -5,12 +5,12 @@ namespace {
 
 using core::WorkerMove;
 using core::WorkerState;
-using ports::ChangeWorker;
+using ports::MoveWorker;
 
 class PgFleet : public PgWriterTest {
  protected:
   WorkerState move(WorkerId who, WorkerMove change) {
-    return apply<ports::WorkerChanged>(ChangeWorker{who, change, "why", now_}).worker.state;
+    return apply(MoveWorker{who, change, "why", now_}).worker.state;
   }
 };
 
@@ -20,12 +20,12 @@ TEST_F(PgFleet, APoolIsCreatedOnceAndEditedByVersion) {
   core::PoolSpec spec = pool_spec("main");
   spec.max = 3;
   spec.tags = {{"team", "genomics"}, {"cost centre", ""}};
-  EXPECT_EQ(apply<ports::PoolPut>(ports::PutPool{spec, false, 1, "", now_}).pool.version, 2);
+  EXPECT_EQ(apply(ports::PutPool{spec, false, 1, "", now_}).pool.version, 2);
   EXPECT_EQ(refusal(ports::PutPool{spec, false, 1, "", now_}).code, Errc::conflict);
-  const auto blocked = apply<ports::PoolPut>(ports::PutPool{spec, false, {}, "bad image", now_}).pool;
+  const auto blocked = apply(ports::PutPool{spec, false, {}, "bad image", now_}).pool;
   EXPECT_EQ(blocked.version, 2) << "blocking is no edit";
   EXPECT_EQ(blocked.blocked_reason, "bad image");
-  EXPECT_EQ(apply<ports::PoolPut>(ports::PutPool{spec, false, 2, "", now_}).pool.blocked_reason, "");
+  EXPECT_EQ(apply(ports::PutPool{spec, false, 2, "", now_}).pool.blocked_reason, "");
   const auto pools = *store_->pools();
   ASSERT_EQ(pools.size(), 1U);
   EXPECT_EQ(pools[0].spec, spec);
@@ -90,16 +90,16 @@ TEST_F(PgFleet, RegistrationNeedsTheLaunchsTokenAndAnInstanceThatTheCloudReporte
 TEST_F(PgFleet, AWorkerMovesOnlyAsItMay) {
   const WorkerId who = worker("i-1");
   const auto open = claim(insert(), who);
-  EXPECT_EQ(refusal(ChangeWorker{who, WorkerMove::cordon_idle, "", now_}).code, Errc::conflict);
-  EXPECT_EQ(refusal(ChangeWorker{who, WorkerMove::gone, "", now_}).code, Errc::conflict);
+  EXPECT_EQ(refusal(MoveWorker{who, WorkerMove::cordon_idle, "", now_}).code, Errc::conflict);
+  EXPECT_EQ(refusal(MoveWorker{who, WorkerMove::gone, "", now_}).code, Errc::conflict);
   EXPECT_EQ(move(who, WorkerMove::drain), WorkerState::draining);
   EXPECT_EQ(move(who, WorkerMove::activate), WorkerState::active);
   end(open, core::Outcome::succeeded);
   EXPECT_EQ(move(who, WorkerMove::cordon_idle), WorkerState::terminating);
-  EXPECT_FALSE(apply<ports::WorkerChanged>(ChangeWorker{who, WorkerMove::terminate, "", now_}).changed);
-  EXPECT_EQ(refusal(ChangeWorker{who, WorkerMove::activate, "", now_}).code, Errc::conflict);
+  EXPECT_FALSE(apply(MoveWorker{who, WorkerMove::terminate, "", now_}).changed);
+  EXPECT_EQ(refusal(MoveWorker{who, WorkerMove::activate, "", now_}).code, Errc::conflict);
   EXPECT_EQ(move(who, WorkerMove::gone), WorkerState::gone);
-  EXPECT_EQ(refusal(ChangeWorker{WorkerId{99}, WorkerMove::gone, "", now_}).code, Errc::not_found);
+  EXPECT_EQ(refusal(MoveWorker{WorkerId{99}, WorkerMove::gone, "", now_}).code, Errc::not_found);
   const auto row = *store_->worker(std::to_string(who.value));
   ASSERT_TRUE(row);
   EXPECT_EQ(row->ended, now_);
@@ -112,7 +112,7 @@ TEST_F(PgFleet, AWorkerMovesOnlyAsItMay) {
 
 TEST_F(PgFleet, ANoticeIsKeptInWhateverStateAndNothingUndoesIt) {
   const auto tell = [&](WorkerId who, WallTime until) {
-    return apply<ports::WorkerChanged>(ChangeWorker{who, WorkerMove::notice, "told", now_, until});
+    return apply(MoveWorker{who, WorkerMove::notice, "told", now_, until});
   };
   const WorkerId who = worker("i-1");
   const auto noticed = tell(who, now_ + Seconds{120});
@@ -120,7 +120,7 @@ TEST_F(PgFleet, ANoticeIsKeptInWhateverStateAndNothingUndoesIt) {
   EXPECT_EQ(noticed.worker.state, WorkerState::draining);
   EXPECT_EQ(noticed.worker.notice_until, now_ + Seconds{120});
   EXPECT_FALSE(tell(who, now_ + Seconds{900}).changed) << "the first counts";
-  EXPECT_EQ(refusal(ChangeWorker{who, WorkerMove::activate, "", now_}).code, Errc::conflict);
+  EXPECT_EQ(refusal(MoveWorker{who, WorkerMove::activate, "", now_}).code, Errc::conflict);
   EXPECT_EQ(move(who, WorkerMove::terminate), WorkerState::terminating);
   EXPECT_EQ((*store_->worker("i-1"))->notice_until, now_ + Seconds{120});
   const WorkerId ending = worker("i-2");
@@ -134,20 +134,19 @@ TEST_F(PgFleet, ANoticeIsKeptInWhateverStateAndNothingUndoesIt) {
 TEST_F(PgFleet, AWorkerOfItsOwnBatchsClaimIsNotIdle) {
   const WorkerId who = worker("i-1");
   const JobNumber job = insert();
-  const auto outcomes =
-      commit({ChangeWorker{who, WorkerMove::cordon_idle, "", now_}, claim_command(job, who)});
-  ASSERT_FALSE(outcomes[0]);
-  EXPECT_EQ(outcomes[0].error().code, Errc::conflict);
-  EXPECT_TRUE(outcomes[1]);
+  const auto settled = commit({MoveWorker{who, WorkerMove::cordon_idle, "", now_}, claim_command(job, who)});
+  ASSERT_NE(ports::refusal(settled[0]), nullptr);
+  EXPECT_EQ(ports::refusal(settled[0])->code, Errc::conflict);
+  EXPECT_EQ(ports::refusal(settled[1]), nullptr);
 }
 
 TEST_F(PgFleet, BootReadsBackAllThatWasStored) {
   const WorkerId who = worker("i-1");
   const auto open = claim(insert(), who);
-  apply<Ok>(ports::SetPaused{true, now_});
-  apply<Ok>(ports::PutSettings{{{"lease_s", "30"}, {"freeze_share", "0.5"}}, now_});
-  apply<Ok>(ports::PutSettings{{{"lease_s", "40"}}, now_});
-  apply<Ok>(ports::TouchWorkers{{{who, now_ + Seconds{9}}}});
+  apply(ports::SetPaused{true, now_});
+  apply(ports::PutSettings{{{"lease_s", "30"}, {"freeze_share", "0.5"}}, now_});
+  apply(ports::PutSettings{{{"lease_s", "40"}}, now_});
+  apply(ports::TouchWorkers{{{who, now_ + Seconds{9}}}});
   const auto boot = *session_->boot();
   EXPECT_TRUE(boot.paused);
   EXPECT_EQ(boot.settings,

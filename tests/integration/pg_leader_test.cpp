@@ -29,9 +29,9 @@ class PgLeader : public PgWriterTest {
     sql("CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON jobs_live DEFERRABLE INITIALLY DEFERRED FOR EACH ROW "
         "EXECUTE FUNCTION wait()");
   }
-  std::future<Result<std::vector<ports::Outcome>>> commit_aside(ports::NewJob job) {
+  std::future<Result<std::vector<ports::Settled>>> commit_aside(ports::NewJob job) {
     return std::async(std::launch::async, [this, job = std::move(job)] {
-      return session_->commit(std::vector<ports::Command>{ports::InsertJobs{{job}}});
+      return session_->commit(std::vector<ports::Change>{ports::InsertJobs{{job}}});
     });
   }
   const std::string waiting_ =
@@ -57,7 +57,7 @@ TEST_F(PgLeader, ADeposedLeaderCommitsNothingAndItsSuccessorGoesOn) {
   end_leader();
   auto successor = postgres::make_pg_store(options(conninfo_))->lead();
   while (!successor) successor = postgres::make_pg_store(options(conninfo_))->lead();
-  const auto failed = session_->commit(std::vector<ports::Command>{ports::InsertJobs{{lost}}});
+  const auto failed = session_->commit(std::vector<ports::Change>{ports::InsertJobs{{lost}}});
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code, Errc::unavailable);
   EXPECT_EQ(session_->ping().error().code, Errc::unavailable);
@@ -70,7 +70,7 @@ TEST_F(PgLeader, ADeposedLeaderCommitsNothingAndItsSuccessorGoesOn) {
 TEST_F(PgLeader, ALeaderWhoseEpochWasRaisedRefusesToWrite) {
   ports::NewJob lost = new_job();
   sql("UPDATE leader SET epoch = epoch + 1");
-  const auto failed = session_->commit(std::vector<ports::Command>{ports::InsertJobs{{lost}}});
+  const auto failed = session_->commit(std::vector<ports::Change>{ports::InsertJobs{{lost}}});
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code, Errc::unavailable);
   session_.reset();
@@ -87,22 +87,22 @@ TEST_F(PgLeader, EveryKindOfWriteOfAnOldEpochIsRefused) {
   const ports::WorkerRow starting = record(insert_launch("token", sha256("secret")), {"i-2"}).front();
   core::LaunchRequest another;
   another.client_token = "another";
-  const std::vector<ports::Command> every{
+  const std::vector<ports::Change> every{
       ports::InsertJobs{{next}},
       claim_command(queued, who),
       ports::PutArtifact{open.job, open.attempt, open.token_hash, "out", 1, sha256("x"), now_},
       end_command(open, core::Outcome::succeeded),
-      ports::ChangeJob{queued, {}, core::JobAction::cancel, now_},
+      ports::ActOnJob{queued, {}, core::JobAction::cancel, now_},
       ports::WakeJobs{now_ + Seconds{1}, 10},
       ports::InsertLaunch{pool_, another, sha256("another"), "demand", now_},
       ports::RecordLaunch{starting.launch, core::LaunchState::closed, {}, "", now_},
       registration("i-2", sha256("secret"), now_),
-      ports::ChangeWorker{who, core::WorkerMove::terminate, "late", now_},
+      ports::MoveWorker{who, core::WorkerMove::terminate, "late", now_},
       ports::TouchWorkers{{{who, now_ + Seconds{99}}}},
       ports::PutPool{pool_spec("other"), true, {}, "", now_},
       ports::SetPaused{true, now_},
       ports::PutSettings{{{"lease_s", "7"}}, now_}};
-  ASSERT_EQ(every.size(), std::variant_size_v<ports::Command>);
+  ASSERT_EQ(every.size(), std::variant_size_v<ports::Change>);
   std::string all_rows = "SELECT concat(''";
   for (const char* table : {"jobs", "lease", "attempt", "worker", "launch", "pool", "scheduler", "setting",
                             "artifact", "event"}) {
@@ -110,24 +110,28 @@ TEST_F(PgLeader, EveryKindOfWriteOfAnOldEpochIsRefused) {
   }
   all_rows += ")";
   const std::string before = value(all_rows);
-  for (const ports::Command& command : every) {
+  for (const ports::Change& change : every) {
     session_.reset();
     auto led = store_->lead();
     while (!led && led.error().message == "another daemon leads") led = store_->lead();
     ASSERT_TRUE(led) << led.error().message;
     sql("UPDATE leader SET epoch = epoch + 1");
-    const auto failed = (*led)->commit(std::vector<ports::Command>{command});
-    ASSERT_FALSE(failed) << command.index();
-    EXPECT_EQ(failed.error().code, Errc::unavailable) << command.index();
+    const auto failed = (*led)->commit(std::vector<ports::Change>{change});
+    ASSERT_FALSE(failed) << ports::name_of(change);
+    EXPECT_EQ(failed.error().code, Errc::unavailable) << ports::name_of(change);
     led->reset();
-    ASSERT_EQ(value(all_rows), before) << command.index();
+    ASSERT_EQ(value(all_rows), before) << ports::name_of(change);
   }
   // What was refused for its epoch alone is accepted of the one who leads.
   become_leader();
-  for (const ports::Command& command : every) {
-    const auto done = session_->commit(std::vector<ports::Command>{command});
+  for (const ports::Change& change : every) {
+    const std::string events = value("SELECT count(*) FROM event");
+    const auto done = session_->commit(std::vector<ports::Change>{change});
     ASSERT_TRUE(done) << done.error().message;
-    EXPECT_TRUE(done->front()) << command.index() << ": " << done->front().error().message;
+    const Error* refused = ports::refusal(done->front());
+    EXPECT_EQ(refused, nullptr) << ports::name_of(change) << ": " << refused->message;
+    const bool writes = std::visit([]<class C>(const C&) { return C::kWritesEvent; }, change);
+    EXPECT_EQ(value("SELECT count(*) FROM event") != events, writes) << ports::name_of(change);
   }
   EXPECT_NE(value(all_rows), before);
 }
@@ -220,7 +224,7 @@ TEST_F(PgLeader, ACommitThatTookPlaceWithoutAReplyResolvesToCommitted) {
   EXPECT_EQ(*store_->resolve(failed.error().detail), TransactionFate::committed);
   const auto partial = session_->take_partial();
   ASSERT_EQ(partial.size(), 1U);
-  EXPECT_TRUE(partial[0]);
+  EXPECT_EQ(ports::refusal(partial[0]), nullptr);
   EXPECT_TRUE(*store_->job(job.number));
 }
 
@@ -301,7 +305,7 @@ TEST_F(PgLeader, ADayWithoutAPartitionFallsIntoTheNetAndIsFoundThere) {
   const WorkerId who = worker("i-1");
   ports::EndAttempt end = end_command(claim(insert(), who), core::Outcome::succeeded);
   end.now = now_ + Seconds{40 * 86'400};
-  apply<ports::Ended>(end);
+  apply(end);
   EXPECT_EQ(value("SELECT count(*) FROM jobs_default"), "1");
   EXPECT_EQ(job(end.job).state, core::JobState::succeeded);
   // Making that day's partitions later must not fail, nor hide the row.

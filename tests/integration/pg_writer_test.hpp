@@ -13,7 +13,7 @@ class PgWriterTest : public PgTest {
  protected:
   void SetUp() override {
     ASSERT_NO_FATAL_FAILURE(become_leader());
-    pool_ = apply<ports::PoolPut>(ports::PutPool{pool_spec("main"), true, {}, "", now_}).pool.id;
+    pool_ = apply(ports::PutPool{pool_spec("main"), true, {}, "", now_}).pool.id;
   }
 
   void become_leader() {
@@ -35,23 +35,28 @@ class PgWriterTest : public PgTest {
     return spec;
   }
 
-  std::vector<ports::Outcome> commit(const std::vector<ports::Command>& batch) {
+  std::vector<ports::Settled> commit(const std::vector<ports::Change>& batch) {
     auto done = session_->commit(batch);
     EXPECT_TRUE(done) << done.error().message;
-    return done ? std::move(*done) : std::vector<ports::Outcome>(batch.size(), ports::Outcome(Error{}));
+    if (done) return std::move(*done);
+    std::vector<ports::Settled> out;
+    for (const ports::Change& change : batch) out.push_back(ports::refused(change, done.error()));
+    return out;
   }
-  // One command that must be accepted.
-  template <class A>
-  A apply(ports::Command command) {
-    const auto outcome = commit({std::move(command)}).front();
-    EXPECT_TRUE(outcome) << outcome.error().message;
-    return outcome && std::holds_alternative<A>(*outcome) ? std::get<A>(*outcome) : A{};
+  // One change that must be accepted.
+  template <class C>
+  ports::AnswerOf<C> apply(C change) {
+    const auto settled = commit({std::move(change)});
+    const auto& result = ports::result_of<C>(settled.front());
+    EXPECT_TRUE(result) << result.error().message;
+    return result ? *result : ports::AnswerOf<C>{};
   }
-  // One command that must be refused.
-  Error refusal(ports::Command command) {
-    const auto outcome = commit({std::move(command)}).front();
-    EXPECT_FALSE(outcome) << "accepted";
-    return outcome ? Error{} : outcome.error();
+  // One change that must be refused.
+  Error refusal(ports::Change change) {
+    const auto settled = commit({std::move(change)});
+    const Error* error = ports::refusal(settled.front());
+    EXPECT_NE(error, nullptr) << "accepted";
+    return error == nullptr ? Error{} : *error;
   }
 
   ports::NewJob new_job(const std::string& queue = "default") {
@@ -65,7 +70,7 @@ class PgWriterTest : public PgTest {
   }
   JobNumber insert(const std::string& queue = "default") {
     ports::NewJob job = new_job(queue);
-    apply<ports::Inserted>(ports::InsertJobs{{job}});
+    apply(ports::InsertJobs{{job}});
     return job.number;
   }
   std::vector<JobNumber> insert_many(int count) {
@@ -79,7 +84,7 @@ class PgWriterTest : public PgTest {
       out.push_back(job.number);
       insert.jobs.push_back(job);
     }
-    apply<ports::Inserted>(insert);
+    apply(insert);
     return out;
   }
 
@@ -96,8 +101,7 @@ class PgWriterTest : public PgTest {
     request.instance_type = "c7g.large";
     request.user_data = "#!/bin/sh\n'\"\\ @DROVER_BOOTSTRAP_TOKEN@\n";
     request.tags = {{"drover:pool", "main"}};
-    return apply<ports::LaunchInserted>(ports::InsertLaunch{pool_, request, bootstrap, "demand", now_})
-        .launch;
+    return apply(ports::InsertLaunch{pool_, request, bootstrap, "demand", now_}).launch;
   }
   std::vector<ports::WorkerRow> record(LaunchId launch, const std::vector<std::string>& ids,
                                        const std::string& error = "") {
@@ -108,7 +112,7 @@ class PgWriterTest : public PgTest {
       instance.type = "c7g.large";
       instance.spot = true;
     }
-    return apply<ports::WorkersAdded>(record).workers;
+    return apply(record).workers;
   }
   static ports::RegisterWorker registration(const std::string& instance, const Sha256& bootstrap,
                                             WallTime now) {
@@ -123,16 +127,14 @@ class PgWriterTest : public PgTest {
     out.now = now;
     return out;
   }
-  ports::WorkerChanged registered(const std::string& instance, const Sha256& bootstrap) {
-    return apply<ports::WorkerChanged>(registration(instance, bootstrap, now_));
+  ports::RegisterWorker::Answer registered(const std::string& instance, const Sha256& bootstrap) {
+    return apply(registration(instance, bootstrap, now_));
   }
 
   ports::ClaimJob claim_command(JobNumber job, WorkerId who) const {
     return {job, who, "nonce-1", Secret("worker token"), now_};
   }
-  ports::OpenAttempt claim(JobNumber job, WorkerId who) {
-    return apply<ports::Claimed>(claim_command(job, who)).attempt;
-  }
+  ports::OpenAttempt claim(JobNumber job, WorkerId who) { return apply(claim_command(job, who)).attempt; }
 
   ports::EndAttempt end_command(const ports::OpenAttempt& open, core::Outcome outcome) const {
     ports::EndAttempt end;
@@ -148,11 +150,11 @@ class PgWriterTest : public PgTest {
     end.now = now_;
     return end;
   }
-  ports::Ended end(const ports::OpenAttempt& open, core::Outcome outcome) {
-    return apply<ports::Ended>(end_command(open, outcome));
+  ports::EndAttempt::Answer end(const ports::OpenAttempt& open, core::Outcome outcome) {
+    return apply(end_command(open, outcome));
   }
-  ports::Changed change(JobNumber job, core::JobAction action) {
-    return apply<ports::Changed>(ports::ChangeJob{job, {}, action, now_});
+  ports::ActOnJob::Answer change(JobNumber job, core::JobAction action) {
+    return apply(ports::ActOnJob{job, {}, action, now_});
   }
   ports::JobRow job(JobNumber number) {
     auto row = store_->job(number);

@@ -82,8 +82,8 @@ class ScaleInRace : public EngineTest {
     engine::ClaimRequest claim_request(int wait_s) {
       return {*worker_, "n" + std::to_string(claims_++), 1, Seconds{wait_s}, [] { return true; }};
     }
-    ports::Command cordon() const {
-      return ports::ChangeWorker{worker_->worker, core::WorkerMove::cordon_idle, "idle", race_.clock_.wall()};
+    ports::MoveWorker cordon() const {
+      return ports::MoveWorker{worker_->worker, core::WorkerMove::cordon_idle, "idle", race_.clock_.wall()};
     }
     void round();
     void end_and_cordon(const engine::ClaimedJob& job);
@@ -104,8 +104,8 @@ void ScaleInRace::Lane::round() {
   if (!worker_) hire();
   Pending<std::vector<engine::Submitted>> submitted;
   Pending<engine::ClaimAnswer> claimed;
-  Pending<ports::Applied> cordoned;
-  Pending<engine::ChangeAnswer> poked;
+  Pending<ports::MoveWorker::Answer> cordoned;
+  Pending<engine::ActAnswer> poked;
   const bool submits = !waiting_;
   const bool pokes = waiting_ && below(3) == 0;
   std::vector<std::function<void()>> calls{
@@ -115,7 +115,7 @@ void ScaleInRace::Lane::round() {
   // Another command of the same job has the claim wait for the next transaction, after the cordon's.
   if (pokes) {
     calls.push_back([&] {
-      race_.engine_.change({*waiting_, {}, core::JobAction::release, race_.clock_.wall()}, poked.done());
+      race_.engine_.act({*waiting_, {}, core::JobAction::release, race_.clock_.wall()}, poked.done());
     });
   }
   in_any_order(std::move(calls));
@@ -144,7 +144,7 @@ void ScaleInRace::Lane::round() {
 // The job ends, at times while its worker is cordoned once more.
 void ScaleInRace::Lane::end_and_cordon(const engine::ClaimedJob& job) {
   Pending<engine::ReportAnswer> ended;
-  Pending<ports::Applied> cordoned;
+  Pending<ports::MoveWorker::Answer> cordoned;
   const bool races = below(4) == 0;
   std::vector<std::function<void()>> calls{[&] {
     race_.engine_.report({*worker_,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "drover/ports/tokens.hpp"
 #include "drover/reconcile/reconciler.hpp"
 
 #include "fakes.hpp"

@@ -190,27 +190,27 @@ Result<ports::FleetSnapshot> FakeFleet::fleet() {
   return out;
 }
 
-ports::Applied FakeFleet::insert(const ports::InsertLaunch& command) {
+Result<ports::InsertLaunch::Answer> FakeFleet::carry_out(const ports::InsertLaunch& insert) {
   ports::LaunchRow row;
   row.id = LaunchId{static_cast<std::int64_t>(launches.size()) + 1};
-  row.pool = command.pool;
+  row.pool = insert.pool;
   for (const auto& pool : memory.pools) {
-    if (pool.id == command.pool) row.pool_name = pool.spec.name;
+    if (pool.id == insert.pool) row.pool_name = pool.spec.name;
   }
-  row.request = command.request;
-  row.created = command.now;
-  bootstrap_hashes[row.id.value] = command.bootstrap_hash;
+  row.request = insert.request;
+  row.created = insert.now;
+  bootstrap_hashes[row.id.value] = insert.bootstrap_hash;
   launches.push_back(row);
-  return ports::LaunchInserted{row.id};
+  return ports::InsertLaunch::Answer{row.id};
 }
 
-ports::Applied FakeFleet::record(const ports::RecordLaunch& command) {
-  ports::WorkersAdded added;
+Result<ports::RecordLaunch::Answer> FakeFleet::carry_out(const ports::RecordLaunch& record) {
+  ports::RecordLaunch::Answer added;
   for (auto& launch : launches) {
-    if (launch.id != command.launch) continue;
-    launch.state = command.state;
-    launch.error = command.error;
-    for (const auto& instance : command.instances) {
+    if (launch.id != record.launch) continue;
+    launch.state = record.state;
+    launch.error = record.error;
+    for (const auto& instance : record.instances) {
       const bool known = std::any_of(workers.begin(), workers.end(),
                                      [&](const auto& row) { return row.instance_id == instance.id; });
       if (known) continue;
@@ -221,51 +221,65 @@ ports::Applied FakeFleet::record(const ports::RecordLaunch& command) {
   return added;
 }
 
-Result<ports::Applied> FakeFleet::change(const ports::ChangeWorker& command) {
+Result<ports::MoveWorker::Answer> FakeFleet::carry_out(const ports::MoveWorker& move) {
   for (auto& row : workers) {
-    if (row.id != command.worker) continue;
-    const bool idle = row.state == core::WorkerState::active && leases[row.id] == 0;
-    if (command.move == core::WorkerMove::cordon_idle && !idle) return Error{Errc::conflict, "it is busy"};
-    row.state = core::WorkerState::terminating;
-    row.reason = command.reason;
-    return ports::Applied{ports::WorkerChanged{row, true}};
+    if (row.id != move.worker) continue;
+    const core::MoveDecision decision = core::decide_move(
+        {row.state, row.registered.has_value(), leases[row.id] > 0, row.notice_until.has_value()}, move.move);
+    if (decision.kind == core::MoveDecision::Kind::refuse) return Error{Errc::conflict, decision.reason};
+    const bool moved = decision.kind == core::MoveDecision::Kind::move;
+    if (moved) {
+      row.state = decision.to;
+      row.reason = move.reason;
+    }
+    return ports::MoveWorker::Answer{row, moved};
   }
   return Error{Errc::not_found, "no such worker"};
 }
 
-ports::Applied FakeFleet::put(const ports::PutPool& command) {
-  ports::PoolPut out;
+Result<ports::PutPool::Answer> FakeFleet::carry_out(const ports::PutPool& put) {
+  ports::PutPool::Answer out;
   for (auto& pool : memory.pools) {
-    if (pool.spec.name != command.spec.name) continue;
-    pool.spec = command.spec;
-    pool.blocked_reason = command.blocked_reason;
-    ++pool.version;
+    if (pool.spec.name != put.spec.name) continue;
+    pool.spec = put.spec;
+    pool.blocked_reason = put.blocked_reason;
+    if (put.blocked_reason.empty()) ++pool.version;
     out.pool = pool;
   }
   return out;
 }
 
-Result<ports::Applied> FakeFleet::apply(ports::Command command) {
+ports::Settled FakeFleet::apply_any(ports::Change change) {
   if (refuse) {
-    if (auto error = refuse(command)) return *error;
+    if (auto error = refuse(change)) return ports::refused(change, *error);
   }
-  if (const auto* insert_launch = std::get_if<ports::InsertLaunch>(&command)) return insert(*insert_launch);
-  if (const auto* record_launch = std::get_if<ports::RecordLaunch>(&command)) return record(*record_launch);
-  if (const auto* change_worker = std::get_if<ports::ChangeWorker>(&command)) return change(*change_worker);
-  if (const auto* put_pool = std::get_if<ports::PutPool>(&command)) return put(*put_pool);
-  return Error{Errc::internal, "a command the reconciler has no business with"};
+  return std::visit(
+      [&]<class C>(const C& specific) {
+        if constexpr (requires { carry_out(specific); }) {
+          return ports::settled<C>(carry_out(specific));
+        } else {
+          return ports::settled<C>(Error{Errc::internal, "the reconciler has no business with it"});
+        }
+      },
+      change);
 }
 
-Status FakeFleet::lose_worker(WorkerId id, core::Outcome outcome, const std::string& reason, bool) {
-  for (auto& row : workers) {
-    if (row.id != id) continue;
-    row.state = core::WorkerState::gone;
-    row.reason = reason;
-    leases[id] = 0;
-    lost.emplace_back(id, outcome);
-    return Ok{};
+std::vector<Status> FakeFleet::lose_workers(const std::vector<LostWorker>& lost_now) {
+  std::vector<Status> out;
+  for (const LostWorker& one : lost_now) {
+    const auto row = std::find_if(workers.begin(), workers.end(),
+                                  [&](const auto& known) { return known.id == one.worker; });
+    if (row == workers.end()) {
+      out.emplace_back(Error{Errc::not_found, "no such worker"});
+      continue;
+    }
+    row->state = core::WorkerState::gone;
+    row->reason = one.reason;
+    leases[one.worker] = 0;
+    lost.emplace_back(one.worker, one.outcome);
+    out.emplace_back(Ok{});
   }
-  return Error{Errc::not_found, "no such worker"};
+  return out;
 }
 
 }  // namespace drover::reconcile::testing

@@ -81,9 +81,8 @@ class FakeFleet final : public FleetPort {
   explicit FakeFleet(const Clock& clock);
   Result<engine::EngineView> view() override;
   Result<ports::FleetSnapshot> fleet() override;
-  Result<ports::Applied> apply(ports::Command command) override;
-  Status lose_worker(WorkerId worker, core::Outcome outcome, const std::string& reason,
-                     bool with_many) override;
+  ports::Settled apply_any(ports::Change change) override;
+  std::vector<Status> lose_workers(const std::vector<LostWorker>& lost_now) override;
 
   ports::PoolRow& pool(const std::string& name, int max);
   ports::WorkerRow& worker(const std::string& instance, const std::string& pool, core::WorkerState state);
@@ -97,15 +96,15 @@ class FakeFleet final : public FleetPort {
   std::map<WorkerId, Millis> silent_for;
   std::map<std::int64_t, Sha256> bootstrap_hashes;  // by launch
   std::vector<std::pair<WorkerId, core::Outcome>> lost;
-  std::function<std::optional<Error>(const ports::Command&)> refuse;
+  std::function<std::optional<Error>(const ports::Change&)> refuse;
   int snapshots = 0;
   int snapshot_fails_at = 0;  // the n-th from now on; 0: never
 
  private:
-  ports::Applied insert(const ports::InsertLaunch& command);
-  ports::Applied record(const ports::RecordLaunch& command);
-  Result<ports::Applied> change(const ports::ChangeWorker& command);
-  ports::Applied put(const ports::PutPool& command);
+  Result<ports::InsertLaunch::Answer> carry_out(const ports::InsertLaunch& insert);
+  Result<ports::RecordLaunch::Answer> carry_out(const ports::RecordLaunch& record);
+  Result<ports::MoveWorker::Answer> carry_out(const ports::MoveWorker& move);
+  Result<ports::PutPool::Answer> carry_out(const ports::PutPool& put);
   const Clock& clock_;
 };
 

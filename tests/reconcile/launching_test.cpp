@@ -107,8 +107,8 @@ TEST(Launching, ACrashAnywhereLeadsToOneLaunch) {
     } else if (point == 1) {  // after the call, before the answer
       bench.cloud.lose_replies = true;
     } else {  // after the answer, before it is stored
-      bench.fleet.refuse = [](const ports::Command& command) -> std::optional<Error> {
-        if (std::holds_alternative<ports::RecordLaunch>(command)) return Error{Errc::unavailable, "away"};
+      bench.fleet.refuse = [](const ports::Change& change) -> std::optional<Error> {
+        if (std::holds_alternative<ports::RecordLaunch>(change)) return Error{Errc::unavailable, "away"};
         return std::nullopt;
       };
     }
@@ -129,7 +129,7 @@ TEST(Launching, AnIntentThatIsNotStoredIsNotCalled) {
   Bench bench;
   bench.fleet.pool("p", 5);
   bench.fleet.ready("p", 2);
-  bench.fleet.refuse = [](const ports::Command&) -> std::optional<Error> {
+  bench.fleet.refuse = [](const ports::Change&) -> std::optional<Error> {
     return Error{Errc::overloaded, "full"};
   };
   bench.tick();

@@ -135,7 +135,7 @@ TEST(Reconciler, AStoreThatGoesAwayMovesNothing) {
 
 // The daemon is stopped in the middle of carrying out its plan, for longer than the store waits for it.
 void stop_amid_the_plan(Bench& bench, bool another_leads) {
-  bench.fleet.refuse = [&bench, another_leads](const ports::Command&) -> std::optional<Error> {
+  bench.fleet.refuse = [&bench, another_leads](const ports::Change&) -> std::optional<Error> {
     bench.clock.pass(Seconds{6});
     if (another_leads) ++bench.fleet.memory.epoch;
     bench.fleet.refuse = nullptr;
@@ -246,7 +246,7 @@ TEST(Reconciler, AClaimThatWinsTheRaceKeepsItsMachine) {
   const auto id = bench.fleet.workers[0].id;
   bench.fleet.leases[id] = 0;
   bench.fleet.idle_for[id] = Seconds{301};
-  bench.fleet.refuse = [](const ports::Command&) -> std::optional<Error> {
+  bench.fleet.refuse = [](const ports::Change&) -> std::optional<Error> {
     return Error{Errc::conflict, "it has a lease by now"};
   };
   bench.tick();

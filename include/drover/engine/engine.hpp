@@ -12,7 +12,7 @@
 #include "drover/base/result.hpp"
 #include "drover/base/secret.hpp"
 #include "drover/core/tunables.hpp"
-#include "drover/ports/commands.hpp"
+#include "drover/ports/changes.hpp"
 #include "drover/ports/metrics.hpp"
 #include "drover/ports/store.hpp"
 
@@ -121,7 +121,7 @@ struct ReportAnswer {
   core::JobState state = core::JobState::queued;  // of the job now
 };
 
-struct ChangeAnswer {
+struct ActAnswer {
   bool changed = false;
   core::JobState state = core::JobState::queued;
 };
@@ -186,7 +186,7 @@ class Engine {
 
   // 1..limits::kJobsPerRequest specs, validated; all or none.
   void submit(std::vector<core::JobSpec> specs, Done<std::vector<Submitted>> done);
-  void change(ports::ChangeJob command, Done<ChangeAnswer> done);
+  void act(ports::ActOnJob act, Done<ActAnswer> done);
 
   void register_worker(Registration registration, Done<Registered> done);
   void claim(ClaimRequest request, Done<ClaimAnswer> done);
@@ -203,8 +203,13 @@ class Engine {
   void put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size, Sha256 sha256,
                     Done<Ok> done);
 
-  // The reconciler's and the operator's commands: launches, workers, pools, scheduler, settings.
-  void apply(ports::Command command, Done<ports::Applied> done);
+  // The reconciler's and the operator's changes: launches, workers, pools, scheduler, settings.
+  template <class C>
+  void apply(C change, Done<ports::AnswerOf<C>> done) {
+    apply_any(std::move(change), [done = std::move(done)](ports::Settled settled) {
+      done(std::move(ports::result_of<C>(settled)));
+    });
+  }
   // Ends all open attempts of a worker with this outcome, then changes it to gone.
   // `with_many`: more of the fleet was lost at once than is credible, which says nothing against its jobs.
   void lose_worker(WorkerId worker, core::Outcome outcome, std::string reason, bool with_many, Done<Ok> done);
@@ -217,6 +222,8 @@ class Engine {
   void on_demand(std::function<void()> hook);
 
  private:
+  void apply_any(ports::Change change, std::function<void(ports::Settled)> done);
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

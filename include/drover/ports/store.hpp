@@ -8,7 +8,7 @@
 
 #include "drover/base/limits.hpp"
 #include "drover/base/result.hpp"
-#include "drover/ports/commands.hpp"
+#include "drover/ports/changes.hpp"
 
 namespace drover::ports {
 
@@ -107,12 +107,12 @@ class WriteSession {
  public:
   virtual ~WriteSession() = default;
   virtual Result<BootState> boot() = 0;
-  // One transaction. Outcomes in the order of `batch`. At most one command per job in a batch. An Error means
-  // that nothing is known to be committed: `data` (rolled back: rerun in halves), `unavailable` (the session
-  // is dead, and nothing was committed), `commit_unknown` (the session is dead; detail = transaction id, see
-  // Store::resolve). `partial` then holds the outcomes that the batch will have if it did commit.
-  virtual Result<std::vector<Outcome>> commit(std::span<const Command> batch) = 0;
-  virtual std::vector<Outcome> take_partial() = 0;
+  // One transaction; how each change went, in the order of `batch`. At most one change per key in a batch. An
+  // Error means that nothing is known to be committed: `data` (rolled back: rerun in halves), `unavailable`
+  // (the session is dead, and nothing was committed), `commit_unknown` (the session is dead; detail =
+  // transaction id, see Store::resolve). take_partial() then says how each went if it did commit.
+  virtual Result<std::vector<Settled>> commit(std::span<const Change> batch) = 0;
+  virtual std::vector<Settled> take_partial() = 0;
   // First of `count` consecutive numbers that nobody else gets. Numbers of a crashed daemon are skipped.
   virtual Result<JobNumber> reserve_numbers(int count) = 0;
   // Keys of `queue` after `after` in order that are queued, due and without a lease: of the suspects, or of

@@ -1,14 +1,24 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "drover/base/clock.hpp"
 #include "drover/base/result.hpp"
 #include "drover/engine/engine.hpp"
-#include "drover/ports/commands.hpp"
+#include "drover/ports/changes.hpp"
 #include "drover/ports/store.hpp"
 
 namespace drover::reconcile {
+
+// A worker whose machine is no more.
+struct LostWorker {
+  WorkerId worker;
+  core::Outcome outcome = core::Outcome::interruption;  // of its open attempts
+  std::string reason;
+  bool with_many = false;  // more of the fleet was lost at once than is credible
+};
 
 // What the reconciler needs of the engine and the store: to look, and to submit. Blocking, each call bounded
 // in time; called from one thread. An Error of code `timeout` leaves open whether the effect happened.
@@ -17,10 +27,15 @@ class FleetPort {
   virtual ~FleetPort() = default;
   virtual Result<engine::EngineView> view() = 0;
   virtual Result<ports::FleetSnapshot> fleet() = 0;
-  virtual Result<ports::Applied> apply(ports::Command command) = 0;
-  // Ends its open attempts with this outcome, then it is gone.
-  virtual Status lose_worker(WorkerId worker, core::Outcome outcome, const std::string& reason,
-                             bool with_many) = 0;
+  virtual ports::Settled apply_any(ports::Change change) = 0;
+  template <class C>
+  Result<ports::AnswerOf<C>> apply(C change) {
+    ports::Settled settled = apply_any(std::move(change));
+    return std::move(ports::result_of<C>(settled));
+  }
+  // The open attempts of each end with its outcome, then it is gone; all of them together. How each went, in
+  // their order.
+  virtual std::vector<Status> lose_workers(const std::vector<LostWorker>& lost) = 0;
 };
 
 // The real one. `answer_time` bounds the wait for the engine's answers.
@@ -29,9 +44,8 @@ class EngineFleet final : public FleetPort {
   EngineFleet(engine::Engine& engine, ports::Store& store, Millis answer_time = Seconds{15});
   Result<engine::EngineView> view() override;
   Result<ports::FleetSnapshot> fleet() override;
-  Result<ports::Applied> apply(ports::Command command) override;
-  Status lose_worker(WorkerId worker, core::Outcome outcome, const std::string& reason,
-                     bool with_many) override;
+  ports::Settled apply_any(ports::Change change) override;
+  std::vector<Status> lose_workers(const std::vector<LostWorker>& lost) override;
 
  private:
   engine::Engine& engine_;

@@ -4,6 +4,7 @@
 #include <array>
 
 namespace drover::core {
+namespace category_table {
 namespace {
 
 struct Facts {
@@ -129,8 +130,10 @@ Seconds silence_borne(const Look& look, const std::vector<Facts>& all) {
 }
 
 }  // namespace
+}  // namespace category_table
 
 Classified classify_workers(const Look& look, const PlannerMemory& memory, const Sightings& sightings) {
+  using namespace category_table;
   std::vector<Facts> all;
   all.reserve(look.workers.size());
   for (const auto& [id, worker] : look.workers) all.push_back(facts_of(look, memory, sightings, *worker));

@@ -6,6 +6,7 @@
 #include "names.hpp"
 
 namespace drover::core {
+namespace action_table {
 namespace {
 
 // What an action meets: what is visible of the job, and of one that is stopping what it stops for.
@@ -138,17 +139,22 @@ Met met_by(const JobBrief& job) {
   return queued;
 }
 
+const Rule& rule(const JobBrief& job, JobAction action) {
+  return kRules[place_of(action, met_by(job))];
+}
+
 }  // namespace
+}  // namespace action_table
 
 std::string_view to_string(JobAction action) {
-  return kActions.of(action);
+  return action_table::kActions.of(action);
 }
 std::optional<JobAction> parse_job_action(std::string_view text) {
-  return kActions.parse(text);
+  return action_table::kActions.parse(text);
 }
 
 ActionDecision decide_action(const JobBrief& job, JobAction action) {
-  const Verdict& verdict = kRules[place_of(action, met_by(job))].verdict;
+  const auto& verdict = action_table::rule(job, action).verdict;
   return ActionDecision{verdict.kind, verdict.state, verdict.reason};
 }
 

@@ -5,6 +5,7 @@
 #include "names.hpp"
 
 namespace drover::core {
+namespace move_table {
 namespace {
 
 constexpr Names<WorkerMove, 6> kMoves{{"cordon_idle", "drain", "notice", "activate", "terminate", "gone"}};
@@ -97,17 +98,18 @@ constexpr std::array kRules{
 };
 
 }  // namespace
+}  // namespace move_table
 
 std::string_view to_string(WorkerMove move) {
-  return kMoves.of(move);
+  return move_table::kMoves.of(move);
 }
 
 MoveDecision decide_move(const WorkerBrief& worker, WorkerMove move) {
-  for (const Rule& rule : kRules) {
+  for (const move_table::Rule& rule : move_table::kRules) {
     if (rule.move != move || !rule.when(worker)) continue;
-    const Verdict& verdict = rule.verdict;
+    const move_table::Verdict& verdict = rule.verdict;
     MoveDecision decision{verdict.kind, verdict.stays ? worker.state : verdict.to, verdict.reason};
-    if (verdict.reason == kItsState) decision.reason += to_string(worker.state);
+    if (verdict.reason == move_table::kItsState) decision.reason += to_string(worker.state);
     return decision;
   }
   return {};

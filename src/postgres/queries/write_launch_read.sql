@@ -1,5 +1,5 @@
-SELECT l.state, p.id, p.spec
+SELECT l.id, l.state, p.id, p.spec
   FROM launch l
   JOIN pool p ON p.id = l.pool
- WHERE l.id = $1::bigint
+ WHERE l.id = ANY ($1::bigint[])
    FOR UPDATE OF l

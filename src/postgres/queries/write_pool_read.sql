@@ -1,1 +1,1 @@
-SELECT version FROM pool WHERE name = $1::text FOR UPDATE
+SELECT name, version FROM pool WHERE name = ANY ($1::text[]) FOR UPDATE

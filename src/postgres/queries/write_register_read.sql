@@ -1,6 +1,9 @@
-SELECT l.id, w.id, w.state, w.nonce, w.registered_at IS NOT NULL
-  FROM launch l
-  LEFT JOIN worker w ON w.launch = l.id AND w.instance_id = $2::text
- WHERE l.bootstrap_hash = $1::bytea
- ORDER BY w.id DESC
- LIMIT 1
+-- By the place in the question: the launch of each bootstrap token, and the worker that its instance is there.
+SELECT c.place, l.id, w.id, w.state, w.nonce, w.registered_at IS NOT NULL
+  FROM unnest($1::bytea[], $2::text[]) WITH ORDINALITY AS c (bootstrap_hash, instance_id, place)
+  JOIN launch l ON l.bootstrap_hash = c.bootstrap_hash
+  LEFT JOIN LATERAL (SELECT id, state, nonce, registered_at
+                       FROM worker
+                      WHERE launch = l.id AND instance_id = c.instance_id
+                      ORDER BY id DESC
+                      LIMIT 1) w ON true

@@ -1,6 +1,4 @@
-#include "drover/ports/commands.hpp"
-
-#include <array>
+#include "drover/ports/tokens.hpp"
 
 #include <fmt/format.h>
 
@@ -18,15 +16,6 @@ Secret worker_token(const Secret& bootstrap_token, std::string_view instance_id,
 std::string attempt_token(const Secret& worker_token, std::string_view nonce, JobNumber job, int attempt) {
   return to_hex(
       hmac_sha256(worker_token.reveal(), fmt::format("attempt/{}/{}/{}", nonce, job.value, attempt)));
-}
-
-std::string_view name_of(const Command& command) {
-  static constexpr std::array kNames{"insert_jobs",     "claim_job",     "end_attempt",   "change_job",
-                                     "wake_jobs",       "put_artifact",  "insert_launch", "record_launch",
-                                     "register_worker", "change_worker", "touch_workers", "put_pool",
-                                     "set_paused",      "put_settings"};
-  static_assert(kNames.size() == std::variant_size_v<Command>);
-  return kNames.at(command.index());
 }
 
 }  // namespace drover::ports

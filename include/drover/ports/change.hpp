@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "drover/base/ids.hpp"
+
+// What every change says of itself. A change is a struct in changes/<name>.hpp with its fields and
+//   struct Answer;                              what whoever asked for it is told
+//   static constexpr std::string_view kName;    that of its files, failpoints and metrics
+//   static constexpr Lane kLane;
+//   static constexpr Decided kDecided;
+//   static constexpr bool kWakesFleet;          the fleet may have to change after it, whatever the queues
+//   say static constexpr bool kWritesEvent;         when it changes anything Keys keys() const;
+namespace drover::ports {
+
+// Which inbox of the engine a change comes through: what workers, the engine and the reconciler need is not
+// refused or late because of a flood of what clients ask for.
+enum class Lane { worker, client };
+
+// Where the verdict is made, by functions of core: in the engine's file of the change, from memory, when its
+// batch is formed; or in the store's, inside the transaction, because it needs rows.
+enum class Decided { by_memory, by_rows };
+
+// What a change is about. A batch holds at most one change per key.
+struct Key {
+  enum class Of : std::uint8_t {
+    job,
+    worker,
+    instance,
+    launch,
+    pool,
+    settings,
+    scheduler,
+    wake
+  } of = Of::job;
+  std::int64_t id = 0;
+  std::string name = {};
+  auto operator<=>(const Key&) const = default;
+};
+using Keys = std::vector<Key>;
+struct KeyHash {
+  std::size_t operator()(const Key& key) const {
+    const auto of = static_cast<std::size_t>(key.of);
+    return (std::hash<std::int64_t>{}(key.id) * 31 + of) ^
+           (key.name.empty() ? 0 : std::hash<std::string>{}(key.name));
+  }
+};
+
+inline Keys key_of(JobNumber job) {
+  return {Key{Key::Of::job, job.value}};
+}
+inline Keys key_of(WorkerId worker) {
+  return {Key{Key::Of::worker, worker.value}};
+}
+inline Keys key_of(LaunchId launch) {
+  return {Key{Key::Of::launch, launch.value}};
+}
+inline Keys key_of_pool(std::string name) {
+  return {Key{Key::Of::pool, 0, std::move(name)}};
+}
+
+}  // namespace drover::ports

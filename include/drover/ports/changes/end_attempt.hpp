@@ -1,0 +1,41 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "drover/core/job/retry.hpp"
+#include "drover/ports/change.hpp"
+#include "drover/ports/rows.hpp"
+
+namespace drover::ports {
+
+// Ends the open attempt if the lease has this number and, when `token_hash` is given, this token. Refused:
+// stale (it is not open, or ended otherwise), not_found (no such job).
+struct EndAttempt {
+  JobNumber job;
+  int attempt = 0;
+  std::optional<Sha256> token_hash;  // absent: ended by us (lease expired, worker lost)
+  core::Outcome outcome = core::Outcome::succeeded;
+  bool released = false;  // given back by its worker; whether that is an interruption or infra is ours to say
+  std::optional<int> exit_code;
+  std::optional<int> signal;
+  std::string reason;
+  core::Disposition disposition;  // decided by core::decide_end from what memory holds of this lease
+  WallTime now;
+
+  struct Answer {
+    bool repeated = false;  // the same report had been accepted before
+    core::JobState state = core::JobState::queued;
+    std::string queue;
+    core::ReadyKey key;
+    std::optional<WallTime> wake_at;
+  };
+  static constexpr std::string_view kName = "end_attempt";
+  static constexpr Lane kLane = Lane::worker;
+  static constexpr Decided kDecided = Decided::by_memory;
+  static constexpr bool kWakesFleet = false;
+  static constexpr bool kWritesEvent = true;
+  [[nodiscard]] Keys keys() const { return key_of(job); }
+};
+
+}  // namespace drover::ports

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+
+#include "drover/ports/change.hpp"
+#include "drover/ports/rows.hpp"
+
+namespace drover::ports {
+
+// An intent. `request.user_data` holds kBootstrapPlaceholder where the token goes: the token is derived,
+// never stored. Refused: conflict (no such pool, or the client token is in use).
+struct InsertLaunch {
+  PoolId pool;
+  core::LaunchRequest request;
+  Sha256 bootstrap_hash;  // SHA-256 of bootstrap_token(deployment secret, request.client_token)
+  std::string reason;
+  WallTime now;
+
+  struct Answer {
+    LaunchId launch;
+  };
+  static constexpr std::string_view kName = "insert_launch";
+  static constexpr Lane kLane = Lane::worker;
+  static constexpr Decided kDecided = Decided::by_memory;
+  static constexpr bool kWakesFleet = false;
+  static constexpr bool kWritesEvent = true;
+  [[nodiscard]] Keys keys() const { return {}; }
+};
+
+}  // namespace drover::ports
