@@ -165,6 +165,7 @@ const std::map<std::string, std::set<std::string>, std::less<>>& allowed_arrows(
       {"engine", {"core", "ports"}},
       {"reconcile", {"core", "ports", "engine"}},
       {"postgres", {"core", "ports"}},
+      {"memstore", {"core", "ports"}},
       {"net", {"core", "ports"}},
       {"aws", {"core", "ports"}},
       {"artifacts", {"core", "ports"}},

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "drover/ports/store.hpp"
+
+// The store in memory, under the same conformance suite as PostgreSQL: for the tests of the layers above, and
+// for the model. What differs: nothing survives the process, and nothing is fast.
+namespace drover::memstore {
+
+struct Data;
+
+// What a commit is to meet, instead of going through. Each is used up by one commit.
+enum class Fault {
+  lost,             // the session is dead, and nothing was committed
+  doubt_committed,  // likewise, but nobody can know; it was committed …
+  doubt_aborted,    // … or it was not
+  storage_full,     // refused for want of room; the session goes on
+};
+
+// Thread-safe. Must outlive its sessions.
+class MemStore final : public ports::Store {
+ public:
+  MemStore();
+  ~MemStore() override;
+
+  // The next commits meet these, in their order; nullopt: goes through.
+  void plan_faults(std::vector<std::optional<Fault>> faults);
+  // The leader's session is lost, as when the server ends it. Another may lead.
+  void end_leader();
+  // All that is stored, as text that is equal only for equal rows.
+  [[nodiscard]] std::string picture() const;
+  [[nodiscard]] std::int64_t events() const;  // how many there are
+
+  Result<int> migrate() override { return 0; }
+  Result<std::unique_ptr<ports::WriteSession>> lead() override;
+  Result<ports::TransactionFate> resolve(const std::string& transaction_id) override;
+  Status ping() override { return Ok{}; }
+  Result<std::optional<ports::JobRow>> job(JobNumber number) override;
+  Result<std::vector<ports::JobRow>> jobs(const ports::JobFilter& filter) override;
+  Result<std::vector<ports::AttemptRow>> attempts(JobNumber number) override;
+  Result<std::vector<ports::ArtifactRow>> artifacts(JobNumber number, std::string_view after,
+                                                    int limit) override;
+  Result<std::optional<ports::ArtifactRow>> artifact(JobNumber number, std::string_view name) override;
+  Result<std::vector<ports::WorkerRow>> workers(bool with_gone, std::optional<WorkerId> before,
+                                                int limit) override;
+  Result<std::optional<ports::WorkerRow>> worker(const std::string& instance_id_or_number) override;
+  Result<std::vector<ports::PoolRow>> pools() override;
+  Result<ports::FleetSnapshot> fleet() override;
+  Result<std::optional<ports::LaunchRow>> launch_by_token(const Sha256& bootstrap_hash) override;
+
+ private:
+  class Session;
+  struct Shared;
+  std::shared_ptr<Shared> shared_;
+};
+
+}  // namespace drover::memstore

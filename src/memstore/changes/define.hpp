@@ -1,0 +1,14 @@
+#pragma once
+
+#include "data.hpp"
+
+namespace drover::memstore {
+
+template <class C>
+Result<ports::AnswerOf<C>> carry_out(Data& data, const C& change) {
+  return InMemory<C>::carry_out(data, change);
+}
+
+#define DROVER_IN_MEMORY(C) template Result<ports::AnswerOf<C>> carry_out<C>(Data&, const C&);
+
+}  // namespace drover::memstore
