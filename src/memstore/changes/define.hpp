@@ -5,10 +5,13 @@
 namespace drover::memstore {
 
 template <class C>
-Result<ports::AnswerOf<C>> carry_out(Data& data, const C& change) {
+using Answered = Result<ports::AnswerOf<C>>;
+
+template <class C>
+Answered<C> carry_out(Data& data, const C& change) {
   return InMemory<C>::carry_out(data, change);
 }
 
-#define DROVER_IN_MEMORY(C) template Result<ports::AnswerOf<C>> carry_out<C>(Data&, const C&);
+#define DROVER_IN_MEMORY(C) template Answered<C> carry_out<C>(Data&, const C&);
 
 }  // namespace drover::memstore
