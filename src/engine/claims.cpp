@@ -23,7 +23,7 @@ void Engine::Impl::do_claim(ClaimRequest request, Done<ClaimAnswer> done) {
     Lease& lease = *memory_.lease(job);
     if (lease.attempt.nonce != request.nonce) continue;
     lease.term = core::handed_out(lease.term, clock_.steady(), memory_.tunables);
-    answer.jobs.push_back(claimed_job(lease, request));
+    answer.jobs.push_back(claimed_job(lease.attempt, lease.term.delivery, request));
   }
   if (!answer.jobs.empty() || answer.drain) {
     done(std::move(answer));
@@ -36,11 +36,11 @@ void Engine::Impl::do_claim(ClaimRequest request, Done<ClaimAnswer> done) {
   waiters_.emplace(id, Waiter{std::move(request), deadline, std::move(done)});
 }
 
-ClaimedJob Engine::Impl::claimed_job(const Lease& lease, const ClaimRequest& request) const {
-  const ports::OpenAttempt& attempt = lease.attempt;
+ClaimedJob Engine::Impl::claimed_job(const ports::OpenAttempt& attempt, std::int64_t delivery,
+                                     const ClaimRequest& request) const {
   return {attempt,
           Secret(ports::attempt_token(request.auth.token, request.nonce, attempt.job, attempt.attempt)),
-          memory_.tunables.max_log_bytes, lease.term.delivery};
+          memory_.tunables.max_log_bytes, delivery};
 }
 
 void Engine::Impl::end_waiter(WorkerId worker, ClaimAnswer answer) {
@@ -157,10 +157,10 @@ void Engine::Impl::take_claim(ClaimGroup& group, WorkerId id, const std::string&
   }
   if (!claimed) return;
   const ports::OpenAttempt& attempt = claimed->attempt;
+  // Of a batch whose fate was in doubt memory knows nothing: then this is how it was handed out first.
   const Lease* lease = memory_.lease(attempt.job);
-  if (lease != nullptr && lease->attempt.attempt == attempt.attempt) {
-    group.answer.jobs.push_back(claimed_job(*lease, group.waiter.request));
-  }
+  const bool known = lease != nullptr && lease->attempt.attempt == attempt.attempt;
+  group.answer.jobs.push_back(claimed_job(attempt, known ? lease->term.delivery : 1, group.waiter.request));
 }
 
 void Engine::Impl::answer_group(const std::shared_ptr<ClaimGroup>& group) {

@@ -107,7 +107,8 @@ struct Engine::Impl {
   // claims.cpp: waiters, matching, leases
   void do_claim(ClaimRequest request, Done<ClaimAnswer> done);
   void do_unclaim(const std::vector<Delivery>& deliveries);
-  [[nodiscard]] ClaimedJob claimed_job(const Lease& lease, const ClaimRequest& request) const;
+  [[nodiscard]] ClaimedJob claimed_job(const ports::OpenAttempt& attempt, std::int64_t delivery,
+                                       const ClaimRequest& request) const;
   bool match();  // false: the session is lost
   void stage_claims(Waiter waiter, int room, bool suspect);
   Result<std::optional<ports::ClaimJob>> make_claim(const ports::ClaimJob& claim, const ports::ReadyJob& job);

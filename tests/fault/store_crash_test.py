@@ -118,7 +118,7 @@ def test_postgresql_killed_with_a_commit_on_its_way(drover, step):
     drover.daemon.send_signal(signal.SIGCONT)
     client.join(timeout=PATIENCE)
     if step == "written":  # otherwise the reply may have come before the death
-        assert "was not committed: running its 1 commands again" in drover.daemon_log()[logged:]
+        assert "was not committed: running its 1 changes again" in drover.daemon_log()[logged:]
     assert len(ledger.jobs) == 3 and drover.postgres.sql(f"SELECT count(*) FROM jobs WHERE name = '{name}'") == "3"
     common_end(drover, ledger)
 
