@@ -354,21 +354,30 @@ TEST_F(EngineTest, ACommitThatTookPlaceButWhoseReplyWasLostIsAnsweredAsDone) {
   sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
   sql("SELECT pg_reload_conf()");
   const std::string pid = leader_pid();
-  auto promise = std::make_shared<std::promise<Result<std::vector<engine::Submitted>>>>();
-  engine_.submit({job_spec("one")}, [promise](auto answer) { promise->set_value(std::move(answer)); });
+  // The server takes the setting when it gets round to it: a commit that comes before is answered as ever.
+  using Answer = Result<std::vector<engine::Submitted>>;
+  std::vector<std::future<Answer>> answers;
+  const auto is_answered = [](const auto& future) {
+    return future.wait_for(Millis{0}) == std::future_status::ready;
+  };
   EXPECT_TRUE(eventually([&] {
+    if (answers.empty() || is_answered(answers.back())) {
+      auto promise = std::make_shared<std::promise<Answer>>();
+      answers.push_back(promise->get_future());
+      engine_.submit({job_spec("one")}, [promise](auto answer) { promise->set_value(std::move(answer)); });
+    }
     return value("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND pid = " + pid) ==
            "1";
   }));
   sql("SELECT pg_terminate_backend(" + pid + ")");
   sql("ALTER SYSTEM RESET synchronous_standby_names");
   sql("SELECT pg_reload_conf()");
-  auto future = promise->get_future();
-  ASSERT_EQ(future.wait_for(kPatience), std::future_status::ready);
-  const auto answer = future.get();
+  ASSERT_EQ(answers.back().wait_for(kPatience), std::future_status::ready);
+  const auto answer = answers.back().get();
   ASSERT_TRUE(answer) << answer.error().message;
-  EXPECT_EQ(value("SELECT count(*) FROM jobs WHERE name = 'one'"), "1") << "not run twice";
-  EXPECT_EQ(value("SELECT number FROM jobs WHERE name = 'one'"),
+  EXPECT_EQ(value("SELECT count(*) FROM jobs WHERE name = 'one'"), std::to_string(answers.size()))
+      << "not run twice";
+  EXPECT_EQ(value("SELECT max(number) FROM jobs WHERE name = 'one'"),
             std::to_string(answer->front().number.value));
 }
 
