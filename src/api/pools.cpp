@@ -84,9 +84,9 @@ void precondition_failed(const CallPtr& call, std::string_view detail) {
   call->send(http::problem(412, "precondition_failed", detail));
 }
 
-void apply_pool(const ServicePtr& service, const CallPtr& call, ports::PutPool command,
+void apply_pool(const ServicePtr& service, const CallPtr& call, ports::PutPool edit,
                 std::function<void(const Error&)> on_error = {}) {
-  const int status = command.create ? 201 : 200;
+  const int status = edit.create ? 201 : 200;
   using Answer = ports::PutPool::Answer;
   auto done = service->then<Answer>(call, [call, status](const Answer& put) {
     const ports::PoolRow& pool = put.pool;
@@ -95,7 +95,7 @@ void apply_pool(const ServicePtr& service, const CallPtr& call, ports::PutPool c
     send_pool(call, status, pool);
   });
   service->deps.engine.apply(
-      std::move(command), [done = std::move(done), on_error = std::move(on_error)](Result<Answer> applied) {
+      std::move(edit), [done = std::move(done), on_error = std::move(on_error)](Result<Answer> applied) {
         if (!applied.ok() && on_error) return on_error(applied.error());
         done(std::move(applied));
       });
@@ -109,9 +109,9 @@ void edit_pool(const ServicePtr& service, const CallPtr& call, const IfMatch& ma
                                                  "it and look before editing",
                                                  present.version));
   }
-  ports::PutPool command{std::move(spec), false, {}, "", service->deps.clock.wall()};
-  if (pin) command.version = present.version;
-  apply_pool(service, call, std::move(command), [call, asked = match.given](const Error& error) {
+  ports::PutPool edit{std::move(spec), false, {}, "", service->deps.clock.wall()};
+  if (pin) edit.version = present.version;
+  apply_pool(service, call, std::move(edit), [call, asked = match.given](const Error& error) {
     if (!asked || error.code != Errc::conflict) return call->fail(error);
     precondition_failed(call, error.message);
   });
@@ -161,10 +161,10 @@ void put_pool(const ServicePtr& service, const CallPtr& call) {
       precondition_failed(call, present.error().message);
     });
   }
-  ports::PutPool command{std::move(*spec), false, {}, "", service->deps.clock.wall()};
-  ports::PutPool creation = command;
+  ports::PutPool edit{std::move(*spec), false, {}, "", service->deps.clock.wall()};
+  ports::PutPool creation = edit;
   creation.create = true;
-  apply_pool(service, call, std::move(command), [service, call, creation](const Error& error) {
+  apply_pool(service, call, std::move(edit), [service, call, creation](const Error& error) {
     if (error.code != Errc::not_found) return call->fail(error);
     apply_pool(service, call, creation);
   });

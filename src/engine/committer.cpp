@@ -48,7 +48,7 @@ std::vector<Committer::Item> Committer::form_batch() {
   std::unordered_set<ports::Key, ports::KeyHash> taken;
   std::size_t rows = 0;
   std::size_t bytes = 0;
-  while (!waiting_.empty() && batch.size() < limits::kBatchCommands && rows < limits::kBatchRows &&
+  while (!waiting_.empty() && batch.size() < limits::kBatchChanges && rows < limits::kBatchRows &&
          bytes < limits::kBatchBytes) {
     Work work = std::move(waiting_.front());
     waiting_.pop_front();

@@ -74,7 +74,7 @@ void Engine::Impl::post(Request request) {
     if (stopping_) {
       refusal = not_leading("the daemon is stopping");
     } else if (!request.always && (inbox_.size() >= options_.queue_limit ||
-                                   inbox_bytes_ + request.bytes > limits::kCommandQueueBytes)) {
+                                   inbox_bytes_ + request.bytes > limits::kChangeQueueBytes)) {
       refusal = Error{Errc::overloaded, "too many requests wait for the store; try again", {}, {}, 1};
     } else {
       inbox_bytes_ += request.bytes;
@@ -100,7 +100,7 @@ void Engine::Impl::run() {
                           [this] { return stopping_ || !inbox_.empty(); });
       }
       // While a full batch waits already, what comes in stays in the inbox, where it is bounded.
-      if (committer_.backlog() < limits::kBatchCommands) {
+      if (committer_.backlog() < limits::kBatchChanges) {
         requests.swap(inbox_);
         inbox_bytes_ = 0;
       }

@@ -38,7 +38,7 @@ inline constexpr const char* kFinalIsFinal = "a final job is opened by a user's 
 inline constexpr const char* kWithinMax = "there are never more machines than the pool's max";
 inline constexpr const char* kStatesAgree = "only a queued job has a lease, of a worker that lives";
 
-// The store: the conditional statements of ports/commands.hpp, each as small as can be, with what the
+// The store: the changes of ports/changes.hpp that matter to it, each as small as can be, with what the
 // leader's memory takes over from them. What an end and an action make of a job is asked of the core.
 class Store {
  public:

@@ -22,13 +22,13 @@ void pass_failpoint(std::initializer_list<std::string_view> parts);
 }  // namespace drover
 
 #define DROVER_FAILPOINT(name) ::drover::pass_failpoint({name})
-// "<area>.<name of the command>.<step>" for each of a range of commands.
-#define DROVER_FAILPOINT_EACH(area, commands, step) \
-  for (const auto& each_command : (commands)) ::drover::pass_failpoint({area, name_of(each_command), step})
+// "<area>.<name of the change>.<step>" for each of a range of changes.
+#define DROVER_FAILPOINT_EACH(area, changes, step) \
+  for (const auto& each_change : (changes)) ::drover::pass_failpoint({area, name_of(each_change), step})
 
 #else
 
 #define DROVER_FAILPOINT(name) static_cast<void>(0)
-#define DROVER_FAILPOINT_EACH(area, commands, step) static_cast<void>(0)
+#define DROVER_FAILPOINT_EACH(area, changes, step) static_cast<void>(0)
 
 #endif

@@ -38,12 +38,12 @@ inline constexpr Seconds kReadTime{
     30};  // from a read's arrival to its answer; whoever asked has given up by then
 
 // Engine
-inline constexpr std::size_t kCommandQueue = 10'000;                 // commands waiting for the committer
-inline constexpr std::size_t kCommandQueueBytes = 64 * 1024 * 1024;  // and what they hold in memory
-inline constexpr std::size_t kBatchCommands = 1000;                  // commands in one transaction
-inline constexpr std::size_t kBatchRows = 5000;                      // job rows in one transaction
+inline constexpr std::size_t kChangeQueue = 10'000;                 // changes waiting for the committer
+inline constexpr std::size_t kChangeQueueBytes = 64 * 1024 * 1024;  // and what they hold in memory
+inline constexpr std::size_t kBatchChanges = 1000;                  // changes in one transaction
+inline constexpr std::size_t kBatchRows = 5000;                     // job rows in one transaction
 inline constexpr std::size_t kBatchBytes =
-    2 * 1024 * 1024;                                // text in one transaction, but for its last command
+    2 * 1024 * 1024;                                // text in one transaction, but for its last change
 inline constexpr std::size_t kReadyKeys = 100'000;  // ready index, per queue
 inline constexpr std::size_t kRefillKeys = 1000;    // one refill
 inline constexpr std::size_t kReadQueue = 2000;     // read requests waiting for a thread

@@ -24,7 +24,7 @@ using Done = std::function<void(Result<T>)>;
 
 struct EngineOptions {
   Seconds takeover{5};  // the store ends the session of a leader silent for this long
-  std::size_t queue_limit = limits::kCommandQueue;
+  std::size_t queue_limit = limits::kChangeQueue;
   Millis rescan{
       30'000};  // one queue's ready keys are read anew this often, so that rows changed by hand are noticed
   // Asked before each try to lead: an Error keeps the daemon waiting, with its message as the reason (the

@@ -9,8 +9,9 @@
 
 #include "drover/ports/store.hpp"
 
-// The store in memory, under the same conformance suite as PostgreSQL: for the tests of the layers above, and
-// for the model. What differs: nothing survives the process, and nothing is fast.
+// The store in memory, for tests of what stands above a store. It passes the conformance suite that
+// PostgreSQL passes, the only one that uses it so far. What differs: nothing survives the process, and
+// nothing is fast.
 namespace drover::memstore {
 
 struct Data;
@@ -33,7 +34,7 @@ class MemStore final : public ports::Store {
   void plan_faults(std::vector<std::optional<Fault>> faults);
   // The leader's session is lost, as when the server ends it. Another may lead.
   void end_leader();
-  // All that is stored, as text that is equal only for equal rows.
+  // All that is stored, as text that tells a change of any job, lease, attempt or worker by its state.
   [[nodiscard]] std::string picture() const;
   [[nodiscard]] std::int64_t events() const;  // how many there are
 

@@ -9,20 +9,22 @@
 #include "drover/base/ids.hpp"
 
 // What every change says of itself. A change is a struct in changes/<name>.hpp with its fields and
-//   struct Answer;                              what whoever asked for it is told
-//   static constexpr std::string_view kName;    that of its files, failpoints and metrics
-//   static constexpr Lane kLane;
-//   static constexpr Decided kDecided;
-//   static constexpr bool kWakesFleet;          the fleet may have to change after it, whatever the queues
-//   say static constexpr bool kWritesEvent;         when it changes anything Keys keys() const;
+//   struct Answer;         what whoever asked for the change is told
+//   kName                  the name of its files, failpoints and metrics
+//   kLane, kDecided        see below
+//   kWakesFleet            after it the fleet may have to change, whatever the queues say
+//   kWritesEvent           it leaves an event when it changes anything
+//   Keys keys() const;
+// The constants are static constexpr.
 namespace drover::ports {
 
-// Which inbox of the engine a change comes through: what workers, the engine and the reconciler need is not
-// refused or late because of a flood of what clients ask for.
+// Who asks for a change. Meant for bounding a flood of what clients ask for apart from what workers, the
+// engine and the reconciler need; the engine has one queue for all of them so far, and nothing reads this.
 enum class Lane { worker, client };
 
 // Where the verdict is made, by functions of core: in the engine's file of the change, from memory, when its
-// batch is formed; or in the store's, inside the transaction, because it needs rows.
+// batch is formed; or in the store's, inside the transaction, because it needs rows. Said for whoever reads
+// or adds a change; no code goes by it.
 enum class Decided { by_memory, by_rows };
 
 // What a change is about. A batch holds at most one change per key.

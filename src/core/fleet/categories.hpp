@@ -17,7 +17,7 @@ struct SeenEnd {
 // The stored workers beside the cloud's listing.
 struct Sightings {
   std::map<WorkerId, SeenEnd> ended;
-  std::map<WorkerId, Absence> absent;  // for the next plan, likewise:
+  std::map<WorkerId, Absence> absent;  // kept for the next plan
   std::set<WorkerId> listed;
   std::string frozen;  // non-empty: too many are absent at once, so that absence decides nothing
   int fleet = 0;       // judged workers that are not asked to end

@@ -7,11 +7,11 @@
 // What the engine does about each change, in the file of that change.
 namespace drover::engine {
 
-// Specialised there, which ends with DROVER_IN_ENGINE(ports::<Change>):
-//   static void remember(Memory&, const C&, const ports::AnswerOf<C>&, SteadyTime now);  what was committed
-//   static Status admit(const Memory&, const C&);  optional: asked when the batch is formed, since what is
-//   right
-//                                                  by itself may not be so with what memory says by then
+// Specialised there, which ends with DROVER_IN_ENGINE(ports::<Change>). What was committed enters memory by
+//   static void remember(Memory&, const C&, const ports::AnswerOf<C>&, SteadyTime now);
+// Optional; asked when the batch is formed, since a change that is right by itself may contradict what memory
+// says by then:
+//   static Status admit(const Memory&, const C&);
 template <class C>
 struct InEngine;
 

@@ -9,13 +9,13 @@ namespace drover::core {
 
 // What may be asked of a worker, by a person, the planner or the worker itself.
 enum class WorkerMove {
-  cordon_idle,  // give up a worker that holds nothing; refused when it has a lease, so that no claim races
-                // this
-  drain,        // it is to finish what it has, and claim nothing
-  notice,       // it told of an interruption notice: it drains, and the notice is kept in any state
-  activate,     // takes a drain back
-  terminate,    // its machine is to end; its open attempts go on until they end or the machine is gone
-  gone,         // its machine has ended; its open attempts must have been ended before
+  // A worker that holds nothing is given up. Refused when it has a lease: a claim may have come before.
+  cordon_idle,
+  drain,      // it is to finish what it has, and claim nothing
+  notice,     // it told of an interruption notice: it drains, and the notice is kept in any state
+  activate,   // takes a drain back
+  terminate,  // its machine is to end; its open attempts go on until they end or the machine is gone
+  gone,       // its machine has ended; its open attempts must have been ended before
 };
 std::string_view to_string(WorkerMove move);
 
