@@ -4,12 +4,18 @@
 #include <utility>
 
 #include "drover/base/log.hpp"
+#include "drover/base/thread_name.hpp"
 
 namespace drover::api {
 
-BlockingPool::BlockingPool(int threads, std::size_t queue_limit) : limit_(queue_limit) {
+BlockingPool::BlockingPool(const char* name, int threads, std::size_t queue_limit) : limit_(queue_limit) {
   threads_.reserve(static_cast<std::size_t>(threads));
-  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+  for (int i = 0; i < threads; ++i) {
+    threads_.emplace_back([this, name] {
+      name_thread(name);
+      run();
+    });
+  }
 }
 
 BlockingPool::~BlockingPool() {

@@ -49,8 +49,8 @@ using CallPtr = std::shared_ptr<Call>;
 struct Service : std::enable_shared_from_this<Service> {
   explicit Service(ApiDeps dependencies)
       : deps(std::move(dependencies)),
-        reads(deps.read_threads, limits::kReadQueue),
-        duties(deps.duty_threads, limits::kReadQueue) {}
+        reads("reads", deps.read_threads, limits::kReadQueue),
+        duties("duties", deps.duty_threads, limits::kReadQueue) {}
 
   ApiDeps deps;
   // Two queues: however many lists and reports are asked for, submissions, uploads and /metrics do not stand

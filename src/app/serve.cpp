@@ -39,8 +39,9 @@ namespace {
 
 constexpr Millis kStep{250};  // of the main thread's loop
 constexpr Millis kMigrateRetry{1000};
-constexpr Millis kStopGrace{5000};       // for requests in flight, once the engine has answered its own
-constexpr Seconds kEngineSilence{60};    // an engine that answers nothing for this long is stuck
+constexpr Millis kStopGrace{5000};  // for requests in flight, once the engine has answered its own
+constexpr Seconds kEngineSilence{
+    60};  // an engine that answers nothing, or whose writer does not come back, is stuck
 constexpr Seconds kReconcileSlack{150};  // beyond its interval: calls of the cloud, with their repeats
 constexpr Seconds kTrimEvery{20};        // a trim of a large heap takes milliseconds
 
@@ -165,6 +166,7 @@ class Daemon {
     metrics_.describe("drover_http_request_seconds", "Time from a request's end to its answer.");
     engine_.on_demand([this] { reconciler_.wake(); });
     watch_->answered = clock_.steady();
+    writer_alive_ = clock_.steady();
   }
 
   int run() {
@@ -262,6 +264,7 @@ class Daemon {
     if (view) {
       reconcile_limit_ = Seconds{view->tunables.reconcile_interval_s} * 6 / 5 + kReconcileSlack;
       tell_state(*view);
+      writer_alive_ = view->writer_alive;
       if (view->leading) pools_.make(engine_, *view);
     }
     feed_watchdog(answered);
@@ -320,7 +323,8 @@ class Daemon {
     const auto interval = systemd_.watchdog_interval();
     const SteadyTime now = clock_.steady();
     if (!interval || now < fed_ + *interval) return;
-    if (now - answered > kEngineSilence || now - reconciler_.last_progress() > reconcile_limit_) {
+    const bool engine_stuck = now - answered > kEngineSilence || now - writer_alive_ > kEngineSilence;
+    if (engine_stuck || now - reconciler_.last_progress() > reconcile_limit_) {
       if (!std::exchange(stuck_, true)) log_error("a loop is stuck; the watchdog is not fed any more");
       return;
     }
@@ -366,6 +370,7 @@ class Daemon {
   std::atomic<bool> refused_{false};   // by the database
   std::string state_;
   SteadyTime fed_;
+  SteadyTime writer_alive_{};
   SteadyTime trimmed_;
   Seconds reconcile_limit_{300};
   bool stuck_ = false;

@@ -1,255 +1,283 @@
-// Waiters, matching of ready jobs to them, and leases.
+#include "claims.hpp"
+
 #include <algorithm>
 #include <utility>
 
-#include "drover/base/log.hpp"
 #include "drover/ports/tokens.hpp"
 
-#include "engine_impl.hpp"
+#include "leases.hpp"
+#include "suspects.hpp"
 
 namespace drover::engine {
+namespace {
 
-void Engine::Impl::do_claim(ClaimRequest request, Done<ClaimAnswer> done) {
-  if (const Status known = check_auth(request.auth); !known) {
+constexpr Seconds kNoRoomPause{1};
+constexpr Seconds kMatchPatience{2};  // a poll that wants an answer at once waits so long to be matched
+
+ClaimedJob claimed_job(const Parts& parts, const ports::OpenAttempt& attempt, std::int64_t delivery,
+                       const ClaimRequest& request) {
+  return {attempt,
+          Secret(ports::attempt_token(request.auth.token, request.nonce, attempt.job, attempt.attempt)),
+          parts.state.tunables.max_log_bytes, delivery};
+}
+
+bool may_claim(const Worker* worker) {
+  return worker != nullptr && worker->row.state == core::WorkerState::active;
+}
+
+// The attempts that are open under the poll's nonce: the answer to an earlier try was lost.
+void hand_out_again(Parts& parts, const Worker& worker, const ClaimRequest& request, ClaimAnswer& answer) {
+  for (const JobNumber job : worker.jobs) {
+    Lease& lease = *parts.state.lease(job);
+    if (lease.attempt.nonce != request.nonce || lease.end_sent) continue;
+    lease.term = core::handed_out(lease.term, parts.clock.steady(), parts.state.tunables);
+    answer.jobs.push_back(claimed_job(parts, lease.attempt, lease.term.delivery, request));
+  }
+}
+
+bool is_being_given_back(Parts& parts, const Worker& worker, const std::string& nonce) {
+  return std::ranges::any_of(worker.jobs, [&](JobNumber job) {
+    const Lease& lease = *parts.state.lease(job);
+    return lease.attempt.nonce == nonce && lease.end_sent;
+  });
+}
+
+}  // namespace
+
+void take_poll(Parts& parts, ClaimRequest request, Done<ClaimAnswer> done) {
+  const SteadyTime now = parts.clock.steady();
+  if (const Status known = check_auth(parts, request.auth); !known) {
     done(known.error());
     return;
   }
-  Worker& worker = *memory_.worker(request.auth.worker);
-  worker.asked = clock_.steady();
-  ClaimAnswer answer;
-  answer.drain = worker.row.state != core::WorkerState::active;
-  // The reply to an earlier try was lost: the same attempts again.
-  for (const JobNumber job : worker.jobs) {
-    Lease& lease = *memory_.lease(job);
-    if (lease.attempt.nonce != request.nonce) continue;
-    lease.term = core::handed_out(lease.term, clock_.steady(), memory_.tunables);
-    answer.jobs.push_back(claimed_job(lease.attempt, lease.term.delivery, request));
-  }
-  if (!answer.jobs.empty() || answer.drain) {
-    done(std::move(answer));
+  if (const Status trusted = parts.term.trusted(now); !trusted) {
+    done(trusted.error());
     return;
   }
   const WorkerId id = request.auth.worker;
-  end_waiter(id, ClaimAnswer{});  // an earlier poll of this worker is over
+  Worker& worker = *parts.state.worker(id);
+  worker.asked = now;
   // A poll that does not wait has its deadline at once: it is matched once, then answered.
-  const SteadyTime deadline = clock_.steady() + std::clamp(request.wait, Seconds{0}, limits::kLongPoll);
-  waiters_.emplace(id, Waiter{std::move(request), deadline, std::move(done)});
-}
-
-ClaimedJob Engine::Impl::claimed_job(const ports::OpenAttempt& attempt, std::int64_t delivery,
-                                     const ClaimRequest& request) const {
-  return {attempt,
-          Secret(ports::attempt_token(request.auth.token, request.nonce, attempt.job, attempt.attempt)),
-          memory_.tunables.max_log_bytes, delivery};
-}
-
-void Engine::Impl::end_waiter(WorkerId worker, ClaimAnswer answer) {
-  const auto found = waiters_.find(worker);
-  if (found == waiters_.end()) return;
-  const Waiter waiter = std::move(found->second);
-  waiters_.erase(found);
-  waiter.done(std::move(answer));
-}
-
-void Engine::Impl::expire_waiters() {
-  const SteadyTime now = clock_.steady();
-  std::vector<std::pair<WorkerId, bool>> over;
-  for (const auto& [id, waiter] : waiters_) {
-    const Worker* worker = memory_.worker(id);
-    const bool drain = worker == nullptr || worker->row.state != core::WorkerState::active;
-    if (drain || waiter.deadline <= now) over.emplace_back(id, drain);
-  }
-  for (const auto& [id, drain] : over) end_waiter(id, ClaimAnswer{{}, drain});
-}
-
-bool Engine::Impl::refill(const std::vector<std::string>& queues) {
-  return refill(memory_.suspects, queues) && refill(memory_.ready, queues);
-}
-
-bool Engine::Impl::refill(core::ReadyIndex& index, const std::vector<std::string>& queues) {
-  const bool suspects = &index == &memory_.suspects;
-  while (const auto name = index.needs_refill(queues)) {
-    const auto limit = static_cast<int>(limits::kRefillKeys);
-    const auto keys = session_->ready_after(*name, index.cursor(*name), limit, suspects);
-    if (!keys) return false;
-    const bool exhausted = std::cmp_less(keys->size(), limit);
-    index.refill(*name, *keys, exhausted);
-    if (suspects) continue;
-    // All of the queue is in memory now: rows that were changed by hand are counted right again.
-    QueueCount& queue = memory_.queues[*name];
-    const auto known =
-        static_cast<std::int64_t>(memory_.ready.size(*name) + memory_.suspects.size(*name)) + queue.in_flight;
-    if (exhausted || known > queue.ready) queue.ready = known;
-  }
-  return true;
-}
-
-bool Engine::Impl::match() {
-  if (memory_.paused || !memory_.has_unserved()) return true;
-  // The busiest with room first, so that idle workers stay idle and can be scaled in.
-  std::vector<std::pair<int, WorkerId>> order;
-  for (const auto& [id, waiter] : waiters_) {
-    const Worker* worker = memory_.worker(id);
-    if (worker == nullptr || worker->row.state != core::WorkerState::active) continue;
-    order.emplace_back(-static_cast<int>(worker->jobs.size()) - worker->claiming, id);
-  }
-  std::sort(order.begin(), order.end());
-  for (const auto& [busy, id] : order) {
-    const Worker& worker = *memory_.worker(id);
-    const auto found = waiters_.find(id);
-    if (!found->second.request.open()) {
-      end_waiter(id, ClaimAnswer{});  // nobody is there to take a job
-      continue;
-    }
-    if (!refill(worker.row.queues)) return false;
-    const int room = std::min(found->second.request.slots, worker.row.slots + busy);
-    const core::Offer offer = offer_to(worker);
-    if (room <= 0 || offer == core::Offer::nothing) continue;
-    const bool suspect = offer == core::Offer::suspect;
-    Waiter waiter = std::move(found->second);
-    waiters_.erase(found);
-    stage_claims(std::move(waiter), suspect ? 1 : room, suspect);
-  }
-  return true;
-}
-
-void Engine::Impl::stage_claims(Waiter waiter, int room, bool suspect) {
-  const WorkerId id = waiter.request.auth.worker;
-  Worker& worker = *memory_.worker(id);
-  const std::vector<std::string> queues = worker.row.queues;
-  core::ReadyIndex& index = suspect ? memory_.suspects : memory_.ready;
-  auto group = std::make_shared<ClaimGroup>();
-  group->waiter = std::move(waiter);
-  if (suspect) waiting_suspects_.erase(index.best(queues)->first);
-  for (; room > 0; --room) {
-    const auto best = index.best(queues);
-    if (!best) break;
-    index.remove(best->first, best->second);
-    ++memory_.queues[best->first].in_flight;
-    ++group->outstanding;
-    ++worker.claiming;
-    worker.claiming_alone = suspect;
-    const JobNumber job{best->second.number};
-    const ClaimRequest& request = group->waiter.request;
-    ports::ClaimJob claim{job, id, request.nonce, request.auth.token, clock_.wall()};
-    committer_.add(work_of<ports::ClaimJob>(
-        claim.keys(),
-        [this, claim, of = ports::ReadyJob{best->first, best->second, suspect}] {
-          return make_claim(claim, of);
-        },
-        [this, group, id, queue = best->first](const Result<ports::ClaimJob::Answer>& claimed) {
-          take_claim(*group, id, queue, claimed);
-          if (group->outstanding == 0) answer_group(group);
-        }));
-  }
-  if (group->outstanding == 0) answer_group(group);
-}
-
-// One claim of the group was committed or refused.
-void Engine::Impl::take_claim(ClaimGroup& group, WorkerId id, const std::string& queue,
-                              const Result<ports::ClaimJob::Answer>& claimed) {
-  QueueCount& count = memory_.queues[queue];
-  count.in_flight = std::max<std::int64_t>(0, count.in_flight - 1);
-  --group.outstanding;
-  if (Worker* by = memory_.worker(id)) {
-    by->claiming = std::max(0, by->claiming - 1);
-    by->claiming_alone = false;
-  }
-  if (!claimed) return;
-  const ports::OpenAttempt& attempt = claimed->attempt;
-  // Of a batch whose fate was in doubt memory knows nothing: then this is how it was handed out first.
-  const Lease* lease = memory_.lease(attempt.job);
-  const bool known = lease != nullptr && lease->attempt.attempt == attempt.attempt;
-  group.answer.jobs.push_back(claimed_job(attempt, known ? lease->term.delivery : 1, group.waiter.request));
-}
-
-void Engine::Impl::answer_group(const std::shared_ptr<ClaimGroup>& group) {
-  Waiter& waiter = group->waiter;
-  const WorkerId id = waiter.request.auth.worker;
-  const bool waits = session_ && waiter.deadline > clock_.steady() && memory_.worker(id) != nullptr;
-  if (group->answer.jobs.empty() && waits && !waiters_.contains(id)) {
-    waiters_.emplace(id, std::move(waiter));  // what it was to get is gone: it goes on waiting
+  const SteadyTime deadline = now + std::clamp(request.wait, Seconds{0}, limits::kLongPoll);
+  Waiter waiter{std::move(request), deadline, now + kMatchPatience, std::move(done)};
+  const auto under_way = parts.claiming.find(id);
+  if (under_way != parts.claiming.end() && under_way->second->waiter.request.nonce == waiter.request.nonce) {
+    // The same poll once more, while its claims are being committed: they are the answer to this one.
+    std::swap(under_way->second->waiter, waiter);
+    waiter.done(ClaimAnswer{});
     return;
   }
-  waiter.done(std::move(group->answer));
-}
-
-// Asked again when its turn comes: meanwhile the same attempt may have been handed out once more.
-void Engine::Impl::do_unclaim(const std::vector<Delivery>& deliveries) {
-  for (const Delivery& delivery : deliveries) {
-    auto make = [this, delivery]() -> Result<std::optional<ports::EndAttempt>> {
-      const Lease* lease = memory_.lease(delivery.job);
-      if (lease == nullptr || lease->attempt.attempt != delivery.attempt ||
-          !core::may_give_back(lease->term, delivery.serial)) {
-        return std::optional<ports::EndAttempt>();
-      }
-      return std::optional(make_end(*lease, core::Outcome::returned,
-                                    "the claim's answer could not be delivered", {.undelivered = true}));
-    };
-    committer_.add(
-        work_of<ports::EndAttempt>(ports::key_of(delivery.job), std::move(make), [](const auto&) {}));
+  end_poll(parts, id, ClaimAnswer{});  // an earlier poll of this worker is over
+  ClaimAnswer answer;
+  answer.drain = !may_claim(&worker);
+  hand_out_again(parts, worker, waiter.request, answer);
+  if (!answer.jobs.empty() || answer.drain) {
+    waiter.done(std::move(answer));
+    return;
   }
+  waiter.held = is_being_given_back(parts, worker, waiter.request.nonce);
+  parts.waiters.add(id, std::move(waiter), worker.row.queues);
 }
 
-void Engine::Impl::expire_leases() {
-  const SteadyTime now = clock_.steady();
-  std::optional<bool> with_many;  // asked once, if at all
-  for (auto& [job, lease] : memory_.leases) {
-    if (lease.ending) continue;
-    const core::LeaseVerdict verdict = core::judge_lease(lease.term, now);
-    if (verdict == core::LeaseVerdict::stands) continue;
-    Break broken = break_of(lease);
-    core::Outcome outcome = outcome_of_broken(lease.attempt.worker);
-    std::string reason;
-    switch (verdict) {
-      case core::LeaseVerdict::stands:
-        continue;
-      case core::LeaseVerdict::silent:
-        reason = "no heartbeat for " + std::to_string(memory_.tunables.lease_s) + " s";
-        broken.silent = memory_.lease_term() + (now - lease.term.deadline);
-        if (!with_many) with_many = many_are_silent();
-        broken.with_many = *with_many;
-        break;
-      case core::LeaseVerdict::dropped:
-        reason = "the worker lives but no longer runs it";
-        break;
-      case core::LeaseVerdict::returned:
-        reason = "the worker lives and never had it";
-        if (core::outcome_of_unlisted(lease.attempt.returns) == core::Outcome::returned)
-          outcome = core::Outcome::returned;
-        break;
+void end_poll(Parts& parts, WorkerId worker, ClaimAnswer answer) {
+  if (const auto waiter = parts.waiters.take(worker)) waiter->done(std::move(answer));
+}
+
+void end_overdue_polls(Parts& parts) {
+  while (const auto worker = parts.waiters.overdue(parts.clock.steady()))
+    end_poll(parts, *worker, ClaimAnswer{});
+}
+
+void end_polls_of_ineligible(Parts& parts, WorkerId worker) {
+  if (!may_claim(parts.state.worker(worker))) end_poll(parts, worker, ClaimAnswer{{}, true});
+}
+
+void serve_held_polls(Parts& parts) {
+  for (const WorkerId id : parts.waiters.held()) {
+    auto waiter = parts.waiters.take(id);
+    const Worker* worker = parts.state.worker(id);
+    ClaimAnswer answer;
+    answer.drain = !may_claim(worker);
+    if (worker != nullptr) hand_out_again(parts, *worker, waiter->request, answer);
+    if (!answer.jobs.empty() || answer.drain) {
+      waiter->done(std::move(answer));
+      continue;
     }
-    lease.ending = true;
-    log_warn("job {} attempt {} on worker {}: {}", job.value, lease.attempt.attempt,
-             lease.attempt.worker.value, reason);
-    if (outcome == core::Outcome::infra) tell_neighbours(lease);
-    stage_end(job, lease.attempt.attempt, outcome, reason, broken, [this, job](const Status& ended) {
-      Lease* still = memory_.lease(job);
-      if (!ended && still != nullptr) still->ending = false;  // tried again at the next sweep
-    });
+    waiter->held = is_being_given_back(parts, *worker, waiter->request.nonce);
+    parts.waiters.add(id, std::move(*waiter), worker->row.queues);
   }
 }
 
-void Engine::Impl::announce_demand() {
-  for (auto& [name, queue] : memory_.queues) {
-    const std::int64_t unserved = queue.ready - queue.in_flight;
-    if (unserved <= 0) {
-      queue.announced = 0;
-    } else if (unserved > 2 * queue.announced) {
-      // First work, or twice what the reconciler was last told: often enough to grow in time, and not for
-      // every job.
-      queue.announced = unserved;
-      hook_due_ = true;
+namespace {
+
+// One claim of the group was committed or refused.
+void take_claim(Parts& parts, ClaimGroup& group, const ports::ReadyJob& of,
+                const Result<ports::ClaimJob::Answer>& claimed) {
+  --group.outstanding;
+  if (Worker* by = parts.state.worker(group.waiter.request.auth.worker)) {
+    --by->claiming;
+    by->claiming_alone = false;
+  }
+  if (claimed) {
+    const ports::OpenAttempt& attempt = claimed->attempt;
+    // Of a batch whose fate was in doubt memory knows nothing: then this is how it was handed out first.
+    const Lease* lease = parts.state.lease(attempt.job, attempt.attempt);
+    const std::int64_t delivery = lease == nullptr ? 1 : lease->term.delivery;
+    group.answer.jobs.push_back(claimed_job(parts, attempt, delivery, group.waiter.request));
+    return;
+  }
+  if (!parts.term.leading()) return;
+  parts.state.accounts.claim_refused(of.queue);
+  if (claimed.error().code == Errc::storage_full) {
+    parts.state.index(of.suspect).add(of.queue, of.key);
+    parts.claims_from = parts.clock.steady() + kNoRoomPause;
+  } else {
+    parts.to_rescan.insert(of.queue);  // the store knows better what is ready
+  }
+}
+
+void answer_group(Parts& parts, ClaimGroup& group) {
+  Waiter& waiter = group.waiter;
+  const WorkerId id = waiter.request.auth.worker;
+  parts.claiming.erase(id);
+  const Worker* worker = parts.state.worker(id);
+  const bool waits = parts.term.leading() && worker != nullptr && waiter.deadline > parts.clock.steady();
+  if (group.answer.jobs.empty() && !parts.term.leading()) {
+    waiter.done(not_leading(parts.term.standby_reason()));
+  } else if (group.answer.jobs.empty() && waits && parts.waiters.of(id) == nullptr) {
+    parts.waiters.add(id, std::move(waiter), worker->row.queues);  // what it was to get is gone
+  } else {
+    group.answer.drain = !may_claim(worker);
+    waiter.done(std::move(group.answer));
+  }
+}
+
+// False: it cannot be in this batch; it stays ready.
+bool offer_claim(Parts& parts, const std::shared_ptr<ClaimGroup>& group, const ports::ReadyJob& of) {
+  const ClaimRequest& request = group->waiter.request;
+  ports::ClaimJob claim{JobNumber{of.key.number}, request.auth.worker, request.nonce, request.auth.token,
+                        parts.clock.wall()};
+  const bool offered = parts.pipeline.offer(work_of<ports::ClaimJob>(
+      std::move(claim), [&parts, group, of](const Result<ports::ClaimJob::Answer>& claimed) {
+        take_claim(parts, *group, of, claimed);
+        if (group->outstanding == 0) answer_group(parts, *group);
+      }));
+  if (offered) ++group->outstanding;
+  return offered;
+}
+
+// Claims for one poll as many as there is room for. Jobs that cannot be in this batch are put into
+// `skipped`, and back into the index when all are matched.
+void claim_for(Parts& parts, WorkerId id, int room, bool suspect, std::vector<ports::ReadyJob>& skipped) {
+  State& state = parts.state;
+  core::ReadyIndex& index = state.index(suspect);
+  Worker& worker = *state.worker(id);
+  auto group = std::make_shared<ClaimGroup>();
+  group->waiter = std::move(*parts.waiters.take(id));
+  parts.claiming[id] = group;
+  if (suspect) parts.waiting_suspects.erase(index.best(worker.row.queues)->first);
+  while (room > 0) {
+    const auto best = index.best(worker.row.queues);
+    if (!best) break;
+    const ports::ReadyJob job{best->first, best->second, suspect};
+    index.remove(job.queue, job.key);
+    if (!offer_claim(parts, group, job)) {
+      skipped.push_back(job);
+      continue;
+    }
+    state.accounts.claim_begins(job.queue);
+    ++worker.claiming;
+    worker.claiming_alone = suspect;
+    --room;
+  }
+  if (group->outstanding > 0) return;
+  parts.claiming.erase(id);
+  parts.waiters.add(id, std::move(group->waiter), worker.row.queues);
+}
+
+// Who may be given something: of those that wait for a queue with ready jobs, the busiest first, so that idle
+// workers stay idle and can be scaled in.
+std::vector<WorkerId> candidates(const Parts& parts) {
+  std::set<std::pair<int, WorkerId>> order;
+  for (const auto& [queue, waiting] : parts.waiters.by_queue()) {
+    if (parts.state.accounts.of(queue).unserved() == 0) continue;
+    for (const WorkerId id : waiting) {
+      const auto worker = parts.state.workers.find(id);
+      if (worker == parts.state.workers.end()) continue;
+      order.emplace(-worker->second.busy(), id);
     }
   }
-  if (!hook_due_) return;
-  hook_due_ = false;
-  std::function<void()> hook;
-  {
-    const std::lock_guard lock(mutex_);
-    hook = hook_;
+  std::vector<WorkerId> out;
+  out.reserve(order.size());
+  for (const auto& [busy, id] : order) out.push_back(id);
+  return out;
+}
+
+// True: keys of one of the queues are not in memory, so that it cannot be said which job is next.
+bool lacks_keys(Parts& parts, const std::vector<std::string>& queues, std::vector<KeysWanted>& wanted) {
+  bool lacking = false;
+  for (const std::string& queue : queues) {
+    for (const bool suspects : {false, true}) {
+      core::ReadyIndex& index = parts.state.index(suspects);
+      if (!index.needs_refill(std::span(&queue, 1))) continue;
+      lacking = true;
+      const bool asked = std::ranges::any_of(
+          wanted, [&](const KeysWanted& one) { return one.queue == queue && one.suspects == suspects; });
+      if (!asked) wanted.push_back({queue, suspects, false, index.cursor(queue)});
+    }
   }
-  if (hook) hook();
+  return lacking;
+}
+
+}  // namespace
+
+void match(Parts& parts, std::vector<KeysWanted>& wanted) {
+  State& state = parts.state;
+  const bool open = !state.paused && parts.clock.steady() >= parts.claims_from;
+  std::vector<ports::ReadyJob> skipped;
+  std::set<WorkerId> later;  // not matched yet
+  for (const WorkerId id : open ? candidates(parts) : std::vector<WorkerId>()) {
+    const Waiter* waiter = parts.waiters.of(id);
+    const Worker& worker = *state.worker(id);
+    if (waiter->held) {
+      later.insert(id);
+      continue;
+    }
+    if (!waiter->request.open()) {
+      end_poll(parts, id, ClaimAnswer{});  // nobody is there to take a job
+      continue;
+    }
+    if (lacks_keys(parts, worker.row.queues, wanted)) {
+      later.insert(id);
+      continue;
+    }
+    const int room = std::min(waiter->request.slots, worker.row.slots - worker.busy());
+    const core::Offer offer = offer_to(parts, worker);
+    if (room <= 0 || offer == core::Offer::nothing) continue;
+    const bool suspect = offer == core::Offer::suspect;
+    claim_for(parts, id, suspect ? 1 : room, suspect, skipped);
+  }
+  for (const ports::ReadyJob& job : skipped) state.index(job.suspect).add(job.queue, job.key);
+  for (const WorkerId id : parts.waiters.unmatched()) {
+    if (!later.contains(id)) parts.waiters.matched(id);
+  }
+}
+
+void take_keys(Parts& parts, const KeysFound& found) {
+  State& state = parts.state;
+  const std::string& queue = found.wanted.queue;
+  core::ReadyIndex& index = state.index(found.wanted.suspects);
+  if (found.wanted.anew) {
+    index.restart(queue);
+  } else if (index.cursor(queue) != found.wanted.after) {
+    return;  // what was committed meanwhile moved it: asked for again when it is needed
+  }
+  index.refill(queue, found.keys, found.exhausted);
+  // Rows may have been changed by hand. What is in memory is ready; when all of it is, nothing else is.
+  const auto known = static_cast<std::int64_t>(state.ready.size(queue) + state.suspects.size(queue)) +
+                     state.accounts.of(queue).claiming;
+  const bool whole = state.ready.is_whole(queue) && state.suspects.is_whole(queue);
+  if (whole || known > state.accounts.of(queue).ready) state.accounts.found_ready(queue, known);
 }
 
 }  // namespace drover::engine

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "drover/base/log.hpp"
+#include "drover/base/thread_name.hpp"
 #include "drover/core/backoff.hpp"
 
 #include "executor.hpp"
@@ -255,6 +256,7 @@ void Reconciler::Impl::wait(SteadyTime started, Millis delay) {
 }
 
 void Reconciler::Impl::loop() {
+  name_thread("reconcile");
   while (true) {
     {
       const std::lock_guard lock(mutex);

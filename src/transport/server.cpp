@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "drover/base/log.hpp"
+#include "drover/base/thread_name.hpp"
 #include "drover/http/problem.hpp"
 
 #include "connection.hpp"
@@ -156,6 +157,7 @@ void BeastServer::turn_away(tcp::socket& socket) {
 }
 
 void BeastServer::run() {
+  name_thread("http");
   for (;;) {
     try {
       shared_->context.run();

@@ -12,7 +12,7 @@ namespace drover::api {
 namespace {
 
 TEST(BlockingPool, RunsTasksAtTheSameTime) {
-  BlockingPool pool(2, 10);
+  BlockingPool pool("test", 2, 10);
   std::promise<void> first;
   std::promise<void> second;
   std::promise<void> both;
@@ -30,7 +30,7 @@ TEST(BlockingPool, RunsTasksAtTheSameTime) {
 }
 
 TEST(BlockingPool, RefusesWhatDoesNotFit) {
-  BlockingPool pool(1, 2);
+  BlockingPool pool("test", 1, 2);
   std::promise<void> running;
   std::promise<void> go;
   std::atomic<int> ran{0};
@@ -56,7 +56,7 @@ TEST(BlockingPool, StopWaitsForWhatRunsAndDropsWhatWaits) {
   std::atomic<bool> finished{false};
   std::atomic<bool> dropped_ran{false};
   {
-    BlockingPool pool(1, 10);
+    BlockingPool pool("test", 1, 10);
     std::promise<void> running;
     std::promise<void> go;
     ASSERT_TRUE(pool.post([&] {
@@ -78,7 +78,7 @@ TEST(BlockingPool, StopWaitsForWhatRunsAndDropsWhatWaits) {
 }
 
 TEST(BlockingPool, AnExceptionEndsItsTaskOnly) {
-  BlockingPool pool(1, 10);
+  BlockingPool pool("test", 1, 10);
   ASSERT_TRUE(pool.post([] { throw std::runtime_error("no"); }));
   std::promise<void> after;
   ASSERT_TRUE(pool.post([&] { after.set_value(); }));

@@ -17,8 +17,18 @@ std::vector<ReadyKey> keys(std::initializer_list<std::int64_t> numbers) {
   return out;
 }
 
+TEST(ReadyIndex, AQueueThatNobodyNamedHasNone) {
+  ReadyIndex index(10);
+  EXPECT_EQ(index.needs_refill(kQ), std::nullopt);
+  EXPECT_TRUE(index.is_whole("q"));
+  index.add("q", {0, 4});
+  EXPECT_EQ(index.best(kQ)->second, (ReadyKey{0, 4}));
+}
+
 TEST(ReadyIndex, AnUnreadQueueAsksForAllOfIt) {
   ReadyIndex index(10);
+  index.restart("q");
+  EXPECT_FALSE(index.is_whole("q"));
   EXPECT_EQ(index.needs_refill(kQ), "q");
   EXPECT_EQ(index.cursor("q"), std::nullopt);
   EXPECT_EQ(index.best(kQ), std::nullopt);

@@ -41,19 +41,19 @@ inline core::JobSpec job_spec(const std::string& name, const std::string& queue 
 // The real time, and what was missed of it: to the process it looks as if it had been stopped for so long.
 class JumpingClock final : public Clock {
  public:
-  [[nodiscard]] WallTime wall() const override { return real_.wall() + Seconds{missed_}; }
+  [[nodiscard]] WallTime wall() const override { return real_.wall() + Millis{missed_}; }
   [[nodiscard]] SteadyTime steady() const override {
     ++asked_;
-    return real_.steady() + Seconds{missed_};
+    return real_.steady() + Millis{missed_};
   }
-  void jump(int seconds) { missed_ += seconds; }
+  void jump(Millis time) { missed_ += time.count(); }
   // How often anybody asked for the steady time: a thread that spins asks without end.
   [[nodiscard]] std::int64_t asked() const { return asked_; }
 
  private:
   SystemClock real_;
   mutable std::atomic<std::int64_t> asked_{0};
-  std::atomic<int> missed_{0};
+  std::atomic<std::int64_t> missed_{0};
 };
 
 class EngineTest : public PgTest {
@@ -133,6 +133,16 @@ class EngineTest : public PgTest {
         wait<engine::Registered>([&](auto done) { engine_.register_worker(registration, done); });
     EXPECT_TRUE(registered) << registered.error().message;
     return {registered->worker, registered->token};
+  }
+
+  // So much time passes for a process that is not stopped: in steps too short to be taken for a standstill.
+  void pass(Seconds time) {
+    constexpr Millis kStep{900};
+    for (Millis left = time; left > Millis{0}; left -= kStep) {
+      clock_.jump(std::min<Millis>(left, kStep));
+      // Every look is a round of the engine; the store is asked again when its last answer is long ago.
+      EXPECT_TRUE(eventually([&] { return view(engine_).trusted_until > clock_.steady(); }));
+    }
   }
 
   std::string leader_pid() {

@@ -66,9 +66,9 @@ class ScaleInRace : public EngineTest {
       const std::string id = "i-" + std::to_string(next_instance_++);
       worker_ = race_.add_worker(id, 2, name_);
     }
-    // Nothing, or up to about the time of a commit.
+    // Nothing, or up to the time of some commits.
     void dawdle() {
-      constexpr std::array kMicros{0, 0, 30, 300, 1500};
+      constexpr std::array kMicros{0, 0, 30, 300, 1500, 6000};
       const int most = kMicros.at(static_cast<std::size_t>(below(static_cast<int>(kMicros.size()))));
       if (most > 0) std::this_thread::sleep_for(Micros{below(most)});
     }

@@ -13,19 +13,13 @@
 #include "drover/ports/metrics.hpp"
 #include "drover/reconcile/fleet_port.hpp"
 
+#include "manual_clock.hpp"
+
 // A store with its engine, a cloud and a clock in memory, with the faults that real ones have. Thread-safe
 // where the reconciler's thread and a test meet.
 namespace drover::reconcile::testing {
 
-class ManualClock final : public Clock {
- public:
-  [[nodiscard]] WallTime wall() const override { return WallTime{Seconds{1'700'000'000}} + since_; }
-  [[nodiscard]] SteadyTime steady() const override { return SteadyTime{Seconds{1000}} + since_; }
-  void pass(Seconds time) { since_ += time; }
-
- private:
-  Micros since_{0};
-};
+using drover::testing::ManualClock;
 
 class CountingMetrics final : public ports::Metrics {
  public:

@@ -13,8 +13,8 @@ namespace drover::api {
 // A fixed number of threads for work that blocks, behind a queue of bounded length. Thread-safe.
 class BlockingPool {
  public:
-  BlockingPool(int threads, std::size_t queue_limit);
-  ~BlockingPool();  // stop()s
+  BlockingPool(const char* name, int threads, std::size_t queue_limit);  // `name`: of its threads
+  ~BlockingPool();                                                       // stop()s
   BlockingPool(const BlockingPool&) = delete;
   BlockingPool& operator=(const BlockingPool&) = delete;
 

@@ -38,7 +38,8 @@ inline constexpr Seconds kReadTime{
     30};  // from a read's arrival to its answer; whoever asked has given up by then
 
 // Engine
-inline constexpr std::size_t kChangeQueue = 10'000;                 // changes waiting for the committer
+inline constexpr std::size_t kChangeQueue =
+    10'000;  // calls that wait for their batch: of workers, and of all others
 inline constexpr std::size_t kChangeQueueBytes = 64 * 1024 * 1024;  // and what they hold in memory
 inline constexpr std::size_t kBatchChanges = 1000;                  // changes in one transaction
 inline constexpr std::size_t kBatchRows = 5000;                     // job rows in one transaction

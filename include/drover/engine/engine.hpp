@@ -150,6 +150,7 @@ struct EngineView {
   // While leading: until then the store cannot have let another lead, unless it ended our session of its own
   // accord (an operator, a restart). Whoever acts outside the store asks again after that.
   SteadyTime trusted_until{};
+  SteadyTime writer_alive{};   // when the thread that writes last got on
   std::string standby_reason;  // why not leading
   bool store_reachable = false;
   bool paused = false;
@@ -168,11 +169,11 @@ struct JobPlace {
   std::int64_t ahead = 0;  // jobs of its queue before it
 };
 
-// The queue engine: leadership, the committer, the ready index, leases, waiters. One thread owns all of its
-// memory and is the only writer of the store; every method may be called from any thread, returns at once and
-// answers through its Done. While this daemon does not lead, or the store is away, the answer is
-// `unavailable` with retry_after_s; when the queue is full, `overloaded`. Nothing is answered as done before
-// it is committed.
+// The queue engine: leadership, the ready index, leases, waiters. One thread owns all of its memory and
+// decides; another is the only writer of the store, and carries out what the first gives it. Every method may
+// be called from any thread, returns at once and answers through its Done. While this daemon does not lead,
+// or the store is away, the answer is `unavailable` with retry_after_s; when the queue is full, `overloaded`.
+// Workers' calls and all others are bounded apart. Nothing is answered as done before it is committed.
 class Engine {
  public:
   Engine(ports::Store& store, const Clock& clock, ports::Metrics& metrics, EngineOptions options);

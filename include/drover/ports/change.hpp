@@ -18,9 +18,15 @@
 // The constants are static constexpr.
 namespace drover::ports {
 
-// Who asks for a change. Meant for bounding a flood of what clients ask for apart from what workers, the
-// engine and the reconciler need; the engine has one queue for all of them so far, and nothing reads this.
-enum class Lane { worker, client };
+// On which way a change reaches the engine, and its place in the queue for the next batch: first what the
+// engine, the reconciler and the workers need, then what operators do, last the submissions. So a flood of
+// submissions delays no lease and no pause.
+enum class Lane {
+  system,       // the engine's and the reconciler's own: never refused
+  workers,      // bounded
+  operators,    // bounded together with the submissions
+  submissions,  // likewise
+};
 
 // Where the verdict is made, by functions of core: in the engine's file of the change, from memory, when its
 // batch is formed; or in the store's, inside the transaction, because it needs rows. Said for whoever reads

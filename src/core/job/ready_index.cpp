@@ -25,7 +25,15 @@ void ReadyIndex::shrink(Queue& q) const {
 
 bool ReadyIndex::remove(const std::string& queue, ReadyKey key) {
   const auto it = queues_.find(queue);
-  return it != queues_.end() && it->second.keys.erase(key) > 0;
+  if (it == queues_.end()) return false;
+  const bool removed = it->second.keys.erase(key) > 0;
+  forget_if_empty(it);
+  return removed;
+}
+
+// What is known to be empty needs no entry: clients make queue names up, without end.
+void ReadyIndex::forget_if_empty(Queues::iterator queue) {
+  if (queue->second.keys.empty() && !queue->second.more) queues_.erase(queue);
 }
 
 std::optional<std::pair<std::string, ReadyKey>> ReadyIndex::best(std::span<const std::string> queues) const {
@@ -47,9 +55,14 @@ std::optional<std::pair<std::string, ReadyKey>> ReadyIndex::best(std::span<const
 std::optional<std::string> ReadyIndex::needs_refill(std::span<const std::string> queues) const {
   for (const std::string& name : queues) {
     const auto it = queues_.find(name);
-    if (it == queues_.end() || (it->second.keys.empty() && it->second.more)) return name;
+    if (it != queues_.end() && it->second.keys.empty() && it->second.more) return name;
   }
   return std::nullopt;
+}
+
+bool ReadyIndex::is_whole(const std::string& queue) const {
+  const auto it = queues_.find(queue);
+  return it == queues_.end() || !it->second.more;
 }
 
 std::optional<ReadyKey> ReadyIndex::cursor(const std::string& queue) const {
@@ -58,17 +71,19 @@ std::optional<ReadyKey> ReadyIndex::cursor(const std::string& queue) const {
 }
 
 void ReadyIndex::refill(const std::string& queue, std::span<const ReadyKey> keys, bool exhausted) {
-  Queue& q = queues_[queue];
+  const auto it = queues_.try_emplace(queue).first;
+  Queue& q = it->second;
   for (const ReadyKey key : keys) {
     q.keys.insert(q.keys.end(), key);
     if (!q.cursor || *q.cursor < key) q.cursor = key;
   }
   q.more = !exhausted;
   shrink(q);
+  forget_if_empty(it);
 }
 
 void ReadyIndex::restart(const std::string& queue) {
-  queues_[queue] = Queue{};
+  queues_[queue] = Queue{{}, std::nullopt, true};
 }
 
 void ReadyIndex::clear() {

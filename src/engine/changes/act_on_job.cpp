@@ -1,7 +1,4 @@
-#include <utility>
-
 #include "changes/define.hpp"
-#include "engine_impl.hpp"
 
 namespace drover::engine {
 
@@ -9,35 +6,21 @@ using ports::ActOnJob;
 
 template <>
 struct InEngine<ActOnJob> {
-  static void remember(Memory& memory, const ActOnJob& act, const ActOnJob::Answer& done, SteadyTime) {
+  static void remember(State& state, const ActOnJob& act, const ActOnJob::Answer& done, SteadyTime) {
     if (!done.changed) return;
-    if (Lease* held = memory.lease(act.job)) {
+    if (Lease* held = state.lease(act.job)) {
       if (done.wanted) held->attempt.wanted = *done.wanted;
       return;
     }
     if (done.was_ready) {
-      (done.suspect ? memory.suspects : memory.ready).remove(done.queue, done.key);
-      --memory.queues[done.queue].ready;
+      state.index(done.suspect).remove(done.queue, done.key);
+      state.accounts.no_longer_ready(done.queue);
     }
     if (done.after == core::JobState::queued) {
-      memory.queued_again({done.queue, done.key, done.suspect}, done.wake_at);
+      state.queued_again({done.queue, done.key, done.suspect}, done.wake_at);
     }
   }
 };
 DROVER_IN_ENGINE(ports::ActOnJob)
-
-void Engine::act(ports::ActOnJob act, Done<ActAnswer> done) {
-  auto refuse = refuse_by(done);
-  auto told = [done = std::move(done)](const Result<ActOnJob::Answer>& acted) {
-    if (acted) {
-      done(ActAnswer{acted->changed, acted->after});
-    } else {
-      done(acted.error());
-    }
-  };
-  impl_->post([this, act = std::move(act),
-               told = std::move(told)] { impl_->committer_.add(work_of<ActOnJob>(act, told)); },
-              std::move(refuse));
-}
 
 }  // namespace drover::engine

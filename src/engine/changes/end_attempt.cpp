@@ -3,8 +3,9 @@
 
 #include "drover/base/log.hpp"
 
+#include "changes/calls.hpp"
 #include "changes/define.hpp"
-#include "engine_impl.hpp"
+#include "leases.hpp"
 
 namespace drover::engine {
 
@@ -12,25 +13,25 @@ using ports::EndAttempt;
 
 template <>
 struct InEngine<EndAttempt> {
-  static void remember(Memory& memory, const EndAttempt& end, const EndAttempt::Answer& ended,
-                       SteadyTime now) {
+  static void remember(State& state, const EndAttempt& end, const EndAttempt::Answer& ended, SteadyTime now) {
     if (ended.repeated) return;
     const core::Disposition& next = end.disposition;
     if (next.charged && next.state == core::JobState::failed) {
       log_line(LogLevel::warn, "job parked",
                {{"job", std::to_string(end.job.value)}, {"reason", next.reason}});
     }
-    ++memory.attempts_ended;
-    memory.close(end.job, now);
+    ++state.attempts_ended;
+    state.close(end.job, now);
     if (ended.state == core::JobState::queued) {
-      memory.queued_again({ended.queue, ended.key, next.alone > Seconds{0}}, ended.wake_at);
+      state.queued_again({ended.queue, ended.key, next.alone > Seconds{0}}, ended.wake_at);
     }
   }
 };
 DROVER_IN_ENGINE(ports::EndAttempt)
 
-EndAttempt Engine::Impl::make_end(const Lease& lease, core::Outcome outcome, std::string reason,
-                                  const Break& broken) const {
+EndAttempt make_end(Parts& parts, Lease& lease, core::Outcome outcome, std::string reason,
+                    const Break& broken) {
+  lease.end_sent = true;
   const ports::OpenAttempt& attempt = lease.attempt;
   int infra_workers = static_cast<int>(attempt.infra_workers.size());
   if (outcome == core::Outcome::infra && std::find(attempt.infra_workers.begin(), attempt.infra_workers.end(),
@@ -40,7 +41,7 @@ EndAttempt Engine::Impl::make_end(const Lease& lease, core::Outcome outcome, std
   core::EndedAttempt ended{outcome, attempt.wanted, attempt.counters, attempt.retry, infra_workers, reason};
   ended.shared = broken.shared;
   ended.with_many = broken.with_many;
-  const SteadyTime::duration open = clock_.wall() - attempt.started;
+  const SteadyTime::duration open = parts.clock.wall() - attempt.started;
   ended.ran = std::max(open - broken.silent, SteadyTime::duration{0});
   ended.alone = attempt.alone;
   ended.charges = attempt.charges;
@@ -52,78 +53,90 @@ EndAttempt Engine::Impl::make_end(const Lease& lease, core::Outcome outcome, std
   end.outcome = outcome;
   end.disposition = core::decide_end(ended);
   end.reason = std::move(reason);
-  end.now = clock_.wall();
+  end.now = parts.clock.wall();
   return end;
 }
 
-void Engine::Impl::stage_end(JobNumber job, int attempt, core::Outcome outcome, const std::string& reason,
-                             const Break& broken, std::function<void(const Status&)> done) {
-  auto make = [this, job, attempt, outcome, reason, broken, done]() -> Result<std::optional<EndAttempt>> {
-    const Lease* lease = memory_.lease(job);
-    if (lease == nullptr || lease->attempt.attempt != attempt) {
+void end_refused(Parts& parts, JobNumber job, int attempt) {
+  if (Lease* lease = parts.state.lease(job, attempt)) lease->end_sent = false;
+}
+
+void stage_end(Parts& parts, JobNumber job, int attempt, core::Outcome outcome, const std::string& reason,
+               const Break& broken, const std::function<void(const Status&)>& done) {
+  auto make = [&parts, job, attempt, outcome, reason, broken, done]() -> Result<std::optional<EndAttempt>> {
+    Lease* lease = parts.state.lease(job, attempt);
+    if (lease == nullptr) {
       done(Ok{});  // ended meanwhile: what was wanted is so
       return std::optional<EndAttempt>();
     }
-    return std::optional(make_end(*lease, outcome, reason, broken));
+    return std::optional(make_end(parts, *lease, outcome, reason, broken));
   };
-  auto told = [done](const Result<EndAttempt::Answer>& ended) {
+  auto told = [&parts, job, attempt, done](const Result<EndAttempt::Answer>& ended) {
+    if (!ended) end_refused(parts, job, attempt);
     done(ended ? Status(Ok{}) : Status(ended.error()));
   };
-  committer_.add(work_of<EndAttempt>(ports::key_of(job), std::move(make), std::move(told)));
+  parts.pipeline.add(work_of<EndAttempt>(ports::key_of(job), std::move(make), std::move(told)));
 }
 
-void Engine::report(Report report, Done<ReportAnswer> done) {
-  auto refuse = refuse_by(done);
-  impl_->post([this, report = std::move(report), done = std::move(done)] { impl_->do_report(report, done); },
-              std::move(refuse));
+namespace {
+
+// As the batch is formed. What memory does not hold may be a repeat of what was accepted before: the store
+// knows.
+Result<std::optional<EndAttempt>> end_reported(Parts& parts, const Report& report, const Sha256& hash) {
+  const AttemptRef& ref = report.attempt;
+  Lease* lease = parts.state.fenced_lease(ref.job, ref.attempt, hash);
+  if (lease != nullptr && lease->attempt.worker != report.auth.worker) return stale_attempt(ref);
+  const core::Outcome outcome = report.outcome  ? *report.outcome
+                                : report.notice ? core::Outcome::interruption
+                                                : outcome_of_broken(parts, report.auth.worker);
+  EndAttempt end;
+  if (lease != nullptr) {
+    std::string reason = report.reason;
+    if (reason.empty() && outcome == core::Outcome::failure) {
+      reason = core::failure_reason(report.exit_code, report.signal);
+    }
+    end = make_end(parts, *lease, outcome, std::move(reason), break_of(parts, *lease));
+    if (outcome == core::Outcome::infra) tell_neighbours(parts, *lease);
+  } else {
+    end.job = ref.job;
+    end.attempt = ref.attempt;
+    end.outcome = outcome;
+    end.now = parts.clock.wall();
+  }
+  end.released = !report.outcome;
+  end.token_hash = hash;
+  end.exit_code = report.exit_code;
+  end.signal = report.signal;
+  return std::optional(std::move(end));
 }
 
-void Engine::Impl::do_report(const Report& report, const Done<ReportAnswer>& done) {
-  // A worker that is gone from memory is not asked for its token: the attempt's own token decides, and the
-  // store knows whether this report was accepted before.
-  const Worker* worker = memory_.worker(report.auth.worker);
+}  // namespace
+
+void report(Parts& parts, Place place, const Report& report, const Done<ReportAnswer>& done) {
+  // A worker that is gone from memory is not asked for its token: the attempt's own token decides.
+  const Worker* worker = parts.state.worker(report.auth.worker);
   if (worker != nullptr) {
-    if (const Status known = check_auth(report.auth); !known) {
+    if (const Status known = check_auth(parts, report.auth); !known) {
       done(known.error());
       return;
     }
-    if (report.notice) take_notice(*worker, *report.notice);
+    if (report.notice) take_notice(parts, *worker, *report.notice);
   }
-  const Sha256 hash = sha256(report.attempt.token.reveal());
-  std::string reason = report.reason;
-  if (reason.empty() && report.outcome == core::Outcome::failure) {
-    reason = core::failure_reason(report.exit_code, report.signal);
-  }
-  auto make = [this, report, hash, reason]() -> Result<std::optional<EndAttempt>> {
-    const Lease* lease = memory_.fenced_lease(report.attempt.job, report.attempt.attempt, hash);
-    if (lease != nullptr && lease->attempt.worker != report.auth.worker) return stale_attempt(report.attempt);
-    const core::Outcome outcome = report.outcome  ? *report.outcome
-                                  : report.notice ? core::Outcome::interruption
-                                                  : outcome_of_broken(report.auth.worker);
-    EndAttempt end;
-    if (lease != nullptr) {
-      end = make_end(*lease, outcome, reason, break_of(*lease));
-      if (outcome == core::Outcome::infra) tell_neighbours(*lease);
-    } else {
-      end.job = report.attempt.job;
-      end.attempt = report.attempt.attempt;
-      end.outcome = outcome;
-      end.now = clock_.wall();
-    }
-    end.released = !report.outcome;
-    end.token_hash = hash;
-    end.exit_code = report.exit_code;
-    end.signal = report.signal;
-    return std::optional(std::move(end));
+  const JobNumber job = report.attempt.job;
+  const int attempt = report.attempt.attempt;
+  auto make = [&parts, report, hash = sha256(report.attempt.token.reveal())] {
+    return end_reported(parts, report, hash);
   };
-  auto told = [done](const Result<EndAttempt::Answer>& ended) {
+  auto told = [&parts, job, attempt, done](const Result<EndAttempt::Answer>& ended) {
     if (ended) {
       done(ReportAnswer{ended->repeated, ended->state});
     } else {
+      end_refused(parts, job, attempt);
       done(ended.error());
     }
   };
-  committer_.add(work_of<EndAttempt>(ports::key_of(report.attempt.job), std::move(make), std::move(told)));
+  parts.pipeline.add(
+      at(std::move(place), work_of<EndAttempt>(ports::key_of(job), std::move(make), std::move(told))));
 }
 
 }  // namespace drover::engine

@@ -1,9 +1,8 @@
+#include <memory>
 #include <utility>
 
-#include "drover/base/log.hpp"
-
+#include "changes/calls.hpp"
 #include "changes/define.hpp"
-#include "engine_impl.hpp"
 
 namespace drover::engine {
 
@@ -11,69 +10,45 @@ using ports::InsertJobs;
 
 template <>
 struct InEngine<InsertJobs> {
-  static void remember(Memory& memory, const InsertJobs& insert, const InsertJobs::Answer&, SteadyTime) {
-    memory.jobs_submitted += static_cast<std::int64_t>(insert.jobs.size());
+  static void remember(State& state, const InsertJobs& insert, const InsertJobs::Answer&, SteadyTime) {
+    state.jobs_submitted += static_cast<std::int64_t>(insert.jobs.size());
     for (const ports::NewJob& job : insert.jobs) {
       if (job.spec.hold) continue;
       const bool later = job.spec.run_at && *job.spec.run_at > job.created;
-      memory.queued_again({job.spec.queue, {-job.spec.priority, job.number.value}},
-                          later ? job.spec.run_at : std::nullopt);
+      state.queued_again({job.spec.queue, {-job.spec.priority, job.number.value}},
+                         later ? job.spec.run_at : std::nullopt);
     }
   }
 };
 DROVER_IN_ENGINE(ports::InsertJobs)
 
-void Engine::submit(std::vector<core::JobSpec> specs, Done<std::vector<Submitted>> done) {
-  auto refuse = refuse_by(done);
-  std::size_t bytes = 0;
-  for (const core::JobSpec& spec : specs) bytes += sizeof(spec) + spec.task.size();
-  auto shared = std::make_shared<std::vector<core::JobSpec>>(std::move(specs));
-  impl_->post([this, shared, done = std::move(done)] { impl_->do_submit(std::move(*shared), done); },
-              std::move(refuse), bytes);
-}
+namespace {
 
-Result<std::vector<JobNumber>> Engine::Impl::take_numbers(std::size_t count) {
-  constexpr std::int64_t kBlock = 4096;
-  const auto wanted = static_cast<std::int64_t>(count);
-  if (numbers_left_ < wanted) {
-    const auto block = std::max(kBlock, wanted);
-    const auto first = session_->reserve_numbers(static_cast<int>(block));
-    if (!first) {
-      log_warn("no job numbers: {}", first.error().message);
-      last_contact_ = {};  // the session may be lost: the store is asked before anything else is answered
-      return Error{Errc::unavailable, "the store is out of reach; nothing was changed", {}, {}, 1};
-    }
-    next_number_ = first->value;
-    numbers_left_ = block;
+// Numbers and ids are given when the batch is formed: with fewer left than this needs it is not made.
+InsertJobs make_jobs(Parts& parts, const std::vector<core::JobSpec>& specs, std::vector<Submitted>& answer) {
+  const std::vector<JobNumber> numbers = parts.numbers.take(specs.size());
+  const WallTime created = parts.clock.wall();
+  InsertJobs insert;
+  insert.jobs.reserve(specs.size());
+  answer.clear();
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    const Uuid id = make_job_id(numbers[i], created, static_cast<std::uint32_t>(random_u64()));
+    // The specs stay with the work: it is made again when its transaction was lost.
+    insert.jobs.push_back(ports::NewJob{numbers[i], id, specs[i], created});
+    answer.push_back(
+        Submitted{numbers[i], id, specs[i].hold ? core::JobState::held : core::JobState::queued, created});
   }
-  std::vector<JobNumber> numbers;
-  numbers.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) numbers.push_back(JobNumber{next_number_++});
-  numbers_left_ -= wanted;
-  return numbers;
+  return insert;
 }
 
-void Engine::Impl::do_submit(std::vector<core::JobSpec> specs, const Done<std::vector<Submitted>>& done) {
+}  // namespace
+
+void submit(Parts& parts, Place place, std::vector<core::JobSpec> specs,
+            const Done<std::vector<Submitted>>& done) {
   auto shared = std::make_shared<std::vector<core::JobSpec>>(std::move(specs));
   auto answer = std::make_shared<std::vector<Submitted>>();
-  const std::size_t rows = shared->size();
-  std::size_t bytes = 0;
-  for (const core::JobSpec& spec : *shared) bytes += spec.task.size();
-  auto make = [this, shared, answer]() -> Result<std::optional<InsertJobs>> {
-    const auto numbers = take_numbers(shared->size());
-    if (!numbers) return numbers.error();
-    const WallTime created = clock_.wall();
-    InsertJobs insert;
-    insert.jobs.reserve(shared->size());
-    answer->clear();
-    for (std::size_t i = 0; i < shared->size(); ++i) {
-      const Uuid id = make_job_id((*numbers)[i], created, static_cast<std::uint32_t>(random_u64()));
-      // The specs stay with the work: it is made again when its transaction was lost.
-      insert.jobs.push_back(ports::NewJob{(*numbers)[i], id, (*shared)[i], created});
-      answer->push_back(Submitted{
-          (*numbers)[i], id, (*shared)[i].hold ? core::JobState::held : core::JobState::queued, created});
-    }
-    return std::optional(std::move(insert));
+  auto make = [&parts, shared, answer]() -> Result<std::optional<InsertJobs>> {
+    return std::optional(make_jobs(parts, *shared, *answer));
   };
   auto told = [answer, done](const Result<InsertJobs::Answer>& inserted) {
     if (inserted) {
@@ -82,7 +57,10 @@ void Engine::Impl::do_submit(std::vector<core::JobSpec> specs, const Done<std::v
       done(inserted.error());
     }
   };
-  committer_.add(work_of<InsertJobs>({}, std::move(make), std::move(told), rows, bytes));
+  Work work = work_of<InsertJobs>({}, std::move(make), std::move(told));
+  work.rows = work.numbers = shared->size();
+  for (const core::JobSpec& spec : *shared) work.bytes += spec.task.size();
+  parts.pipeline.add(at(std::move(place), std::move(work)));
 }
 
 }  // namespace drover::engine

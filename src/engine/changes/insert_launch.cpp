@@ -7,11 +7,11 @@ using ports::InsertLaunch;
 template <>
 struct InEngine<InsertLaunch> {
   // Planned before a pause, it may come after it.
-  static Status admit(const Memory& memory, const InsertLaunch&) {
-    if (memory.paused) return Error{Errc::conflict, "the scheduler is paused"};
+  static Status admit(const State& state, const InsertLaunch&) {
+    if (state.paused) return Error{Errc::conflict, "the scheduler is paused"};
     return Ok{};
   }
-  static void remember(Memory&, const InsertLaunch&, const InsertLaunch::Answer&, SteadyTime) {}
+  static void remember(State&, const InsertLaunch&, const InsertLaunch::Answer&, SteadyTime) {}
 };
 DROVER_IN_ENGINE(ports::InsertLaunch)
 

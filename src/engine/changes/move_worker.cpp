@@ -6,8 +6,8 @@ using ports::MoveWorker;
 
 template <>
 struct InEngine<MoveWorker> {
-  static void remember(Memory& memory, const MoveWorker&, const MoveWorker::Answer& done, SteadyTime now) {
-    memory.put_worker(done.worker, now);
+  static void remember(State& state, const MoveWorker&, const MoveWorker::Answer& done, SteadyTime now) {
+    state.put_worker(done.worker, now);
   }
 };
 DROVER_IN_ENGINE(ports::MoveWorker)

@@ -1,7 +1,8 @@
 #include <utility>
 
+#include "changes/calls.hpp"
 #include "changes/define.hpp"
-#include "engine_impl.hpp"
+#include "leases.hpp"
 
 namespace drover::engine {
 
@@ -9,9 +10,9 @@ using ports::PutArtifact;
 
 template <>
 struct InEngine<PutArtifact> {
-  static void remember(Memory& memory, const PutArtifact& put, const PutArtifact::Answer&, SteadyTime) {
+  static void remember(State& state, const PutArtifact& put, const PutArtifact::Answer&, SteadyTime) {
     if (put.name != ports::kCheckpointName) return;
-    if (Lease* held = memory.lease(put.job)) {
+    if (Lease* held = state.lease(put.job)) {
       held->attempt.has_checkpoint = true;
       held->attempt.checkpoint_attempt = put.attempt;
     }
@@ -19,27 +20,21 @@ struct InEngine<PutArtifact> {
 };
 DROVER_IN_ENGINE(ports::PutArtifact)
 
-void Engine::put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size,
-                          Sha256 sha256, Done<Ok> done) {
-  auto refuse = refuse_by(done);
-  impl_->post(
-      [this, auth = std::move(auth), attempt = std::move(attempt), name = std::move(name), size, sha256,
-       done = std::move(done)] { impl_->do_put_artifact(auth, attempt, name, size, sha256, done); },
-      std::move(refuse));
-}
-
-void Engine::Impl::do_put_artifact(const WorkerAuth& auth, const AttemptRef& attempt, const std::string& name,
-                                   std::int64_t size, const Sha256& hash, const Done<Ok>& done) {
-  do_check_attempt(auth, attempt, [=, this](const Result<ports::OpenAttempt>& open) {
+void put_artifact(Parts& parts, Place place, const WorkerAuth& auth, ports::PutArtifact put,
+                  const Secret& token, const Done<Ok>& done) {
+  const AttemptRef attempt{put.job, put.attempt, token};
+  check_attempt(parts, auth, attempt, [&](const Result<ports::OpenAttempt>& open) {
     if (!open) {
       done(open.error());
       return;
     }
-    PutArtifact put{attempt.job, attempt.attempt, sha256(attempt.token.reveal()), name, size,
-                    hash,        clock_.wall()};
-    committer_.add(work_of<PutArtifact>(std::move(put), [done](const Result<PutArtifact::Answer>& kept) {
-      done(kept ? Result<Ok>(Ok{}) : Result<Ok>(kept.error()));
-    }));
+    put.token_hash = sha256(token.reveal());
+    put.now = parts.clock.wall();
+    parts.pipeline.add(
+        at(std::move(place),
+           work_of<PutArtifact>(std::move(put), [done](const Result<PutArtifact::Answer>& kept) {
+             done(kept ? Result<Ok>(Ok{}) : Result<Ok>(kept.error()));
+           })));
   });
 }
 

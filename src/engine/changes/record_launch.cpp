@@ -6,9 +6,8 @@ using ports::RecordLaunch;
 
 template <>
 struct InEngine<RecordLaunch> {
-  static void remember(Memory& memory, const RecordLaunch&, const RecordLaunch::Answer& done,
-                       SteadyTime now) {
-    for (const ports::WorkerRow& row : done.workers) memory.put_worker(row, now);
+  static void remember(State& state, const RecordLaunch&, const RecordLaunch::Answer& done, SteadyTime now) {
+    for (const ports::WorkerRow& row : done.workers) state.put_worker(row, now);
   }
 };
 DROVER_IN_ENGINE(ports::RecordLaunch)

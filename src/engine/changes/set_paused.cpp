@@ -6,8 +6,8 @@ using ports::SetPaused;
 
 template <>
 struct InEngine<SetPaused> {
-  static void remember(Memory& memory, const SetPaused& set, const SetPaused::Answer&, SteadyTime) {
-    memory.paused = set.paused;
+  static void remember(State& state, const SetPaused& set, const SetPaused::Answer&, SteadyTime) {
+    state.paused = set.paused;
   }
 };
 DROVER_IN_ENGINE(ports::SetPaused)

@@ -6,9 +6,9 @@ using ports::TouchWorkers;
 
 template <>
 struct InEngine<TouchWorkers> {
-  static void remember(Memory& memory, const TouchWorkers& touch, const TouchWorkers::Answer&, SteadyTime) {
+  static void remember(State& state, const TouchWorkers& touch, const TouchWorkers::Answer&, SteadyTime) {
     for (const auto& [id, seen] : touch.last_seen) {
-      Worker* touched = memory.worker(id);
+      Worker* touched = state.worker(id);
       if (touched != nullptr && touched->unflushed_seen == seen) touched->unflushed_seen.reset();
     }
   }

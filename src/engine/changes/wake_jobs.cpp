@@ -6,9 +6,9 @@ using ports::WakeJobs;
 
 template <>
 struct InEngine<WakeJobs> {
-  static void remember(Memory& memory, const WakeJobs&, const WakeJobs::Answer& woken, SteadyTime) {
-    for (const ports::ReadyJob& job : woken.ready) memory.add_ready(job);
-    memory.next_wake = woken.next;
+  static void remember(State& state, const WakeJobs&, const WakeJobs::Answer& woken, SteadyTime) {
+    for (const ports::ReadyJob& job : woken.ready) state.add_ready(job);
+    state.next_wake = woken.next;
   }
 };
 DROVER_IN_ENGINE(ports::WakeJobs)

@@ -13,8 +13,8 @@
 namespace drover::core {
 
 // Which jobs to try next: per queue an ordered set of keys. Memory holds exactly the ready keys up to a
-// cursor; beyond it only the fact that there may be more. Not thread-safe. `capacity` bounds the keys of one
-// queue.
+// cursor; beyond it only the fact that there may be more. A queue that was never named is taken to have none;
+// one that may have some is to be restart()ed. Not thread-safe. `capacity` bounds the keys of one queue.
 class ReadyIndex {
  public:
   explicit ReadyIndex(std::size_t capacity);
@@ -29,6 +29,8 @@ class ReadyIndex {
       std::span<const std::string> queues) const;
   // A queue of `queues` whose memory is empty while there may be more beyond its cursor.
   [[nodiscard]] std::optional<std::string> needs_refill(std::span<const std::string> queues) const;
+  // Memory holds all ready keys of the queue.
+  [[nodiscard]] bool is_whole(const std::string& queue) const;
   // Where a refill of the queue goes on from.
   [[nodiscard]] std::optional<ReadyKey> cursor(const std::string& queue) const;
   // The keys after the cursor, in order; `exhausted`: there are none beyond them.
@@ -39,18 +41,22 @@ class ReadyIndex {
   // Keys of the queue below `key`, counted in memory; nullopt when the key is not in memory.
   [[nodiscard]] std::optional<std::int64_t> ahead_of(const std::string& queue, ReadyKey key) const;
   [[nodiscard]] std::size_t size(const std::string& queue) const;
+  // Queues of which anything is remembered.
+  [[nodiscard]] std::size_t queues() const { return queues_.size(); }
 
  private:
   struct Queue {
     std::set<ReadyKey> keys;
     std::optional<ReadyKey> cursor;  // nullopt: nothing read yet
-    bool more = true;                // there may be ready keys above the cursor
+    bool more = false;               // there may be ready keys above the cursor
     bool covers(ReadyKey key) const { return !more || (cursor && key <= *cursor); }
   };
+  using Queues = std::map<std::string, Queue, std::less<>>;
   void shrink(Queue& queue) const;
+  void forget_if_empty(Queues::iterator queue);
 
   std::size_t capacity_;
-  std::map<std::string, Queue, std::less<>> queues_;
+  Queues queues_;
 };
 
 }  // namespace drover::core

@@ -28,7 +28,7 @@ struct ActOnJob {
     bool suspect = false;
   };
   static constexpr std::string_view kName = "act_on_job";
-  static constexpr Lane kLane = Lane::client;
+  static constexpr Lane kLane = Lane::operators;
   static constexpr Decided kDecided = Decided::by_rows;
   static constexpr bool kWakesFleet = false;
   static constexpr bool kWritesEvent = true;

@@ -20,7 +20,7 @@ struct ClaimJob {
     OpenAttempt attempt;
   };
   static constexpr std::string_view kName = "claim_job";
-  static constexpr Lane kLane = Lane::worker;
+  static constexpr Lane kLane = Lane::workers;
   static constexpr Decided kDecided = Decided::by_memory;
   static constexpr bool kWakesFleet = false;
   static constexpr bool kWritesEvent = true;

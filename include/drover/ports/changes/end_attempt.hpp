@@ -31,7 +31,7 @@ struct EndAttempt {
     std::optional<WallTime> wake_at;
   };
   static constexpr std::string_view kName = "end_attempt";
-  static constexpr Lane kLane = Lane::worker;
+  static constexpr Lane kLane = Lane::workers;
   static constexpr Decided kDecided = Decided::by_memory;
   static constexpr bool kWakesFleet = false;
   static constexpr bool kWritesEvent = true;

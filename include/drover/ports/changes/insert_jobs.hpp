@@ -20,7 +20,7 @@ struct InsertJobs {
 
   struct Answer {};
   static constexpr std::string_view kName = "insert_jobs";
-  static constexpr Lane kLane = Lane::client;
+  static constexpr Lane kLane = Lane::submissions;
   static constexpr Decided kDecided = Decided::by_memory;
   static constexpr bool kWakesFleet = false;
   static constexpr bool kWritesEvent = true;

@@ -20,7 +20,7 @@ struct InsertLaunch {
     LaunchId launch;
   };
   static constexpr std::string_view kName = "insert_launch";
-  static constexpr Lane kLane = Lane::worker;
+  static constexpr Lane kLane = Lane::system;
   static constexpr Decided kDecided = Decided::by_memory;
   static constexpr bool kWakesFleet = false;
   static constexpr bool kWritesEvent = true;

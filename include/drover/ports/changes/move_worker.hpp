@@ -22,7 +22,7 @@ struct MoveWorker {
     bool changed = false;
   };
   static constexpr std::string_view kName = "move_worker";
-  static constexpr Lane kLane = Lane::worker;
+  static constexpr Lane kLane = Lane::system;
   static constexpr Decided kDecided = Decided::by_rows;
   static constexpr bool kWakesFleet = true;
   static constexpr bool kWritesEvent = true;

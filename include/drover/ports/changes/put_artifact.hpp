@@ -21,7 +21,7 @@ struct PutArtifact {
 
   struct Answer {};
   static constexpr std::string_view kName = "put_artifact";
-  static constexpr Lane kLane = Lane::worker;
+  static constexpr Lane kLane = Lane::workers;
   static constexpr Decided kDecided = Decided::by_rows;
   static constexpr bool kWakesFleet = false;
   static constexpr bool kWritesEvent = true;

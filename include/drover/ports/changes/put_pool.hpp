@@ -20,7 +20,7 @@ struct PutPool {
     PoolRow pool;
   };
   static constexpr std::string_view kName = "put_pool";
-  static constexpr Lane kLane = Lane::client;
+  static constexpr Lane kLane = Lane::operators;
   static constexpr Decided kDecided = Decided::by_rows;
   static constexpr bool kWakesFleet = true;
   static constexpr bool kWritesEvent = true;

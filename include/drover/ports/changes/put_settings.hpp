@@ -14,7 +14,7 @@ struct PutSettings {
 
   struct Answer {};
   static constexpr std::string_view kName = "put_settings";
-  static constexpr Lane kLane = Lane::client;
+  static constexpr Lane kLane = Lane::operators;
   static constexpr Decided kDecided = Decided::by_memory;
   static constexpr bool kWakesFleet = false;
   static constexpr bool kWritesEvent = true;

@@ -21,7 +21,7 @@ struct RecordLaunch {
     std::vector<WorkerRow> workers;  // new ones
   };
   static constexpr std::string_view kName = "record_launch";
-  static constexpr Lane kLane = Lane::worker;
+  static constexpr Lane kLane = Lane::system;
   static constexpr Decided kDecided = Decided::by_rows;
   static constexpr bool kWakesFleet = false;
   static constexpr bool kWritesEvent = true;

@@ -25,7 +25,7 @@ struct RegisterWorker {
     bool changed = false;  // false: the same registration again
   };
   static constexpr std::string_view kName = "register_worker";
-  static constexpr Lane kLane = Lane::worker;
+  static constexpr Lane kLane = Lane::workers;
   static constexpr Decided kDecided = Decided::by_rows;
   static constexpr bool kWakesFleet = true;
   static constexpr bool kWritesEvent = true;

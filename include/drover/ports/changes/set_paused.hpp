@@ -11,7 +11,7 @@ struct SetPaused {
 
   struct Answer {};
   static constexpr std::string_view kName = "set_paused";
-  static constexpr Lane kLane = Lane::client;
+  static constexpr Lane kLane = Lane::operators;
   static constexpr Decided kDecided = Decided::by_memory;
   static constexpr bool kWakesFleet = true;
   static constexpr bool kWritesEvent = true;

@@ -14,7 +14,7 @@ struct TouchWorkers {
 
   struct Answer {};
   static constexpr std::string_view kName = "touch_workers";
-  static constexpr Lane kLane = Lane::worker;
+  static constexpr Lane kLane = Lane::system;
   static constexpr Decided kDecided = Decided::by_memory;
   static constexpr bool kWakesFleet = false;
   static constexpr bool kWritesEvent = false;

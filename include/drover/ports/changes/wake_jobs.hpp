@@ -18,7 +18,7 @@ struct WakeJobs {
     std::optional<WallTime> next;  // the earliest wake_at that remains
   };
   static constexpr std::string_view kName = "wake_jobs";
-  static constexpr Lane kLane = Lane::worker;
+  static constexpr Lane kLane = Lane::system;
   static constexpr Decided kDecided = Decided::by_rows;
   static constexpr bool kWakesFleet = false;
   static constexpr bool kWritesEvent = false;

@@ -1,4 +1,4 @@
-#include "memory.hpp"
+#include "state.hpp"
 
 #include <algorithm>
 
@@ -6,8 +6,8 @@
 
 namespace drover::engine {
 
-void Memory::boot(ports::BootState state, SteadyTime now, WallTime wall) {
-  *this = Memory();
+void State::boot(ports::BootState state, SteadyTime now, WallTime wall) {
+  *this = State();
   deployment = state.deployment;
   deployment_secret = std::move(state.deployment_secret);
   epoch = state.epoch;
@@ -21,51 +21,56 @@ void Memory::boot(ports::BootState state, SteadyTime now, WallTime wall) {
   if (const auto said = core::settle_tunables(tunables)) log_warn("the settings in the database: {}", *said);
   for (ports::PoolRow& pool : state.pools) pools.emplace(pool.id, std::move(pool));
   for (ports::WorkerRow& row : state.workers) put_worker(std::move(row), now);
-  for (const ports::QueueDepth& depth : state.depths) queues[depth.queue].ready = depth.ready;
+  for (const ports::QueueDepth& depth : state.depths) {
+    accounts.became_ready(depth.queue, depth.ready);
+    ready.restart(depth.queue);
+    suspects.restart(depth.queue);
+  }
   for (ports::OpenAttempt& attempt : state.open) {
     const SteadyTime::duration left = attempt.alone - (wall - attempt.started);
     const SteadyTime::duration whole = attempt.alone;
+    accounts.found_leased(attempt.queue);
     open(std::move(attempt), now, std::clamp(left, SteadyTime::duration{0}, whole));
   }
 }
 
-Worker* Memory::worker(WorkerId id) {
+Worker* State::worker(WorkerId id) {
   const auto found = workers.find(id);
   return found == workers.end() ? nullptr : &found->second;
 }
 
-Lease* Memory::lease(JobNumber job) {
+Lease* State::lease(JobNumber job) {
   const auto found = leases.find(job);
   return found == leases.end() ? nullptr : &found->second;
 }
 
-Lease* Memory::fenced_lease(JobNumber job, int attempt, const Sha256& token_hash) {
+Lease* State::lease(JobNumber job, int attempt) {
   Lease* held = lease(job);
-  if (held == nullptr || held->attempt.attempt != attempt) return nullptr;
+  return held != nullptr && held->attempt.attempt == attempt ? held : nullptr;
+}
+
+Lease* State::fenced_lease(JobNumber job, int attempt, const Sha256& token_hash) {
+  Lease* held = lease(job, attempt);
+  if (held == nullptr) return nullptr;
   const auto bytes = [](const Sha256& hash) {
     return std::string_view(reinterpret_cast<const char*>(hash.data()), hash.size());
   };
   return equal_constant_time(bytes(held->attempt.token_hash), bytes(token_hash)) ? held : nullptr;
 }
 
-bool Memory::runs_alone(const Worker& worker, SteadyTime now) const {
+bool State::runs_alone(const Worker& worker, SteadyTime now) const {
   return worker.claiming_alone || std::any_of(worker.jobs.begin(), worker.jobs.end(), [&](JobNumber job) {
            const auto found = leases.find(job);
            return found != leases.end() && found->second.alone_until > now;
          });
 }
 
-bool Memory::has_unserved() const {
-  return std::any_of(queues.begin(), queues.end(),
-                     [](const auto& queue) { return queue.second.ready > queue.second.in_flight; });
+void State::add_ready(const ports::ReadyJob& job) {
+  index(job.suspect).add(job.queue, job.key);
+  accounts.became_ready(job.queue);
 }
 
-void Memory::add_ready(const ports::ReadyJob& job) {
-  (job.suspect ? suspects : ready).add(job.queue, job.key);
-  ++queues[job.queue].ready;
-}
-
-void Memory::queued_again(const ports::ReadyJob& job, std::optional<WallTime> wake_at) {
+void State::queued_again(const ports::ReadyJob& job, std::optional<WallTime> wake_at) {
   if (!wake_at) {
     add_ready(job);
   } else if (!next_wake || *wake_at < *next_wake) {
@@ -73,8 +78,7 @@ void Memory::queued_again(const ports::ReadyJob& job, std::optional<WallTime> wa
   }
 }
 
-void Memory::open(ports::OpenAttempt attempt, SteadyTime now, SteadyTime::duration alone) {
-  ++queues[attempt.queue].leased;
+void State::open(ports::OpenAttempt attempt, SteadyTime now, SteadyTime::duration alone) {
   if (Worker* owner = worker(attempt.worker)) owner->jobs.insert(attempt.job);
   const JobNumber job = attempt.job;
   Lease lease{std::move(attempt), core::handed_out({}, now, tunables)};
@@ -82,10 +86,10 @@ void Memory::open(ports::OpenAttempt attempt, SteadyTime now, SteadyTime::durati
   leases.insert_or_assign(job, std::move(lease));
 }
 
-void Memory::close(JobNumber job, SteadyTime now) {
+void State::close(JobNumber job, SteadyTime now) {
   const auto found = leases.find(job);
   if (found == leases.end()) return;
-  --queues[found->second.attempt.queue].leased;
+  accounts.lease_ended(found->second.attempt.queue);
   if (Worker* owner = worker(found->second.attempt.worker)) {
     owner->jobs.erase(job);
     if (owner->jobs.empty()) owner->idle_since = now;
@@ -93,7 +97,7 @@ void Memory::close(JobNumber job, SteadyTime now) {
   leases.erase(found);
 }
 
-void Memory::put_worker(ports::WorkerRow row, SteadyTime now) {
+void State::put_worker(ports::WorkerRow row, SteadyTime now) {
   if (row.state == core::WorkerState::gone) {
     workers.erase(row.id);
     return;
@@ -101,12 +105,13 @@ void Memory::put_worker(ports::WorkerRow row, SteadyTime now) {
   const auto [found, is_new] = workers.try_emplace(row.id);
   if (is_new) found->second.idle_since = now;
   found->second.row = std::move(row);
-  serve(found->second, found->second.row.queues);
 }
 
-void Memory::serve(Worker& worker, std::vector<std::string> names) {
-  for (const std::string& name : names) queues.try_emplace(name);
-  worker.row.queues = std::move(names);
+void State::stood_still(SteadyTime::duration time) {
+  for (auto& [job, lease] : leases) lease.term.deadline += time;
+  for (auto& [id, worker] : workers) {
+    if (worker.heard) *worker.heard += time;
+  }
 }
 
 }  // namespace drover::engine

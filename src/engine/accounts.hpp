@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace drover::engine {
+
+// How many jobs of each queue are ready, about to be claimed, and leased. The only one that counts: every
+// change of a count is one of its verbs, and each checks that the counts do not contradict each other (a
+// CheckFailed ends the term, and all is read anew). A queue of which nothing is counted is forgotten. The
+// engine's thread alone.
+class Accounts {
+ public:
+  struct Queue {
+    std::int64_t ready = 0;
+    std::int64_t claiming = 0;  // of `ready`: claims under way
+    std::int64_t leased = 0;
+    std::int64_t announced = 0;  // work that nobody takes, when the reconciler was last told of it
+    [[nodiscard]] std::int64_t unserved() const { return ready - claiming; }
+  };
+
+  void became_ready(const std::string& queue, std::int64_t jobs = 1);
+  void no_longer_ready(const std::string& queue);
+  void claim_begins(const std::string& queue);
+  void claim_refused(const std::string& queue);
+  void claimed(const std::string& queue);  // committed: the job is leased
+  // A lease that was there before this term.
+  void found_leased(const std::string& queue);
+  void lease_ended(const std::string& queue);
+  // As the store counts, which somebody may have changed by hand.
+  void found_ready(const std::string& queue, std::int64_t ready);
+  void clear();
+
+  [[nodiscard]] const std::map<std::string, Queue, std::less<>>& queues() const { return queues_; }
+  [[nodiscard]] Queue of(const std::string& queue) const;
+  // Work came that nobody takes: the first of its queue, or twice what was announced last. Asked once.
+  [[nodiscard]] bool take_growth();
+
+ private:
+  using Queues = std::map<std::string, Queue, std::less<>>;
+  void counted(Queues::iterator queue);
+
+  Queues queues_;
+  bool grown_ = false;
+};
+
+}  // namespace drover::engine

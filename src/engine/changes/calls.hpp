@@ -1,0 +1,50 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "changes/in_engine.hpp"
+#include "inbox.hpp"
+#include "parts.hpp"
+#include "suspects.hpp"
+
+// The calls of the engine's interface that lead to a change each, in the file of the change.
+namespace drover::engine {
+
+void submit(Parts& parts, Place place, std::vector<core::JobSpec> specs,
+            const Done<std::vector<Submitted>>& done);
+void register_worker(Parts& parts, Place place, const Registration& registration,
+                     const Done<Registered>& done);
+void report(Parts& parts, Place place, const Report& report, const Done<ReportAnswer>& done);
+void put_artifact(Parts& parts, Place place, const WorkerAuth& auth, ports::PutArtifact put,
+                  const Secret& token, const Done<Ok>& done);
+
+// Of a change that is asked for as it is.
+template <class C>
+Call call_for(C change, Told<C> told) {
+  Call call;
+  call.lane = C::kLane;
+  call.refuse = [told](const Error& error) { told(error); };
+  call.run = [change = std::move(change), told](Parts& parts, Place place) {
+    ports::Keys keys = change.keys();
+    auto make = [&parts, change]() -> Result<std::optional<C>> {
+      if (const Status may = admit(parts.state, change); !may) return may.error();
+      return std::optional(change);
+    };
+    parts.pipeline.add(at(std::move(place), work_of<C>(std::move(keys), std::move(make), told)));
+  };
+  return call;
+}
+
+// The end of an open attempt on our own account; it is on its way to the writer from now on.
+[[nodiscard]] ports::EndAttempt make_end(Parts& parts, Lease& lease, core::Outcome outcome,
+                                         std::string reason, const Break& broken);
+// It was not carried out: the attempt is open still.
+void end_refused(Parts& parts, JobNumber job, int attempt);
+// Ends the attempt, if it is open still when the batch is formed.
+void stage_end(Parts& parts, JobNumber job, int attempt, core::Outcome outcome, const std::string& reason,
+               const Break& broken, const std::function<void(const Status&)>& done);
+
+}  // namespace drover::engine

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "drover/engine/engine.hpp"
+
+#include "feed.hpp"
+#include "numbers.hpp"
+#include "pipeline.hpp"
+#include "state.hpp"
+#include "term.hpp"
+#include "waiters.hpp"
+
+namespace drover::engine {
+
+// The claims made for one poll in one batch; answered together.
+struct ClaimGroup {
+  Waiter waiter;
+  int outstanding = 0;
+  ClaimAnswer answer;
+  std::optional<Error> refused;  // by a store that has no room
+};
+
+// What the engine's thread works on. The functions that do are by subject: claims, leases, suspects,
+// changes/, upkeep/; round.cpp calls them in order.
+struct Parts {
+  Parts(const Clock& the_clock, const EngineOptions& the_options, const Contact& contact);
+
+  const Clock& clock;
+  const EngineOptions& options;
+  State state;
+  Term term;
+  Feed feed;
+  Pipeline pipeline;
+  Waiters waiters;
+  Numbers numbers;
+  // By worker, the poll for which claims are under way.
+  std::map<WorkerId, std::shared_ptr<ClaimGroup>> claiming;
+  SteadyTime claims_from{};  // nothing is claimed before: the store had no room
+  // Of queues whose keys in memory are not those of the store.
+  std::set<std::string> to_rescan;
+  // By queue, the suspect that every worker which asked would have had to take next, and since when.
+  std::map<std::string, std::pair<core::ReadyKey, SteadyTime>> waiting_suspects;
+  bool partitions_wanted = false;
+};
+
+}  // namespace drover::engine

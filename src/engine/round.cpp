@@ -1,0 +1,223 @@
+#include "round.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "drover/base/check.hpp"
+#include "drover/base/log.hpp"
+
+#include "changes/in_engine.hpp"
+#include "claims.hpp"
+
+namespace drover::engine {
+namespace {
+
+constexpr Seconds kDoubtPatience{20};  // waiters of a commit in doubt are told "unknown" after this
+constexpr Seconds kStandstill{1};      // a round that comes so much too late found the process stopped
+constexpr Seconds kSecondCheck{60};    // two failed checks within this: reading anew does not help
+constexpr Millis kPulse{500};
+constexpr Seconds kQuiet{3600};  // a round at least every so often
+
+Error in_doubt() {
+  return Error{Errc::commit_unknown,
+               "the store went away while it was committing; whether it did is not known yet. Look before "
+               "trying again.",
+               {},
+               {},
+               2};
+}
+
+}  // namespace
+
+Parts::Parts(const Clock& the_clock, const EngineOptions& the_options, const Contact& contact)
+    : clock(the_clock),
+      options(the_options),
+      term(contact, the_options.takeover),
+      pipeline([](const ports::Change&, const ports::Settled&) {}) {}
+
+Loop::Loop(const Clock& clock, const EngineOptions& options, ports::Metrics& metrics, const Contact& contact,
+           Hand hand)
+    : parts_(clock, options, contact),
+      metrics_(metrics),
+      hand_(std::move(hand)),
+      expected_(SteadyTime::max()) {
+  parts_.pipeline = Pipeline(
+      [this](const ports::Change& change, const ports::Settled& settled) { committed(change, settled); });
+  metrics_.describe("drover_check_failures_total",
+                    "Times that the engine's accounts contradicted themselves");
+}
+
+void Loop::round(Inbox::Mail mail) {
+  checked([this] { notice_standstill(); });
+  for (News& news : mail.news) checked([&] { hear(std::move(news)); });
+  for (Call& call : mail.calls) checked([&] { serve(call); });
+  checked([this] { move_on(); });
+  expected_ = due();
+}
+
+// A broken check ends the term; the rest of the round is served without it.
+template <class F>
+void Loop::checked(F&& step) {
+  try {
+    step();
+  } catch (const CheckFailed& failed) {
+    check_failed(failed.what());
+  }
+}
+
+void Loop::move_on() {
+  if (parts_.term.leading()) {
+    if (!parts_.pipeline.under_way()) form_batch();
+    end_overdue_polls(parts_);
+  } else if (parts_.pipeline.in_doubt() && parts_.clock.steady() > doubt_until_) {
+    parts_.pipeline.abandon_doubt(in_doubt());
+  }
+  if (parts_.state.accounts.take_growth()) parts_.feed.wake_fleet();
+  parts_.feed.pass_on();
+}
+
+// Whoever is stopped hears nobody: that time is no silence of the workers'.
+void Loop::notice_standstill() {
+  const SteadyTime now = parts_.clock.steady();
+  if (!parts_.term.leading() || expected_ == SteadyTime::max() || now - expected_ < kStandstill) return;
+  const SteadyTime::duration stood = now - expected_;
+  log_warn("this process stood still for {} ms: leases are longer by that",
+           std::chrono::duration_cast<Millis>(stood).count());
+  parts_.state.stood_still(stood);
+  for (auto& chore : chores_) chore->stood_still(parts_);
+}
+
+void Loop::hear(News news) {
+  if (auto* led = std::get_if<Led>(&news)) {
+    begin_term(std::move(*led));
+  } else if (const auto* not_led = std::get_if<NotLed>(&news)) {
+    parts_.term.not_begun(not_led->why, not_led->reachable);
+    parts_.pipeline.refuse_all(not_leading(not_led->why));
+  } else if (const auto* lost = std::get_if<Lost>(&news)) {
+    end_term(lost->why);
+  } else if (auto* done = std::get_if<OrderDone>(&news)) {
+    const bool leading = parts_.term.leading();
+    parts_.pipeline.outcome(*done, leading);
+    if (!leading) return;
+    for (const KeysFound& found : done->keys) take_keys(parts_, found);
+    if (done->numbers > 0) parts_.numbers.add(done->first_number, done->numbers);
+    serve_held_polls(parts_);
+  } else if (auto* resolved = std::get_if<Resolved>(&news)) {
+    parts_.pipeline.resolved(std::move(*resolved));
+  }
+}
+
+void Loop::begin_term(Led led) {
+  const SteadyTime now = parts_.clock.steady();
+  parts_.state.boot(std::move(led.state), now, parts_.clock.wall());
+  parts_.feed.tokens.open();
+  for (const auto& [id, worker] : parts_.state.workers) parts_.feed.tokens.put(worker.row);
+  parts_.numbers.clear();
+  parts_.to_rescan.clear();
+  parts_.waiting_suspects.clear();
+  parts_.claims_from = now;
+  parts_.partitions_wanted = false;
+  for (auto& chore : chores_) chore->begin_term(now);
+  parts_.term.begin(now);
+  parts_.feed.wake_fleet();
+}
+
+void Loop::end_term(const std::string& why) {
+  const Error error = not_leading(why);
+  parts_.term.end(why, false);
+  parts_.feed.tokens.close(error);
+  parts_.pipeline.refuse_all(error);
+  for (const Waiter& waiter : parts_.waiters.take_all()) waiter.done(error);
+  doubt_until_ = parts_.clock.steady() + kDoubtPatience;
+}
+
+void Loop::serve(Call& call) {
+  if (parts_.term.leading() || call.always) {
+    call.run(parts_, std::move(call.place));
+  } else {
+    call.place.reset();
+    call.refuse(not_leading(parts_.term.standby_reason()));
+  }
+}
+
+void Loop::form_batch() {
+  const SteadyTime now = parts_.clock.steady();
+  for (auto& chore : chores_) {
+    if (chore->due(parts_) <= now) chore->run(parts_);
+  }
+  Order order;
+  parts_.pipeline.begin();
+  match(parts_, order.keys);
+  const std::size_t lacking = parts_.pipeline.fill(parts_.numbers.left());
+  order.numbers = parts_.numbers.to_reserve(lacking);
+  for (const std::string& queue : std::exchange(parts_.to_rescan, {})) {
+    std::erase_if(order.keys, [&](const KeysWanted& wanted) { return wanted.queue == queue; });
+    for (const bool suspects : {true, false}) order.keys.push_back({queue, suspects, true, std::nullopt});
+  }
+  order.partitions = std::exchange(parts_.partitions_wanted, false);
+  order.ping = !parts_.term.trusted(now).ok();
+  order.changes = parts_.pipeline.send();
+  if (order.empty()) {
+    parts_.pipeline.nothing_sent();
+  } else {
+    hand_.put(std::move(order));
+  }
+}
+
+void Loop::committed(const ports::Change& change, const ports::Settled& settled) {
+  std::visit(
+      [&]<class C>(const C& specific) {
+        const ports::AnswerOf<C>& answer = *ports::result_of<C>(settled);
+        remember(parts_.state, specific, answer, parts_.clock.steady());
+        if constexpr (requires { answer.worker.token_hash; }) {
+          end_polls_of_ineligible(parts_, answer.worker.id);
+        }
+        if constexpr (std::is_same_v<C, ports::PutPool>) {
+          for (const auto& [id, worker] : parts_.state.workers) {
+            if (worker.row.pool == answer.pool.id) parts_.waiters.serve(id, worker.row.queues);
+          }
+        }
+      },
+      change);
+  parts_.feed.committed(change, settled);
+}
+
+SteadyTime Loop::due() const {
+  const SteadyTime now = parts_.clock.steady();
+  SteadyTime next = now + kQuiet;
+  if (!parts_.term.leading()) return parts_.pipeline.in_doubt() ? std::min(next, doubt_until_) : next;
+  if (const auto deadline = parts_.waiters.first_end()) next = std::min(next, *deadline);
+  // A round this often at least, so that a standstill of the process shows as one that comes too late.
+  if (!parts_.state.leases.empty()) next = std::min(next, now + kPulse);
+  if (parts_.pipeline.under_way()) return next;  // its outcome comes as news
+  if (parts_.pipeline.waiting() > 0 || !parts_.to_rescan.empty()) return now;
+  if (parts_.claims_from > now) next = std::min(next, parts_.claims_from);
+  for (const auto& chore : chores_) next = std::min(next, chore->due(parts_));
+  return next;
+}
+
+// What the accounts say cannot be relied upon: the store is read anew, by whoever leads next.
+void Loop::check_failed(const char* what) {
+  log_error("a check failed, and this daemon gives leadership up: {}", what);
+  metrics_.add("drover_check_failures_total", 1);
+  const SteadyTime now = parts_.clock.steady();
+  if (failed_check_ && now - *failed_check_ < kSecondCheck) std::abort();
+  failed_check_ = now;
+  end_term("the accounts in memory contradicted themselves");
+  parts_.pipeline.abandon_doubt(in_doubt());
+  hand_.resign("the accounts in memory contradicted themselves");
+}
+
+void Loop::end_polls() {
+  for (const Waiter& waiter : parts_.waiters.take_all()) waiter.done(ClaimAnswer{});
+}
+
+void Loop::close(const Error& why) {
+  parts_.feed.tokens.close(why);
+  end_polls();
+  parts_.pipeline.abandon_doubt(why);
+  parts_.pipeline.refuse_all(why);
+}
+
+}  // namespace drover::engine

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "inbox.hpp"
+#include "parts.hpp"
+#include "upkeep/chore.hpp"
+
+namespace drover::engine {
+
+// The engine's thread, a round at a time: what has come is heard; when no batch is under way the next is
+// formed and given to the writer. Blocks nowhere, so that tests can run it beside a writer of their own in
+// one thread.
+class Loop {
+ public:
+  struct Hand {
+    std::function<void(Order)> put;           // one at a time; its outcome comes as news
+    std::function<void(std::string)> resign;  // gives leadership up; Lost comes as news
+  };
+  Loop(const Clock& clock, const EngineOptions& options, ports::Metrics& metrics, const Contact& contact,
+       Hand hand);
+
+  // Serves what has come.
+  void round(Inbox::Mail mail);
+  // When the next round is due if nothing comes.
+  [[nodiscard]] SteadyTime due() const;
+  // A batch is under way: what is called for meanwhile can only be collected, but for heartbeats.
+  [[nodiscard]] bool collects() const { return parts_.pipeline.under_way(); }
+  // Nothing is under way, and nothing waits.
+  [[nodiscard]] bool idle() const { return !parts_.term.leading() || parts_.pipeline.idle(); }
+  // Ends all polls empty-handed: this daemon is about to stop.
+  void end_polls();
+  // Answers all that is left; the round before was the last.
+  void close(const Error& why);
+
+  [[nodiscard]] Parts& parts() { return parts_; }
+
+ private:
+  void hear(News news);
+  void begin_term(Led led);
+  void end_term(const std::string& why);
+  void serve(Call& call);
+  void move_on();
+  template <class F>
+  void checked(F&& step);
+  void form_batch();
+  void notice_standstill();
+  void committed(const ports::Change& change, const ports::Settled& settled);
+  void check_failed(const char* what);
+
+  Parts parts_;
+  ports::Metrics& metrics_;
+  Hand hand_;
+  Chores chores_ = all_chores();
+  SteadyTime expected_;  // the last round was to be followed by one at this time at the latest
+  SteadyTime doubt_until_{};
+  std::optional<SteadyTime> failed_check_;
+};
+
+}  // namespace drover::engine

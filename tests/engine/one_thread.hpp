@@ -1,0 +1,221 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "drover/memstore/mem_store.hpp"
+#include "drover/ports/tokens.hpp"
+
+#include "changes/calls.hpp"
+#include "claims.hpp"
+#include "engine/no_metrics.hpp"
+#include "inbox.hpp"
+#include "leases.hpp"
+#include "manual_clock.hpp"
+#include "round.hpp"
+#include "view.hpp"
+#include "writer.hpp"
+
+namespace drover::engine::testing {
+
+// What a call was answered; empty until it is.
+template <class T>
+using Answer = std::shared_ptr<std::optional<Result<T>>>;
+
+inline core::JobSpec job_spec(const std::string& name, const std::string& queue = "default") {
+  core::JobSpec spec;
+  spec.queue = queue;
+  spec.name = name;
+  spec.task = R"({"command":"true"})";
+  return spec;
+}
+
+// The engine over the store in memory, in one thread and by a clock that stands still: the test says when the
+// writer carries out what it was given, and when the engine's next round is.
+class OneThread {
+ public:
+  explicit OneThread(std::size_t calls = 1000)
+      : inbox(calls),
+        writer(store, clock, metrics, options, [this](News news) { inbox.tell(std::move(news)); }),
+        loop(clock, options, metrics, writer.contact(),
+             {[this](Order one) { order = std::move(one); },
+              [this](std::string why) { resignation = std::move(why); }}) {}
+
+  void round() { loop.round(inbox.take(SteadyTime::duration::zero())); }
+  // The writer's turn: with what it was given, or what is due without it.
+  void write() {
+    if (auto one = std::exchange(order, std::nullopt)) {
+      writer.carry_out(std::move(*one));
+    } else if (auto why = std::exchange(resignation, std::nullopt)) {
+      writer.resign(*why);
+    } else {
+      writer.turn();
+    }
+  }
+  // Until nothing is left to do now.
+  void settle() {
+    for (int i = 0; i < 10'000; ++i) {
+      round();
+      if (!order && !resignation && writer.due() > clock.steady() && loop.due() > clock.steady()) return;
+      write();
+    }
+    FAIL() << "the engine does not come to rest";
+  }
+  void lead() {
+    settle();
+    ASSERT_TRUE(parts().term.leading()) << parts().term.standby_reason();
+  }
+  // In steps too short to be taken for a standstill of the process.
+  void pass(Micros time) {
+    constexpr Micros kStep = Millis{400};
+    for (Micros left = time; left > Micros{0}; left -= kStep) {
+      clock.pass(std::min(left, kStep));
+      settle();
+    }
+  }
+
+  [[nodiscard]] Parts& parts() { return loop.parts(); }
+  [[nodiscard]] State& state() { return loop.parts().state; }
+  [[nodiscard]] ports::JobRow job(JobNumber number) { return **store.job(number); }
+
+  template <class T>
+  static Done<T> into(const Answer<T>& answer) {
+    return [answer](Result<T> result) {
+      EXPECT_FALSE(*answer) << "answered twice";
+      *answer = std::move(result);
+    };
+  }
+  // Served with the next round.
+  template <class T>
+  Answer<T> ask(ports::Lane lane, std::function<void(Parts&, Place, Done<T>)> run) {
+    auto answer = std::make_shared<std::optional<Result<T>>>();
+    Call call;
+    call.lane = lane;
+    call.refuse = [answer](const Error& error) { into<T>(answer)(error); };
+    call.run = [answer, run = std::move(run)](Parts& to, Place place) {
+      run(to, std::move(place), into<T>(answer));
+    };
+    inbox.post(std::move(call));
+    return answer;
+  }
+  template <class C>
+  Answer<ports::AnswerOf<C>> apply(C change) {
+    auto answer = std::make_shared<std::optional<Result<ports::AnswerOf<C>>>>();
+    inbox.post(call_for<C>(std::move(change), into<ports::AnswerOf<C>>(answer)));
+    return answer;
+  }
+  Answer<std::vector<Submitted>> submit(std::vector<core::JobSpec> specs) {
+    return ask<std::vector<Submitted>>(ports::Lane::submissions, [specs](Parts& to, Place place, auto done) {
+      engine::submit(to, std::move(place), specs, done);
+    });
+  }
+  Answer<ClaimAnswer> poll(const WorkerAuth& auth, const std::string& nonce, int slots = 1,
+                           Seconds wait = Seconds{0}) {
+    return ask<ClaimAnswer>(ports::Lane::workers, [=](Parts& to, const Place&, auto done) {
+      take_poll(to, {auth, nonce, slots, wait, [] { return true; }}, done);
+    });
+  }
+  Answer<HeartbeatAnswer> heartbeat(const WorkerAuth& auth, const std::vector<ClaimedJob>& has) {
+    Heartbeat beat{auth, {}, std::nullopt};
+    for (const ClaimedJob& job : has) beat.attempts.push_back(ref(job));
+    return ask<HeartbeatAnswer>(
+        ports::Lane::workers, [beat](Parts& to, const Place&, auto done) { hear_heartbeat(to, beat, done); });
+  }
+  Answer<ReportAnswer> report(const WorkerAuth& auth, const ClaimedJob& job,
+                              std::optional<core::Outcome> outcome = core::Outcome::succeeded) {
+    Report one{auth, ref(job), outcome, {}, 0, std::nullopt, ""};
+    return ask<ReportAnswer>(ports::Lane::workers, [one](Parts& to, Place place, auto done) {
+      engine::report(to, std::move(place), one, done);
+    });
+  }
+  void unclaim(const std::vector<ClaimedJob>& jobs) {
+    std::vector<Delivery> deliveries;
+    for (const ClaimedJob& job : jobs)
+      deliveries.push_back({job.attempt.job, job.attempt.attempt, job.delivery});
+    ask<Ok>(ports::Lane::system,
+            [deliveries](Parts& to, const Place&, const auto&) { give_back(to, deliveries); });
+  }
+  Answer<Ok> lose_worker(WorkerId worker, core::Outcome outcome) {
+    return ask<Ok>(ports::Lane::system, [=](Parts& to, const Place&, auto done) {
+      engine::lose_worker(to, worker, outcome, "lost", false, done);
+    });
+  }
+  Answer<ports::ActOnJob::Answer> act(JobNumber job, core::JobAction action) {
+    return apply(ports::ActOnJob{job, {}, action, clock.wall()});
+  }
+
+  static AttemptRef ref(const ClaimedJob& job) { return {job.attempt.job, job.attempt.attempt, job.token}; }
+
+  // These settle.
+  template <class T>
+  T taken(const Answer<T>& answer) {
+    settle();
+    EXPECT_TRUE(*answer) << "no answer";
+    if (!*answer) return T{};
+    EXPECT_TRUE((*answer)->ok()) << (*answer)->error().message;
+    return (*answer)->ok() ? ***answer : T{};
+  }
+  template <class T>
+  Error refused(const Answer<T>& answer) {
+    settle();
+    EXPECT_TRUE(*answer && !(*answer)->ok());
+    return *answer && !(*answer)->ok() ? (*answer)->error() : Error{};
+  }
+  std::vector<JobNumber> add_jobs(int count, const std::string& queue = "default") {
+    std::vector<JobNumber> out;
+    for (const Submitted& one :
+         taken(submit(std::vector(static_cast<std::size_t>(count), job_spec("job", queue)))))
+      out.push_back(one.number);
+    return out;
+  }
+  // A registered worker of a pool of no provider, which serves the queue of its own name.
+  WorkerAuth add_worker(const std::string& instance, int slots = 4, const std::string& pool = "default") {
+    const WallTime now = clock.wall();
+    if (!pools_.contains(pool)) {
+      ports::PutPool put;
+      put.spec.name = pool;
+      put.spec.provider = core::Provider::none;
+      put.create = true;
+      put.now = now;
+      pools_[pool] = taken(apply(put)).pool.id;
+    }
+    core::LaunchRequest request;
+    request.client_token = "launch-" + instance;
+    const Secret bootstrap = ports::bootstrap_token(state().deployment_secret, request.client_token);
+    const auto launch =
+        taken(apply(ports::InsertLaunch{pools_[pool], request, sha256(bootstrap.reveal()), "test", now}));
+    core::Instance machine;
+    machine.id = instance;
+    machine.state = core::InstanceState::running;
+    taken(apply(ports::RecordLaunch{launch.launch, core::LaunchState::fulfilled, {machine}, "", now}));
+    const Registration registration{instance, bootstrap, "nonce", slots, {}, "host", "test"};
+    const auto registered =
+        taken(ask<Registered>(ports::Lane::workers, [registration](Parts& to, Place place, auto done) {
+          engine::register_worker(to, std::move(place), registration, done);
+        }));
+    return {registered.worker, registered.token};
+  }
+
+  drover::testing::ManualClock clock;
+  drover::testing::NoMetrics metrics;
+  memstore::MemStore store;
+  EngineOptions options;
+  Inbox inbox;
+  Writer writer;
+  std::optional<Order> order;  // given to the writer, and not carried out yet
+  std::optional<std::string> resignation;
+  Loop loop;
+
+ private:
+  std::map<std::string, PoolId> pools_;
+};
+
+}  // namespace drover::engine::testing
