@@ -7,6 +7,7 @@
 
 #include "drover/base/thread_name.hpp"
 
+#include "answers.hpp"
 #include "changes/calls.hpp"
 #include "changes/in_engine.hpp"
 #include "claims.hpp"
@@ -24,12 +25,6 @@ Error stopping() {
   return not_leading("the daemon is stopping");
 }
 
-// What answers a call that is not served.
-template <class T>
-std::function<void(const Error&)> refuse_by(const Done<T>& done) {
-  return [done](const Error& error) { done(error); };
-}
-
 }  // namespace
 
 struct Engine::Impl {
@@ -44,6 +39,18 @@ struct Engine::Impl {
               [this](std::string why) { writing.resign(std::move(why)); }}) {}
 
   void run();
+  // `serve` runs on the engine's thread, with what tells `done` on that of the answers. A call that is
+  // refused before is told so on whatever thread refuses it.
+  template <class T, class Serve>
+  void post(ports::Lane lane, Done<T> done, Serve serve, std::size_t bytes = 0) {
+    Call call;
+    call.lane = lane;
+    call.bytes += bytes;
+    call.refuse = [done](const Error& error) { done(error); };
+    call.run = [serve = std::move(serve), told = answers.later(lane, std::move(done))](
+                   Parts& parts, Place place) { serve(parts, std::move(place), told); };
+    inbox.post(std::move(call));
+  }
 
   const Clock& clock;
   const EngineOptions options;
@@ -51,6 +58,7 @@ struct Engine::Impl {
   Writer writer;
   WriterThread writing;
   Loop loop;
+  Answers answers;
   std::thread thread;
 };
 
@@ -61,12 +69,15 @@ void Engine::Impl::run() {
     Inbox::Mail mail = inbox.take(loop.due() - clock.steady(), until);
     const bool closed = mail.closed;
     loop.round(std::move(mail));
+    answers.hand_over();
     if (closed && loop.idle()) break;
   }
   loop.end_polls();
   writing.stop();
   loop.round(inbox.take(SteadyTime::duration::zero()));
   loop.close(stopping());
+  answers.hand_over();
+  answers.stop();
 }
 
 Engine::Engine(ports::Store& store, const Clock& clock, ports::Metrics& metrics, EngineOptions options)
@@ -78,6 +89,7 @@ Engine::~Engine() {
 
 void Engine::start() {
   if (impl_->thread.joinable()) return;
+  impl_->answers.start();
   impl_->writing.start();
   impl_->thread = std::thread([this] { impl_->run(); });
 }
@@ -96,75 +108,60 @@ Status Engine::check_worker(const WorkerAuth& auth) const {
 }
 
 void Engine::submit(std::vector<core::JobSpec> specs, Done<std::vector<Submitted>> done) {
-  Call call;
-  call.lane = ports::InsertJobs::kLane;
-  for (const core::JobSpec& spec : specs) call.bytes += sizeof(spec) + spec.task.size();
-  call.refuse = refuse_by(done);
+  std::size_t bytes = 0;
+  for (const core::JobSpec& spec : specs) bytes += sizeof(spec) + spec.task.size();
   auto shared = std::make_shared<std::vector<core::JobSpec>>(std::move(specs));
-  call.run = [shared, done = std::move(done)](Parts& parts, Place place) {
-    engine::submit(parts, std::move(place), std::move(*shared), done);
-  };
-  impl_->inbox.post(std::move(call));
+  impl_->post(
+      ports::InsertJobs::kLane, std::move(done),
+      [shared](Parts& parts, Place place, const auto& told) {
+        engine::submit(parts, std::move(place), std::move(*shared), told);
+      },
+      bytes);
 }
 
 void Engine::register_worker(Registration registration, Done<Registered> done) {
-  Call call;
-  call.lane = ports::RegisterWorker::kLane;
-  call.refuse = refuse_by(done);
-  call.run = [registration = std::move(registration), done = std::move(done)](Parts& parts, Place place) {
-    engine::register_worker(parts, std::move(place), registration, done);
-  };
-  impl_->inbox.post(std::move(call));
+  impl_->post(ports::RegisterWorker::kLane, std::move(done),
+              [registration = std::move(registration)](Parts& parts, Place place, const auto& told) {
+                engine::register_worker(parts, std::move(place), registration, told);
+              });
 }
 
 void Engine::claim(ClaimRequest request, Done<ClaimAnswer> done) {
-  Call call;
-  call.lane = ports::Lane::workers;
-  call.refuse = refuse_by(done);
-  call.run = [request = std::move(request), done = std::move(done)](Parts& parts, const Place&) {
-    take_poll(parts, request, done);
-  };
-  impl_->inbox.post(std::move(call));
+  impl_->post(ports::Lane::workers, std::move(done),
+              [request = std::move(request)](Parts& parts, const Place&, const auto& told) {
+                take_poll(parts, request, told);
+              });
 }
 
 void Engine::unclaim(std::vector<Delivery> deliveries) {
-  Call call;
-  call.lane = ports::Lane::system;
   // Without leadership there is nothing to do: the next term gives these leases a full term, and they expire.
-  call.refuse = [](const Error&) {};
-  call.run = [deliveries = std::move(deliveries)](Parts& parts, const Place&) {
-    give_back(parts, deliveries);
-  };
-  impl_->inbox.post(std::move(call));
+  impl_->post<Ok>(
+      ports::Lane::system, [](const Status&) {},
+      [deliveries = std::move(deliveries)](Parts& parts, const Place&, const auto&) {
+        give_back(parts, deliveries);
+      });
 }
 
 void Engine::heartbeat(Heartbeat heartbeat, Done<HeartbeatAnswer> done) {
-  Call call;
-  call.lane = ports::Lane::workers;
-  call.refuse = refuse_by(done);
-  call.run = [heartbeat = std::move(heartbeat), done = std::move(done)](Parts& parts, const Place&) {
-    hear_heartbeat(parts, heartbeat, done);
-  };
-  impl_->inbox.post(std::move(call));
+  impl_->post(ports::Lane::workers, std::move(done),
+              [heartbeat = std::move(heartbeat)](Parts& parts, const Place&, const auto& told) {
+                hear_heartbeat(parts, heartbeat, told);
+              });
 }
 
 void Engine::report(Report report, Done<ReportAnswer> done) {
-  Call call;
-  call.lane = ports::Lane::workers;
-  call.refuse = refuse_by(done);
-  call.run = [report = std::move(report), done = std::move(done)](Parts& parts, Place place) {
-    engine::report(parts, std::move(place), report, done);
-  };
-  impl_->inbox.post(std::move(call));
+  impl_->post(ports::Lane::workers, std::move(done),
+              [report = std::move(report)](Parts& parts, Place place, const auto& told) {
+                engine::report(parts, std::move(place), report, told);
+              });
 }
 
 void Engine::check_attempt(WorkerAuth auth, AttemptRef attempt, Done<ports::OpenAttempt> done) {
-  Call call;
-  call.lane = ports::Lane::workers;
-  call.refuse = refuse_by(done);
-  call.run = [auth = std::move(auth), attempt = std::move(attempt), done = std::move(done)](
-                 Parts& parts, const Place&) { engine::check_attempt(parts, auth, attempt, done); };
-  impl_->inbox.post(std::move(call));
+  impl_->post(
+      ports::Lane::workers, std::move(done),
+      [auth = std::move(auth), attempt = std::move(attempt)](Parts& parts, const Place&, const auto& told) {
+        engine::check_attempt(parts, auth, attempt, told);
+      });
 }
 
 void Engine::put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size,
@@ -175,66 +172,62 @@ void Engine::put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name,
   put.name = std::move(name);
   put.size = size;
   put.sha256 = sha256;
-  Call call;
-  call.lane = ports::Lane::workers;
-  call.refuse = refuse_by(done);
-  call.run = [auth = std::move(auth), token = std::move(attempt.token), put = std::move(put),
-              done = std::move(done)](Parts& parts, Place place) {
-    engine::put_artifact(parts, std::move(place), auth, put, token, done);
-  };
-  impl_->inbox.post(std::move(call));
+  impl_->post(ports::Lane::workers, std::move(done),
+              [auth = std::move(auth), token = std::move(attempt.token), put = std::move(put)](
+                  Parts& parts, Place place, const auto& told) {
+                engine::put_artifact(parts, std::move(place), auth, put, token, told);
+              });
 }
 
 void Engine::act(ports::ActOnJob act, Done<ActAnswer> done) {
-  impl_->inbox.post(call_for<ports::ActOnJob>(
+  apply<ports::ActOnJob>(
       std::move(act), [done = std::move(done)](const Result<ports::ActOnJob::Answer>& acted) {
         done(acted ? Result<ActAnswer>(ActAnswer{acted->changed, acted->after}) : acted.error());
-      }));
+      });
 }
 
 void Engine::apply_any(ports::Change change, std::function<void(ports::Settled)> done) {
   std::visit(
       [&]<class C>(C specific) {
-        impl_->inbox.post(call_for<C>(std::move(specific), [done](Result<ports::AnswerOf<C>> result) {
+        Told<C> told = [done](Result<ports::AnswerOf<C>> result) {
           done(ports::settled<C>(std::move(result)));
-        }));
+        };
+        impl_->post(C::kLane, std::move(told),
+                    [specific = std::move(specific)](Parts& parts, Place place, const Told<C>& later) {
+                      engine::apply(parts, std::move(place), specific, later);
+                    });
       },
       std::move(change));
 }
 
 void Engine::lose_worker(WorkerId worker, core::Outcome outcome, std::string reason, bool with_many,
                          Done<Ok> done) {
-  Call call;
-  call.lane = ports::Lane::system;
-  call.refuse = refuse_by(done);
-  call.run = [worker, outcome, reason = std::move(reason), with_many, done = std::move(done)](Parts& parts,
-                                                                                              const Place&) {
-    engine::lose_worker(parts, worker, outcome, reason, with_many, done);
-  };
-  impl_->inbox.post(std::move(call));
+  impl_->post(
+      ports::Lane::system, std::move(done),
+      [worker, outcome, reason = std::move(reason), with_many](Parts& parts, const Place&, const auto& told) {
+        engine::lose_worker(parts, worker, outcome, reason, with_many, told);
+      });
 }
 
 void Engine::view(Done<EngineView> done) {
   Call call;
-  call.lane = ports::Lane::system;
   call.always = true;
   call.refuse = [done](const Error& error) {
     EngineView view;
     view.standby_reason = error.message;
     done(std::move(view));
   };
-  call.run = [done = std::move(done)](Parts& parts, const Place&) { done(view_of(parts)); };
+  call.run = [told = impl_->answers.later(call.lane, std::move(done))](Parts& parts, const Place&) {
+    told(view_of(parts));
+  };
   impl_->inbox.post(std::move(call));
 }
 
 void Engine::place(std::string queue, core::ReadyKey key, Done<JobPlace> done) {
-  Call call;
-  call.lane = ports::Lane::operators;
-  call.refuse = refuse_by(done);
-  call.run = [queue = std::move(queue), key, done = std::move(done)](Parts& parts, const Place&) {
-    done(place_of(parts, queue, key));
-  };
-  impl_->inbox.post(std::move(call));
+  impl_->post(ports::Lane::operators, std::move(done),
+              [queue = std::move(queue), key](Parts& parts, const Place&, const auto& told) {
+                told(place_of(parts, queue, key));
+              });
 }
 
 }  // namespace drover::engine

@@ -108,9 +108,9 @@ class OneThread {
   }
   template <class C>
   Answer<ports::AnswerOf<C>> apply(C change) {
-    auto answer = std::make_shared<std::optional<Result<ports::AnswerOf<C>>>>();
-    inbox.post(call_for<C>(std::move(change), into<ports::AnswerOf<C>>(answer)));
-    return answer;
+    return ask<ports::AnswerOf<C>>(C::kLane, [change](Parts& to, Place place, auto done) {
+      engine::apply<C>(to, std::move(place), change, done);
+    });
   }
   Answer<std::vector<Submitted>> submit(std::vector<core::JobSpec> specs) {
     return ask<std::vector<Submitted>>(ports::Lane::submissions, [specs](Parts& to, Place place, auto done) {

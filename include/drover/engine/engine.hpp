@@ -18,7 +18,8 @@
 
 namespace drover::engine {
 
-// Called once, on the engine's thread; must not block.
+// Called once, on the thread of the engine's answers, or at once on the caller's when the call is refused. Must
+// not block: all other answers wait behind it.
 template <class T>
 using Done = std::function<void(Result<T>)>;
 

@@ -21,21 +21,14 @@ void report(Parts& parts, Place place, const Report& report, const Done<ReportAn
 void put_artifact(Parts& parts, Place place, const WorkerAuth& auth, ports::PutArtifact put,
                   const Secret& token, const Done<Ok>& done);
 
-// Of a change that is asked for as it is.
+// A change that is asked for as it is.
 template <class C>
-Call call_for(C change, Told<C> told) {
-  Call call;
-  call.lane = C::kLane;
-  call.refuse = [told](const Error& error) { told(error); };
-  call.run = [change = std::move(change), told](Parts& parts, Place place) {
-    ports::Keys keys = change.keys();
-    auto make = [&parts, change]() -> Result<std::optional<C>> {
-      if (const Status may = admit(parts.state, change); !may) return may.error();
-      return std::optional(change);
-    };
-    parts.pipeline.add(at(std::move(place), work_of<C>(std::move(keys), std::move(make), told)));
+void apply(Parts& parts, Place place, const C& change, Told<C> told) {
+  auto make = [&parts, change]() -> Result<std::optional<C>> {
+    if (const Status may = admit(parts.state, change); !may) return may.error();
+    return std::optional(change);
   };
-  return call;
+  parts.pipeline.add(at(std::move(place), work_of<C>(change.keys(), std::move(make), std::move(told))));
 }
 
 // The end of an open attempt on our own account; it is on its way to the writer from now on.
