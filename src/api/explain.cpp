@@ -220,11 +220,17 @@ void explain_position(Explanation& out, const ExplainInput& input) {
   const auto counted = input.view->queues.find(queue);
   const std::int64_t others = counted == input.view->queues.end() ? 0 : counted->second.ready - 1;
   const bool known = input.place && input.place->in_memory;
-  if ((known && input.place->ahead == 0) || others <= 0) {
+  const bool counting = input.view->counting;
+  if ((known && input.place->ahead == 0) || (!counting && others <= 0)) {
     out.add("position", fmt::format("It is the next job of queue {}", queue)).set("ahead", 0);
   } else if (known) {
     out.add("position", fmt::format("{} of queue {} before it", plural(input.place->ahead, "job"), queue))
         .set("ahead", input.place->ahead);
+  } else if (counting) {
+    out.add("position", fmt::format("The jobs of queue {} are being counted, since the daemon began to lead "
+                                    "not long ago; how many are before it is not known yet",
+                                    queue))
+        .set("ahead", nullptr);
   } else {  // the queue is not in memory that far: only the whole is known
     out.add("position", fmt::format("At most {} of queue {} before it", plural(others, "job"), queue))
         .set("ahead", nullptr)

@@ -40,7 +40,8 @@ void queue_gauges(Series& out, const engine::EngineView& view) {
     sum.leased += queue.leased;
   }
   for (const auto& [name, queue] : shown) {
-    out["drover_queue_ready_jobs"].push_back({{{"queue", name}}, static_cast<double>(queue.ready)});
+    if (!view.counting)
+      out["drover_queue_ready_jobs"].push_back({{{"queue", name}}, static_cast<double>(queue.ready)});
     out["drover_queue_running_jobs"].push_back({{{"queue", name}}, static_cast<double>(queue.leased)});
   }
 }

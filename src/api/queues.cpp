@@ -22,7 +22,8 @@ void answer_queues(const CallPtr& call, const engine::EngineView& view, const Qu
   for (int shown = 0; shown < page.limit && queue != view.queues.end(); ++shown, ++queue) {
     last = queue->first;
     Json entry = Json::object();
-    entry.set("name", last).set("ready", queue->second.ready).set("running", queue->second.leased);
+    entry.set("name", last);
+    set_queue(entry, queue->second, view.counting);
     body.push(std::move(entry));
   }
   http::Response response = http::Response::json(200, body.dump() + "\n");

@@ -70,9 +70,9 @@ std::optional<Json> resources_json(Service& service, Call& call, const engine::E
   return out;
 }
 
-Json queue_json(const engine::QueueView& queue) {
+Json queue_json(const engine::QueueView& queue, bool counting) {
   Json entry = Json::object();
-  entry.set("ready", queue.ready).set("running", queue.leased);
+  set_queue(entry, queue, counting);
   return entry;
 }
 
@@ -90,13 +90,13 @@ void set_queues(Json& out, const engine::EngineView& view) {
   std::sort(queues.begin(), rest, [](const Queue& a, const Queue& b) { return a.first < b.first; });
   Json listed = Json::object();
   for (auto queue = queues.begin(); queue != rest; ++queue)
-    listed.set(std::string(queue->first), queue_json(queue->second));
+    listed.set(std::string(queue->first), queue_json(queue->second, view.counting));
   engine::QueueView sum;
   for (auto queue = rest; queue != queues.end(); ++queue) {
     sum.ready += queue->second.ready;
     sum.leased += queue->second.leased;
   }
-  Json others = queue_json(sum);
+  Json others = queue_json(sum, view.counting);
   others.set("count", static_cast<std::int64_t>(queues.size() - named));
   out.set("queues", std::move(listed)).set("other_queues", std::move(others));
 }
@@ -144,7 +144,9 @@ Json status_json(Service& service, Call& call, const engine::EngineView& view) {
   Json scheduler = Json::object();
   scheduler.set("is_online", online).set("is_paused", view.paused).set("hostname", service.deps.hostname);
   Json out = Json::object();
-  out.set("master", std::move(master)).set("scheduler", std::move(scheduler)).set("queue_depth", depth);
+  out.set("master", std::move(master))
+      .set("scheduler", std::move(scheduler))
+      .set("queue_depth", view.counting ? Json() : Json(depth));
   if (online) {
     if (std::optional<Json> resources = resources_json(service, call, view))
       out.set("resources", std::move(*resources));

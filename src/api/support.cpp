@@ -89,6 +89,11 @@ bool wants_shell(const http::Request& request) {
   return false;
 }
 
+void set_queue(Json& to, const engine::QueueView& queue, bool counting) {
+  to.set("ready", counting ? Json() : Json(queue.ready)).set("running", queue.leased);
+  if (counting) to.set("counting", true);
+}
+
 std::optional<int> fresh_max_attempts(const Service& service) {
   constexpr std::int64_t kFreshNs = 1'000'000'000;
   const std::int64_t now = service.deps.clock.steady().time_since_epoch().count();

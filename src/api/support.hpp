@@ -38,6 +38,9 @@ std::optional<Json> body_or_fail(const CallPtr& call, bool empty_is_object = fal
 std::string_view bearer(const http::Request& request);
 bool wants_shell(const http::Request& request);
 
+// `ready`, null while the jobs are counted, and `running` of a queue.
+void set_queue(Json& to, const engine::QueueView& queue, bool counting);
+
 // The number of attempts that a job gets which does not say itself, when it was heard from the engine within
 // the last second.
 std::optional<int> fresh_max_attempts(const Service& service);

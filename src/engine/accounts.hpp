@@ -3,6 +3,9 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
+
+#include "drover/ports/store.hpp"
 
 namespace drover::engine {
 
@@ -10,6 +13,9 @@ namespace drover::engine {
 // change of a count is one of its verbs, and each checks that the counts do not contradict each other (a
 // CheckFailed ends the term, and all is read anew). A queue of which nothing is counted is forgotten. The
 // engine's thread alone.
+//
+// At the beginning of a term nobody knows how many jobs are ready. While that is being counted, `ready` is
+// the difference since the count began.
 class Accounts {
  public:
   struct Queue {
@@ -28,9 +34,13 @@ class Accounts {
   // A lease that was there before this term.
   void found_leased(const std::string& queue);
   void lease_ended(const std::string& queue);
-  // As the store counts, which somebody may have changed by hand.
+  // As the store counts, which somebody may have changed by hand. Not while counting().
   void found_ready(const std::string& queue, std::int64_t ready);
-  void clear();
+  // The ready jobs are being counted, and what is in the accounts by now is in the count.
+  void count_begins();
+  // What was counted: from now on `ready` is how many are ready.
+  void count_ends(const std::vector<ports::QueueDepth>& depths);
+  [[nodiscard]] bool counting() const { return counting_; }
 
   [[nodiscard]] const std::map<std::string, Queue, std::less<>>& queues() const { return queues_; }
   [[nodiscard]] Queue of(const std::string& queue) const;
@@ -42,6 +52,7 @@ class Accounts {
   void counted(Queues::iterator queue);
 
   Queues queues_;
+  bool counting_ = true;
   bool grown_ = false;
 };
 

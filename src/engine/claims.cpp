@@ -200,7 +200,7 @@ void claim_for(Parts& parts, WorkerId id, int room, bool suspect, std::vector<po
 std::vector<WorkerId> candidates(const Parts& parts) {
   std::set<std::pair<int, WorkerId>> order;
   for (const auto& [queue, waiting] : parts.waiters.by_queue()) {
-    if (parts.state.accounts.of(queue).unserved() == 0) continue;
+    if (!parts.state.may_have_work(queue)) continue;
     for (const WorkerId id : waiting) {
       const auto worker = parts.state.workers.find(id);
       if (worker == parts.state.workers.end()) continue;
@@ -273,9 +273,12 @@ void take_keys(Parts& parts, const KeysFound& found) {
     return;  // what was committed meanwhile moved it: asked for again when it is needed
   }
   index.refill(queue, found.keys, found.exhausted);
+  if (state.accounts.counting()) {
+    if (!found.keys.empty()) parts.feed.wake_fleet();
+    return;
+  }
   // Rows may have been changed by hand. What is in memory is ready; when all of it is, nothing else is.
-  const auto known = static_cast<std::int64_t>(state.ready.size(queue) + state.suspects.size(queue)) +
-                     state.accounts.of(queue).claiming;
+  const std::int64_t known = state.waiting_in_memory(queue) + state.accounts.of(queue).claiming;
   const bool whole = state.ready.is_whole(queue) && state.suspects.is_whole(queue);
   if (whole || known > state.accounts.of(queue).ready) state.accounts.found_ready(queue, known);
 }

@@ -11,6 +11,7 @@
 #include "changes/calls.hpp"
 #include "changes/in_engine.hpp"
 #include "claims.hpp"
+#include "counter.hpp"
 #include "inbox.hpp"
 #include "leases.hpp"
 #include "round.hpp"
@@ -32,11 +33,15 @@ struct Engine::Impl {
       : clock(the_clock),
         options(std::move(the_options)),
         inbox(options.queue_limit),
-        writer(store, clock, metrics, options, [this](News news) { inbox.tell(std::move(news)); }),
+        counter(store, [this](News news) { inbox.tell(std::move(news)); }),
+        writer(
+            store, clock, metrics, options, [this](News news) { inbox.tell(std::move(news)); },
+            [this] { return counter.begin(); }),
         writing(writer),
         loop(clock, options, metrics, writer.contact(),
              {[this](Order order) { writing.put(std::move(order)); },
-              [this](std::string why) { writing.resign(std::move(why)); }}) {}
+              [this](std::string why) { writing.resign(std::move(why)); },
+              [this](std::int64_t epoch) { counter.open(epoch); }}) {}
 
   void run();
   // `serve` runs on the engine's thread, with what tells `done` on that of the answers. A call that is
@@ -55,6 +60,7 @@ struct Engine::Impl {
   const Clock& clock;
   const EngineOptions options;
   Inbox inbox;
+  Counter counter;
   Writer writer;
   WriterThread writing;
   Loop loop;
@@ -74,6 +80,7 @@ void Engine::Impl::run() {
   }
   loop.end_polls();
   writing.stop();
+  counter.stop();
   loop.round(inbox.take(SteadyTime::duration::zero()));
   loop.close(stopping());
   answers.hand_over();
@@ -90,6 +97,7 @@ Engine::~Engine() {
 void Engine::start() {
   if (impl_->thread.joinable()) return;
   impl_->answers.start();
+  impl_->counter.start();
   impl_->writing.start();
   impl_->thread = std::thread([this] { impl_->run(); });
 }

@@ -30,11 +30,12 @@ struct KeysFound {
 struct Order {
   std::vector<ports::Change> changes;
   std::vector<KeysWanted> keys;
-  int numbers = 0;  // of jobs, to be reserved
+  int numbers = 0;     // of jobs, to be reserved
+  bool count = false;  // the ready jobs, from here on: see CountOpen
   bool partitions = false;
   bool ping = false;
   [[nodiscard]] bool empty() const {
-    return changes.empty() && keys.empty() && numbers == 0 && !partitions && !ping;
+    return changes.empty() && keys.empty() && numbers == 0 && !count && !partitions && !ping;
   }
 };
 
@@ -50,6 +51,7 @@ struct OrderDone {
   std::vector<KeysFound> keys;
   JobNumber first_number{0};
   int numbers = 0;
+  bool count_begun = false;
 };
 // A term of leadership begins.
 struct Led {
@@ -69,6 +71,16 @@ struct Resolved {
   bool committed = false;
   std::vector<ports::Settled> settled;  // if so: how each went, in their order
 };
-using News = std::variant<Led, NotLed, Lost, OrderDone, Resolved>;
+// The connection for counting the ready jobs of the term of this epoch is there. An order is to say when the
+// count begins, so that it is known which batches are in it.
+struct CountOpen {
+  std::int64_t epoch = 0;
+};
+// What was counted, or why it was not.
+struct Counted {
+  std::int64_t epoch = 0;
+  Result<std::vector<ports::QueueDepth>> depths;
+};
+using News = std::variant<Led, NotLed, Lost, OrderDone, Resolved, CountOpen, Counted>;
 
 }  // namespace drover::engine

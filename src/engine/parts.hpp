@@ -11,6 +11,7 @@
 
 #include "drover/engine/engine.hpp"
 
+#include "counting.hpp"
 #include "feed.hpp"
 #include "numbers.hpp"
 #include "pipeline.hpp"
@@ -41,6 +42,7 @@ struct Parts {
   Pipeline pipeline;
   Waiters waiters;
   Numbers numbers;
+  Counting counting;
   // By worker, the poll for which claims are under way.
   std::map<WorkerId, std::shared_ptr<ClaimGroup>> claiming;
   SteadyTime claims_from{};  // nothing is claimed before: the store had no room

@@ -102,10 +102,49 @@ void Loop::hear(News news) {
     if (!leading) return;
     for (const KeysFound& found : done->keys) take_keys(parts_, found);
     if (done->numbers > 0) parts_.numbers.add(done->first_number, done->numbers);
+    if (parts_.counting.is_beginning()) {
+      if (done->count_begun) {
+        parts_.state.accounts.count_begins();
+        parts_.counting.begun();
+      } else {
+        parts_.counting.failed(parts_.clock.steady());
+      }
+    }
     serve_held_polls(parts_);
   } else if (auto* resolved = std::get_if<Resolved>(&news)) {
     parts_.pipeline.resolved(std::move(*resolved));
+  } else if (const auto* open = std::get_if<CountOpen>(&news)) {
+    if (is_of_this_term(open->epoch)) parts_.counting.opened();
+  } else if (const auto* counted = std::get_if<Counted>(&news)) {
+    if (is_of_this_term(counted->epoch)) take_count(*counted);
   }
+}
+
+bool Loop::is_of_this_term(std::int64_t epoch) const {
+  return parts_.term.leading() && epoch == parts_.state.epoch;
+}
+
+// A queue with more jobs than memory knows of has keys that memory lacks.
+void Loop::take_count(const Counted& counted) {
+  if (!counted.depths) {
+    log_warn("the ready jobs were not counted: {}", counted.depths.error().message);
+    parts_.counting.failed(parts_.clock.steady());
+    return;
+  }
+  if (!parts_.counting.is_begun()) return;
+  State& state = parts_.state;
+  std::int64_t jobs = 0;
+  for (const ports::QueueDepth& depth : *counted.depths) jobs += depth.ready;
+  log_info("counted the ready jobs: {} in {} queues", jobs, counted.depths->size());
+  state.accounts.count_ends(*counted.depths);
+  parts_.counting.done();
+  for (const auto& [name, queue] : state.accounts.queues()) {
+    if (queue.unserved() > state.waiting_in_memory(name) && state.ready.is_whole(name) &&
+        state.suspects.is_whole(name)) {
+      state.restart(name);
+    }
+  }
+  parts_.feed.wake_fleet();
 }
 
 void Loop::begin_term(Led led) {
@@ -118,6 +157,10 @@ void Loop::begin_term(Led led) {
   parts_.waiting_suspects.clear();
   parts_.claims_from = now;
   parts_.partitions_wanted = false;
+  parts_.counting.begin_term(now);
+  for (const auto& [id, pool] : parts_.state.pools) {
+    for (const std::string& queue : core::queues_of(pool.spec)) parts_.to_rescan.insert(queue);
+  }
   for (auto& chore : chores_) chore->begin_term(now);
   parts_.term.begin(now);
   parts_.feed.wake_fleet();
@@ -155,6 +198,8 @@ void Loop::form_batch() {
     std::erase_if(order.keys, [&](const KeysWanted& wanted) { return wanted.queue == queue; });
     for (const bool suspects : {true, false}) order.keys.push_back({queue, suspects, true, std::nullopt});
   }
+  if (parts_.counting.take_opening(now)) hand_.open_count(parts_.state.epoch);
+  order.count = parts_.counting.take_beginning();
   order.partitions = std::exchange(parts_.partitions_wanted, false);
   order.ping = !parts_.term.trusted(now).ok();
   order.changes = parts_.pipeline.send();
@@ -193,6 +238,7 @@ SteadyTime Loop::due() const {
   if (parts_.pipeline.under_way()) return next;  // its outcome comes as news
   if (parts_.pipeline.waiting() > 0 || !parts_.to_rescan.empty()) return now;
   if (parts_.claims_from > now) next = std::min(next, parts_.claims_from);
+  next = std::min(next, std::max(now, parts_.counting.due()));
   for (const auto& chore : chores_) next = std::min(next, chore->due(parts_));
   return next;
 }

@@ -17,6 +17,8 @@ class Loop {
   struct Hand {
     std::function<void(Order)> put;           // one at a time; its outcome comes as news
     std::function<void(std::string)> resign;  // gives leadership up; Lost comes as news
+    // Asks for a connection for counting the ready jobs of the term of this epoch; CountOpen comes as news.
+    std::function<void(std::int64_t)> open_count;
   };
   Loop(const Clock& clock, const EngineOptions& options, ports::Metrics& metrics, const Contact& contact,
        Hand hand);
@@ -39,6 +41,8 @@ class Loop {
  private:
   void hear(News news);
   void begin_term(Led led);
+  [[nodiscard]] bool is_of_this_term(std::int64_t epoch) const;
+  void take_count(const Counted& counted);
   void end_term(const std::string& why);
   void serve(Call& call);
   void move_on();

@@ -19,19 +19,39 @@ void State::boot(ports::BootState state, SteadyTime now, WallTime wall) {
     }
   }
   if (const auto said = core::settle_tunables(tunables)) log_warn("the settings in the database: {}", *said);
-  for (ports::PoolRow& pool : state.pools) pools.emplace(pool.id, std::move(pool));
-  for (ports::WorkerRow& row : state.workers) put_worker(std::move(row), now);
-  for (const ports::QueueDepth& depth : state.depths) {
-    accounts.became_ready(depth.queue, depth.ready);
-    ready.restart(depth.queue);
-    suspects.restart(depth.queue);
+  for (ports::PoolRow& pool : state.pools) {
+    serve_queues(core::queues_of(pool.spec));
+    pools.emplace(pool.id, std::move(pool));
   }
+  for (ports::WorkerRow& row : state.workers) put_worker(std::move(row), now);
   for (ports::OpenAttempt& attempt : state.open) {
     const SteadyTime::duration left = attempt.alone - (wall - attempt.started);
     const SteadyTime::duration whole = attempt.alone;
     accounts.found_leased(attempt.queue);
     open(std::move(attempt), now, std::clamp(left, SteadyTime::duration{0}, whole));
   }
+}
+
+// A queue that was not counted yet may have any jobs; of those that somebody serves the keys are read at
+// once.
+void State::serve_queues(const std::vector<std::string>& queues) {
+  if (!accounts.counting()) return;
+  for (const std::string& queue : queues) restart(queue);
+}
+
+void State::restart(const std::string& queue) {
+  ready.restart(queue);
+  suspects.restart(queue);
+}
+
+bool State::may_have_work(const std::string& queue) const {
+  if (!accounts.counting()) return accounts.of(queue).unserved() > 0;
+  const std::span<const std::string> one(&queue, 1);
+  return waiting_in_memory(queue) > 0 || ready.needs_refill(one) || suspects.needs_refill(one);
+}
+
+std::int64_t State::waiting_in_memory(const std::string& queue) const {
+  return static_cast<std::int64_t>(ready.size(queue) + suspects.size(queue));
 }
 
 Worker* State::worker(WorkerId id) {

@@ -54,6 +54,10 @@ class State {
   // An attempt ends.
   void close(JobNumber job, SteadyTime now);
   void put_worker(ports::WorkerRow row, SteadyTime now);
+  // Somebody serves these queues.
+  void serve_queues(const std::vector<std::string>& queues);
+  // The queue's keys in memory are forgotten, and read again when they are needed.
+  void restart(const std::string& queue);
   // The process stood still for so long: nobody could be heard in that time.
   void stood_still(SteadyTime::duration time);
 
@@ -65,6 +69,9 @@ class State {
   [[nodiscard]] Lease* fenced_lease(JobNumber job, int attempt, const Sha256& token_hash);
   // Does it hold, or claim, a suspect that is to run alone still?
   [[nodiscard]] bool runs_alone(const Worker& worker, SteadyTime now) const;
+  // Is there a job that could be claimed, as far as is known?
+  [[nodiscard]] bool may_have_work(const std::string& queue) const;
+  [[nodiscard]] std::int64_t waiting_in_memory(const std::string& queue) const;
   [[nodiscard]] Seconds lease_term() const { return Seconds{tunables.lease_s}; }
   [[nodiscard]] core::ReadyIndex& index(bool of_suspects) { return of_suspects ? suspects : ready; }
 

@@ -41,9 +41,19 @@ EngineView view_of(const Parts& parts) {
   view.tunables = state.tunables;
   view.jobs_submitted = state.jobs_submitted;
   view.attempts_ended = state.attempts_ended;
+  view.counting = view.leading && state.accounts.counting();
   for (const auto& [name, queue] : state.accounts.queues()) {
     view.queues[name] = QueueView{queue.ready, static_cast<int>(queue.leased),
                                   static_cast<std::int64_t>(state.suspects.size(name))};
+  }
+  if (view.counting) {
+    for (const auto& [id, pool] : state.pools) {
+      for (const std::string& queue : core::queues_of(pool.spec)) view.queues[queue];
+    }
+    for (auto& [name, queue] : view.queues) {
+      queue.suspects = static_cast<std::int64_t>(state.suspects.size(name));
+      queue.ready = state.waiting_in_memory(name) + state.accounts.of(name).claiming;
+    }
   }
   for (const auto& [id, pool] : state.pools) view.pools.push_back(pool);
   for (const auto& [id, worker] : state.workers) view.workers.push_back(view_of(parts, worker));

@@ -26,8 +26,13 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }  // namespace
 
 Writer::Writer(ports::Store& store, const Clock& clock, ports::Metrics& metrics, const EngineOptions& options,
-               std::function<void(News)> tell)
-    : store_(store), clock_(clock), metrics_(metrics), options_(options), tell_(std::move(tell)) {
+               std::function<void(News)> tell, std::function<Status()> begin_count)
+    : store_(store),
+      clock_(clock),
+      metrics_(metrics),
+      options_(options),
+      tell_(std::move(tell)),
+      begin_count_(std::move(begin_count)) {
   metrics_.describe("drover_commit_seconds", "Time of one transaction of the writer");
   metrics_.describe("drover_commits_total", "Transactions of the writer");
   metrics_.describe("drover_commands_total", "Changes committed");
@@ -44,6 +49,11 @@ void Writer::carry_out(Order order) {
   for (const KeysWanted& wanted : order.keys) alive = alive && read_keys(wanted, done);
   if (order.numbers > 0) alive = alive && reserve(order.numbers, done);
   if (order.ping) alive = alive && ping();
+  if (order.count && alive) {
+    const Status begun = begin_count_();
+    done.count_begun = begun.ok();
+    if (!begun) log_warn("counting the ready jobs did not begin: {}", begun.error().message);
+  }
   if (order.partitions && alive) {
     const Status made = session_->make_partitions(clock_.wall());
     if (!made) log_warn("partitions were not made: {}", made.error().message);

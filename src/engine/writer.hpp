@@ -37,7 +37,7 @@ class Contact {
 class Writer {
  public:
   Writer(ports::Store& store, const Clock& clock, ports::Metrics& metrics, const EngineOptions& options,
-         std::function<void(News)> tell);
+         std::function<void(News)> tell, std::function<Status()> begin_count);
 
   // Tells OrderDone in any case, and Lost after it when the session was lost.
   void carry_out(Order order);
@@ -74,6 +74,7 @@ class Writer {
   ports::Metrics& metrics_;
   const EngineOptions& options_;
   std::function<void(News)> tell_;
+  std::function<Status()> begin_count_;
   std::unique_ptr<ports::WriteSession> session_;
   std::optional<Doubt> doubt_;
   std::string said_;  // the reason that was logged last

@@ -1,6 +1,7 @@
 #include "drover/memstore/mem_store.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 #include <utility>
 
@@ -78,16 +79,10 @@ class MemStore::Session final : public ports::WriteSession {
     }
     for (const auto& [id, pool] : data.pools)
       out.pools.push_back({id, pool.spec, pool.version, pool.blocked_reason});
-    std::map<std::string, std::int64_t> ready;
     for (const auto& [number, job] : data.jobs) {
-      if (job.state != core::JobState::queued) continue;
-      if (job.wake_at) {
-        out.next_wake = out.next_wake ? std::min(*out.next_wake, *job.wake_at) : *job.wake_at;
-      } else if (data.lease(number) == nullptr) {
-        ++ready[job.spec.queue];
-      }
+      if (job.state != core::JobState::queued || !job.wake_at) continue;
+      out.next_wake = out.next_wake ? std::min(*out.next_wake, *job.wake_at) : *job.wake_at;
     }
-    for (const auto& [queue, count] : ready) out.depths.push_back({queue, count});
     for (const auto& [key, value] : data.settings) out.settings.emplace_back(key, value);
     return out;
   }
@@ -208,6 +203,36 @@ Result<std::unique_ptr<ports::WriteSession>> MemStore::lead() {
   shared_->leader = ++shared_->sessions;
   return std::unique_ptr<ports::WriteSession>(
       std::make_unique<Session>(shared_, shared_->leader, ++shared_->data.epoch));
+}
+
+class MemStore::Count final : public ports::DepthCount {
+ public:
+  explicit Count(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
+
+  Status begin() override {
+    const std::lock_guard lock(shared_->mutex);
+    for (const auto& [number, job] : shared_->data.jobs) {
+      if (job.state != core::JobState::queued || job.wake_at) continue;
+      if (shared_->data.lease(number) == nullptr) ++ready_[job.spec.queue];
+    }
+    return Ok{};
+  }
+  Result<std::vector<ports::QueueDepth>> result() override {
+    if (cancelled_) return gone();
+    std::vector<ports::QueueDepth> out;
+    for (const auto& [queue, count] : ready_) out.push_back({queue, count});
+    return out;
+  }
+  void cancel() override { cancelled_ = true; }
+
+ private:
+  std::shared_ptr<Shared> shared_;
+  std::map<std::string, std::int64_t> ready_;
+  std::atomic<bool> cancelled_ = false;
+};
+
+Result<std::unique_ptr<ports::DepthCount>> MemStore::open_count() {
+  return std::unique_ptr<ports::DepthCount>(std::make_unique<Count>(shared_));
 }
 
 Result<ports::TransactionFate> MemStore::resolve(const std::string& transaction_id) {

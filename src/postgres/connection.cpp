@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::string_view kQueries = "queries/";
 constexpr std::string_view kSuffix = ".sql";
+constexpr Millis kGlance{200};  // a wait that may be given up looks so often
 
 std::string_view query_name(const EmbeddedFile& file) {
   if (!file.path.starts_with(kQueries) || !file.path.ends_with(kSuffix)) return {};
@@ -209,8 +210,10 @@ Status Connection::wait(bool for_write, Deadline deadline) {
   for (;;) {
     const auto left = std::chrono::ceil<Millis>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return lost("PostgreSQL gave no reply in time");
+    if (given_up_ && *given_up_) return lost("nobody waits for PostgreSQL's reply any more");
     pollfd watch{PQsocket(connection_), static_cast<short>(for_write ? POLLIN | POLLOUT : POLLIN), 0};
-    const int ready = ::poll(&watch, 1, static_cast<int>(left.count()));
+    const Millis patience = given_up_ ? std::min<Millis>(left, kGlance) : left;
+    const int ready = ::poll(&watch, 1, static_cast<int>(patience.count()));
     if (ready > 0) return Ok{};
     if (ready < 0 && errno != EINTR) return lost("the connection to PostgreSQL was lost");
   }

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "drover/base/result.hpp"
@@ -61,6 +63,10 @@ class Connection {
   // From now on: no whole reply for this long, and the connection counts as lost.
   void wait_at_most(Millis reply_timeout) { reply_timeout_ = reply_timeout; }
 
+  // From now on every wait ends within some tenths of a second after this becomes true, and the connection
+  // counts as lost. For waits that may be long.
+  void give_up_when(std::shared_ptr<const std::atomic<bool>> given_up) { given_up_ = std::move(given_up); }
+
   [[nodiscard]] bool broken() const { return broken_; }
   void shut();  // as if the network were lost
 
@@ -78,6 +84,7 @@ class Connection {
 
   pg_conn* connection_;
   Millis reply_timeout_;
+  std::shared_ptr<const std::atomic<bool>> given_up_;
   bool broken_ = false;
 };
 

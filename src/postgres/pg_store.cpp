@@ -7,6 +7,7 @@
 
 #include "drover/base/text.hpp"
 
+#include "count.hpp"
 #include "migrator.hpp"
 #include "read_pool.hpp"
 #include "rows.hpp"
@@ -19,6 +20,7 @@ constexpr std::int64_t kNoBound = std::numeric_limits<std::int64_t>::max();
 constexpr Millis kReplyGrace{5000};      // beyond the server's own statement_timeout
 constexpr Millis kWriteTimeout{30'000};  // of one statement of the leader
 constexpr Millis kMigrateTimeout{600'000};
+constexpr Millis kCountTimeout{1'800'000};
 constexpr Millis kEndingPoll{10};  // between questions after a backend that was told to end
 constexpr int kEndingPolls = 300;
 
@@ -64,6 +66,7 @@ class PgStore final : public ports::Store {
   Result<std::unique_ptr<ports::WriteSession>> lead() override;
   Result<ports::TransactionFate> resolve(const std::string& transaction_id) override;
   Status ping() override;
+  Result<std::unique_ptr<ports::DepthCount>> open_count() override;
 
   Result<std::optional<ports::JobRow>> job(JobNumber number) override;
   Result<std::vector<ports::JobRow>> jobs(const ports::JobFilter& filter) override;
@@ -161,6 +164,15 @@ Result<ports::TransactionFate> PgStore::resolve(const std::string& transaction_i
   auto rows = pool_.run("read_batch_mark", Params::of(id->mark, id->epoch));
   if (!rows) return rows.error();
   return (*rows)[0].get<bool>() ? ports::TransactionFate::committed : ports::TransactionFate::aborted;
+}
+
+Result<std::unique_ptr<ports::DepthCount>> PgStore::open_count() {
+  SessionOptions session;
+  session.conninfo = options_.conninfo;
+  session.application_name = "drover count";
+  session.read_only = true;
+  session.reply_timeout = kCountTimeout;
+  return postgres::open_count(session);
 }
 
 Status PgStore::ping() {

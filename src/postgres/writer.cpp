@@ -57,7 +57,6 @@ Result<ports::BootState> PgWriter::boot() {
       {"read_workers_alive",
        Params::of(std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::max())},
       {"read_pools"},
-      {"write_boot_depths"},
       {"write_next_wake"},
       {"write_boot_settings"}};
   connection_->wait_at_most(boot_patience_);
@@ -72,15 +71,10 @@ Result<ports::BootState> PgWriter::boot() {
   out.open = read_all((*rows)[1], read_open);
   out.workers = read_all((*rows)[2], read_worker);
   out.pools = read_all((*rows)[3], read_pool);
-  for (int r = 0; r < (*rows)[4].size(); ++r) {
-    ports::QueueDepth depth;
-    (*rows)[4][r] >> depth.queue >> depth.ready;
-    out.depths.push_back(std::move(depth));
-  }
-  if (!(*rows)[5].empty()) (*rows)[5][0] >> out.next_wake;
-  for (int r = 0; r < (*rows)[6].size(); ++r) {
+  if (!(*rows)[4].empty()) (*rows)[4][0] >> out.next_wake;
+  for (int r = 0; r < (*rows)[5].size(); ++r) {
     auto& [key, value] = out.settings.emplace_back();
-    (*rows)[6][r] >> key >> value;
+    (*rows)[5][r] >> key >> value;
   }
   return out;
 }

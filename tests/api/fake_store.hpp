@@ -66,6 +66,9 @@ class FakeStore final : public ports::Store {
     return ports::TransactionFate::aborted;
   }
   Status ping() override { return Ok{}; }
+  Result<std::unique_ptr<ports::DepthCount>> open_count() override {
+    return Error{Errc::unavailable, "nothing is counted here", {}, {}, 1};
+  }
   Result<std::optional<ports::JobRow>> job(JobNumber number) override;
   Result<std::vector<ports::JobRow>> jobs(const ports::JobFilter& filter) override;
   Result<std::vector<ports::AttemptRow>> attempts(JobNumber number) override;

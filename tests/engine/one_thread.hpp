@@ -44,10 +44,13 @@ class OneThread {
  public:
   explicit OneThread(std::size_t calls = 1000)
       : inbox(calls),
-        writer(store, clock, metrics, options, [this](News news) { inbox.tell(std::move(news)); }),
+        writer(
+            store, clock, metrics, options, [this](News news) { inbox.tell(std::move(news)); },
+            [this] { return begin_count(); }),
         loop(clock, options, metrics, writer.contact(),
              {[this](Order one) { order = std::move(one); },
-              [this](std::string why) { resignation = std::move(why); }}) {}
+              [this](std::string why) { resignation = std::move(why); },
+              [this](std::int64_t epoch) { count_wanted = epoch; }}) {}
 
   void round() { loop.round(inbox.take(SteadyTime::duration::zero())); }
   // The writer's turn: with what it was given, or what is due without it.
@@ -60,12 +63,30 @@ class OneThread {
       writer.turn();
     }
   }
+  // The counter's turn: to connect, or to tell what was counted.
+  void count() {
+    if (const auto epoch = std::exchange(count_wanted, std::nullopt)) {
+      counting = *store.open_count();
+      counting_of = *epoch;
+      counts = false;
+      inbox.tell(CountOpen{counting_of});
+    } else if (std::exchange(counts, false)) {
+      inbox.tell(Counted{counting_of, counting->result()});
+    }
+  }
+  Status begin_count() {
+    if (!counting || counts) return Error{Errc::unavailable, "no count is to begin"};
+    counts = true;
+    return counting->begin();
+  }
   // Until nothing is left to do now.
   void settle() {
     for (int i = 0; i < 10'000; ++i) {
       round();
-      if (!order && !resignation && writer.due() > clock.steady() && loop.due() > clock.steady()) return;
-      write();
+      const bool rests = !order && !resignation && !(counter_runs && (count_wanted || counts));
+      if (rests && writer.due() > clock.steady() && loop.due() > clock.steady()) return;
+      if (order || resignation || writer.due() <= clock.steady()) write();
+      if (counter_runs) count();
     }
     FAIL() << "the engine does not come to rest";
   }
@@ -210,6 +231,11 @@ class OneThread {
   EngineOptions options;
   Inbox inbox;
   Writer writer;
+  bool counter_runs = true;  // settle() lets it
+  std::optional<std::int64_t> count_wanted;
+  std::unique_ptr<ports::DepthCount> counting;
+  std::int64_t counting_of = 0;  // the epoch
+  bool counts = false;
   std::optional<Order> order;  // given to the writer, and not carried out yet
   std::optional<std::string> resignation;
   Loop loop;

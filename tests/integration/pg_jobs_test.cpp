@@ -412,11 +412,7 @@ TEST_F(PgJobs, TheReadyKeysComeInOrderWithoutLeasedHeldOrWaitingJobs) {
   EXPECT_EQ(keys[1], (core::ReadyKey{0, low.value}));
   EXPECT_EQ(session_->ready_after("default", keys[0], 10, false)->size(), 1U);
   EXPECT_EQ(session_->ready_after("default", std::nullopt, 1, false)->size(), 1U);
-  const auto boot = *session_->boot();
-  ASSERT_EQ(boot.depths.size(), 2U);
-  EXPECT_EQ(boot.depths[0].queue, "default");
-  EXPECT_EQ(boot.depths[0].ready, 2);
-  EXPECT_EQ(boot.next_wake, later.spec.run_at);
+  EXPECT_EQ(session_->boot()->next_wake, later.spec.run_at);
 }
 
 TEST_F(PgJobs, ListsRunNewestFirstByKeyThroughEveryFilter) {

@@ -283,6 +283,38 @@ TYPED_TEST(AnyStore, ADeposedLeaderCommitsNothing) {
   this->apply(ports::InsertJobs{{job}});
 }
 
+TYPED_TEST(AnyStore, ACountIsOfWhatWasReadyWhenItBegan) {
+  const WorkerId who = this->worker("i-1");
+  const auto numbers = this->insert_many(4);
+  this->claim(numbers[0], who);
+  this->change(numbers[1], core::JobAction::hold);
+  this->insert("urgent");
+  ports::NewJob later = this->new_job();
+  later.spec.run_at = this->now_ + Seconds{60};
+  this->apply(ports::InsertJobs{{later}});
+  const auto count = *this->store_->open_count();
+  this->insert();
+  ASSERT_TRUE(count->begin());
+  this->insert();
+  this->claim(numbers[2], who);
+  this->insert("new");
+  const auto depths = *count->result();
+  ASSERT_EQ(depths.size(), 2U);
+  EXPECT_EQ(depths[0].queue, "default");
+  EXPECT_EQ(depths[0].ready, 3);
+  EXPECT_EQ(depths[1].queue, "urgent");
+  EXPECT_EQ(depths[1].ready, 1);
+}
+
+TYPED_TEST(AnyStore, ACountThatWasCancelledSaysSo) {
+  const auto count = *this->store_->open_count();
+  ASSERT_TRUE(count->begin());
+  count->cancel();
+  const auto depths = count->result();
+  ASSERT_FALSE(depths);
+  EXPECT_EQ(depths.error().code, Errc::unavailable);
+}
+
 TYPED_TEST(AnyStore, ThereIsOneLeaderAndItsBootHasAllThatIsOpen) {
   const auto second = this->store_->lead();
   ASSERT_FALSE(second);
@@ -296,8 +328,6 @@ TYPED_TEST(AnyStore, ThereIsOneLeaderAndItsBootHasAllThatIsOpen) {
   ASSERT_EQ(state.open.size(), 1U);
   EXPECT_EQ(state.open[0].job, numbers[0]);
   EXPECT_EQ(state.open[0].task, this->new_job().spec.task);
-  ASSERT_EQ(state.depths.size(), 1U);
-  EXPECT_EQ(state.depths[0].ready, 2);
   EXPECT_EQ(state.workers.size(), 1U);
   EXPECT_EQ(state.pools.size(), 1U);
   EXPECT_TRUE(state.paused);

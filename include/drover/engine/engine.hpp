@@ -141,7 +141,7 @@ struct WorkerView {
   std::optional<Millis> asked_ago = {};  // for work, in this term; 0: it is asking; absent: not yet
 };
 struct QueueView {
-  std::int64_t ready = 0;
+  std::int64_t ready = 0;  // while EngineView::counting, those in memory alone
   int leased = 0;
   std::int64_t suspects = 0;  // of `ready`, those that wait for a worker to themselves
 };
@@ -159,6 +159,7 @@ struct EngineView {
   Secret deployment_secret;
   std::int64_t epoch = 0;
   core::Tunables tunables;
+  bool counting = false;  // how many jobs are ready is not known yet: the term began not long ago
   std::map<std::string, QueueView> queues;
   std::vector<WorkerView> workers;
   std::vector<ports::PoolRow> pools;

@@ -42,6 +42,7 @@ class MemStore final : public ports::Store {
   Result<std::unique_ptr<ports::WriteSession>> lead() override;
   Result<ports::TransactionFate> resolve(const std::string& transaction_id) override;
   Status ping() override { return Ok{}; }
+  Result<std::unique_ptr<ports::DepthCount>> open_count() override;
   Result<std::optional<ports::JobRow>> job(JobNumber number) override;
   Result<std::vector<ports::JobRow>> jobs(const ports::JobFilter& filter) override;
   Result<std::vector<ports::AttemptRow>> attempts(JobNumber number) override;
@@ -57,6 +58,7 @@ class MemStore final : public ports::Store {
 
  private:
   class Session;
+  class Count;
   struct Shared;
   std::shared_ptr<Shared> shared_;
 };

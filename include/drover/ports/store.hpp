@@ -86,7 +86,6 @@ struct BootState {
   std::vector<OpenAttempt> open;
   std::vector<WorkerRow> workers;  // all but gone
   std::vector<PoolRow> pools;
-  std::vector<QueueDepth> depths;  // counted once, here
   std::optional<WallTime> next_wake;
   bool paused = false;
   std::vector<std::pair<std::string, std::string>> settings;  // key → JSON text
@@ -126,6 +125,19 @@ class WriteSession {
   virtual Status make_partitions(WallTime now) = 0;
 };
 
+// A count of the ready jobs of each queue, on a connection of its own: it takes time with many jobs, for
+// which nobody waits. One thread at a time, but for cancel().
+class DepthCount {
+ public:
+  virtual ~DepthCount() = default;
+  // From now on the count is of what was committed until now, whatever is committed later. Quick.
+  virtual Status begin() = 0;
+  // After begin(), once; blocks. Queues without a ready job are left out. unavailable: the connection was
+  // lost, or the count was cancelled.
+  virtual Result<std::vector<QueueDepth>> result() = 0;
+  virtual void cancel() = 0;  // any thread
+};
+
 enum class TransactionFate { committed, aborted, in_progress };
 
 // Reads: blocking, thread-safe, a pool of connections that come back by themselves; unavailable while the
@@ -143,6 +155,8 @@ class Store {
   // first.
   virtual Result<TransactionFate> resolve(const std::string& transaction_id) = 0;
   virtual Status ping() = 0;
+  // Connects.
+  virtual Result<std::unique_ptr<DepthCount>> open_count() = 0;
 
   virtual Result<std::optional<JobRow>> job(JobNumber number) = 0;
   virtual Result<std::vector<JobRow>> jobs(const JobFilter& filter) = 0;
