@@ -180,9 +180,9 @@ TEST_F(PgJobs, ASuspectIsKeptApartFromTheOthersUntilItIsNone) {
   const WorkerId who = worker("i-1");
   const JobNumber number = insert();
   ports::EndAttempt shared = end_command(claim(number, who), Outcome::infra);
-  shared.disposition.charged = false;
-  shared.disposition.charges = 0;
-  shared.disposition.alone = Seconds{90};
+  shared.disposition->charged = false;
+  shared.disposition->charges = 0;
+  shared.disposition->alone = Seconds{90};
   apply(shared);
   const auto ready = [&](bool suspects) {
     return session_->ready_after("default", std::nullopt, 10, suspects)->size();
@@ -199,7 +199,7 @@ TEST_F(PgJobs, ASuspectIsKeptApartFromTheOthersUntilItIsNone) {
   EXPECT_EQ((*session_->boot()).open.at(0).alone, Seconds{90}) << "a new leader knows";
   EXPECT_EQ(ready(true), 0U);
   ports::EndAttempt last = end_command(open, Outcome::infra);
-  last.disposition.state = JobState::failed;
+  last.disposition->state = JobState::failed;
   apply(last);
   EXPECT_EQ(job(number).charges, 1);
 
@@ -259,7 +259,7 @@ TEST_F(PgJobs, AnActionOnARunningJobIsAWishOnItsLease) {
   ASSERT_EQ(boot.open.size(), 1U);
   EXPECT_EQ(boot.open[0].wanted, JobState::cancelled);
   ports::EndAttempt stopped = end_command(open, Outcome::stopped);
-  stopped.disposition.state = JobState::cancelled;
+  stopped.disposition->state = JobState::cancelled;
   EXPECT_EQ(apply(stopped).state, JobState::cancelled);
 }
 

@@ -152,7 +152,7 @@ class StoreCase : public Backend {
     core::EndedAttempt ended{outcome, core::JobState::running, open.counters, open.retry, 1, ""};
     ended.charges = open.charges;
     end.disposition = core::decide_end(ended);
-    if (outcome == core::Outcome::infra) end.disposition.delay = Seconds{0};  // may be claimed again at once
+    if (outcome == core::Outcome::infra) end.disposition->delay = Seconds{0};  // may be claimed again at once
     end.now = now_;
     return end;
   }

@@ -115,8 +115,8 @@ TYPED_TEST(AnyStore, AReturnLeavesTheJobAsItWas) {
   const WorkerId who = this->worker("i-1");
   const JobNumber number = this->insert();
   ports::EndAttempt failed = this->end_command(this->claim(number, who), Outcome::failure);
-  failed.disposition.delay = Seconds{0};
-  failed.disposition.reason = "the first failed";
+  failed.disposition->delay = Seconds{0};
+  failed.disposition->reason = "the first failed";
   this->apply(failed);
   const ports::JobRow before = this->job(number);
   ports::EndAttempt returned = this->end_command(this->claim(number, who), Outcome::returned);
@@ -281,6 +281,23 @@ TYPED_TEST(AnyStore, ADeposedLeaderCommitsNothing) {
   this->session_.reset();
   this->become_leader();
   this->apply(ports::InsertJobs{{job}});
+}
+
+// Such as one that somebody wrote by hand: nobody decided what becomes of its job.
+TYPED_TEST(AnyStore, ALeaseThatMemoryDoesNotKnowIsNotEnded) {
+  const WorkerId who = this->worker("i-1");
+  const JobNumber job = this->insert();
+  const ports::OpenAttempt open = this->claim(job, who);
+  ports::EndAttempt end;
+  end.job = job;
+  end.attempt = open.attempt;
+  end.token_hash = open.token_hash;
+  end.now = this->now_;
+  EXPECT_EQ(this->refusal(end).code, Errc::stale);
+  const ports::JobRow row = **this->store_->job(job);
+  EXPECT_EQ(row.state, core::JobState::queued);
+  EXPECT_FALSE(row.worker.empty()) << "the lease is open still";
+  EXPECT_EQ(row.counters.failures, 0);
 }
 
 TYPED_TEST(AnyStore, ACountIsOfWhatWasReadyWhenItBegan) {

@@ -15,7 +15,7 @@ template <>
 struct InEngine<EndAttempt> {
   static void remember(State& state, const EndAttempt& end, const EndAttempt::Answer& ended, SteadyTime now) {
     if (ended.repeated) return;
-    const core::Disposition& next = end.disposition;
+    const core::Disposition& next = *end.disposition;
     if (next.charged && next.state == core::JobState::failed) {
       log_line(LogLevel::warn, "job parked",
                {{"job", std::to_string(end.job.value)}, {"reason", next.reason}});

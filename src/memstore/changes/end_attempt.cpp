@@ -25,7 +25,7 @@ void close(Data& data, const EndAttempt& end, Job& job) {
   data.attempts[{end.job, end.attempt}] = {lease.worker, lease.started,    end.now,
                                            end.outcome,  end.exit_code,    end.signal,
                                            end.reason,   lease.token_hash, end.token_hash.has_value()};
-  const core::Disposition& next = end.disposition;
+  const core::Disposition& next = *end.disposition;
   job.state = next.state;
   job.finished = core::is_final(next.state) ? std::optional(end.now) : std::nullopt;
   job.attempts = end.attempt;
@@ -61,7 +61,7 @@ struct InMemory<EndAttempt> {
     Job* job = data.job(end.job);
     if (job == nullptr) return Error{Errc::not_found, "there is no job " + std::to_string(end.job.value)};
     const Lease* lease = data.lease(end.job);
-    if (lease != nullptr && lease->attempt == end.attempt &&
+    if (end.disposition && lease != nullptr && lease->attempt == end.attempt &&
         (!end.token_hash || *end.token_hash == lease->token_hash)) {
       close(data, end, *job);
       data.happened(std::string(to_string(end.outcome)), end.job.value);

@@ -23,7 +23,10 @@ class Writer<ports::EndAttempt> final : public WriterOf<ports::EndAttempt> {
 
   void ask(Round round, Trip& trip) override {
     asked_.reset();
-    if (round == Round::first) asked_ = trip.add(end());
+    if (round == Round::first) {
+      for (const std::size_t item : items_) (change(item).disposition ? decided_ : missing_).push_back(item);
+      if (!decided_.empty()) asked_ = trip.add(end());
+    }
     if (round == Round::look_up && !missing_.empty()) asked_ = trip.add(look_up());
   }
 
@@ -40,7 +43,8 @@ class Writer<ports::EndAttempt> final : public WriterOf<ports::EndAttempt> {
   void judge_missing(const Rows& rows);
 
   std::int64_t event_base_ = 0;
-  Items missing_;  // not open, or not with this token
+  Items decided_;
+  Items missing_;  // not open, or not with this token, as far as memory or the store knows
 };
 
 Statement Writer<ports::EndAttempt>::end() {
@@ -53,9 +57,9 @@ Statement Writer<ports::EndAttempt>::end() {
   Column<bool> charged, as_it_was;
   Column<int> charges, returns;
   Column<Seconds> alone;
-  for (const std::size_t item : items_) {
+  for (const std::size_t item : decided_) {
     const ports::EndAttempt& of = change(item);
-    const core::Disposition& next = of.disposition;
+    const core::Disposition& next = *of.disposition;
     const bool later = next.state == core::JobState::queued && next.delay > Seconds{0};
     number.push(of.job), attempt.push(of.attempt), hash.push(of.token_hash);
     outcome.push(core::to_string(of.outcome)), exit_code.push(of.exit_code), signal.push(of.signal);
@@ -67,7 +71,7 @@ Statement Writer<ports::EndAttempt>::end() {
     charged.push(next.charged), charges.push(next.charges), alone.push(next.alone);
     returns.push(next.returns), as_it_was.push(next.as_it_was);
   }
-  event_base_ = batch_.reserve_events(items_.size());
+  event_base_ = batch_.reserve_events(decided_.size());
   return {"write_end", Params::of(number, attempt, hash, outcome, exit_code, signal, reason, state, failures,
                                   infra, interruptions, job_reason, wake_at, ended, finished, charged,
                                   charges, alone, returns, as_it_was, event_base_, batch_.epoch)};
@@ -91,7 +95,7 @@ void Writer<ports::EndAttempt>::take_ended(const Rows& rows) {
     row >> one.queue >> one.key.rank >> one.wake_at;
     ended.emplace(one.key.number, std::move(one));
   }
-  for (const std::size_t item : items_) {
+  for (const std::size_t item : decided_) {
     const auto found = ended.find(change(item).job.value);
     if (found == ended.end()) {
       missing_.push_back(item);

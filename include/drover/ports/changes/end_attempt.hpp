@@ -20,7 +20,9 @@ struct EndAttempt {
   std::optional<int> exit_code;
   std::optional<int> signal;
   std::string reason;
-  core::Disposition disposition;  // decided by core::decide_end from what memory holds of this lease
+  // Decided by core::decide_end from what memory holds of this lease. Absent: memory has no such lease. Then
+  // nothing is ended, even if the store has one (somebody wrote it by hand); a repeated report is recognised.
+  std::optional<core::Disposition> disposition;
   WallTime now;
 
   struct Answer {
