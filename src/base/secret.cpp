@@ -79,6 +79,10 @@ std::uint64_t random_u64() {
   return value;
 }
 
+bool Token::is(const Sha256& hash) const {
+  return !empty() && CRYPTO_memcmp(hash_.data(), hash.data(), hash.size()) == 0;
+}
+
 bool equal_constant_time(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }

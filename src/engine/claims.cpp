@@ -14,11 +14,8 @@ namespace {
 constexpr Seconds kNoRoomPause{1};
 constexpr Seconds kMatchPatience{2};  // a poll that wants an answer at once waits so long to be matched
 
-ClaimedJob claimed_job(const Parts& parts, const ports::OpenAttempt& attempt, std::int64_t delivery,
-                       const ClaimRequest& request) {
-  return {attempt,
-          Secret(ports::attempt_token(request.auth.token, request.nonce, attempt.job, attempt.attempt)),
-          parts.state.tunables.max_log_bytes, delivery};
+ClaimedJob claimed_job(const Parts& parts, const ports::OpenAttempt& attempt, std::int64_t delivery) {
+  return {attempt, {}, parts.state.tunables.max_log_bytes, delivery};
 }
 
 bool may_claim(const Worker* worker) {
@@ -31,7 +28,7 @@ void hand_out_again(Parts& parts, const Worker& worker, const ClaimRequest& requ
     Lease& lease = *parts.state.lease(job);
     if (lease.attempt.nonce != request.nonce || lease.end_sent) continue;
     lease.term = core::handed_out(lease.term, parts.clock.steady(), parts.state.tunables);
-    answer.jobs.push_back(claimed_job(parts, lease.attempt, lease.term.delivery, request));
+    answer.jobs.push_back(claimed_job(parts, lease.attempt, lease.term.delivery));
   }
 }
 
@@ -43,6 +40,17 @@ bool is_being_given_back(Parts& parts, const Worker& worker, const std::string& 
 }
 
 }  // namespace
+
+Done<ClaimAnswer> with_tokens(const ClaimRequest& request, Done<ClaimAnswer> done) {
+  return [token = request.auth.token.secret(), nonce = request.nonce,
+          done = std::move(done)](Result<ClaimAnswer> answer) {
+    if (answer) {
+      for (ClaimedJob& job : answer->jobs)
+        job.token = Secret(ports::attempt_token(token, nonce, job.attempt.job, job.attempt.attempt));
+    }
+    done(std::move(answer));
+  };
+}
 
 void take_poll(Parts& parts, ClaimRequest request, Done<ClaimAnswer> done) {
   const SteadyTime now = parts.clock.steady();
@@ -123,7 +131,7 @@ void take_claim(Parts& parts, ClaimGroup& group, const ports::ReadyJob& of,
     // Of a batch whose fate was in doubt memory knows nothing: then this is how it was handed out first.
     const Lease* lease = parts.state.lease(attempt.job, attempt.attempt);
     const std::int64_t delivery = lease == nullptr ? 1 : lease->term.delivery;
-    group.answer.jobs.push_back(claimed_job(parts, attempt, delivery, group.waiter.request));
+    group.answer.jobs.push_back(claimed_job(parts, attempt, delivery));
     return;
   }
   if (!parts.term.leading()) return;
@@ -155,8 +163,8 @@ void answer_group(Parts& parts, ClaimGroup& group) {
 // False: it cannot be in this batch; it stays ready.
 bool offer_claim(Parts& parts, const std::shared_ptr<ClaimGroup>& group, const ports::ReadyJob& of) {
   const ClaimRequest& request = group->waiter.request;
-  ports::ClaimJob claim{JobNumber{of.key.number}, request.auth.worker, request.nonce, request.auth.token,
-                        parts.clock.wall()};
+  ports::ClaimJob claim{JobNumber{of.key.number}, request.auth.worker, request.nonce,
+                        request.auth.token.secret(), parts.clock.wall()};
   const bool offered = parts.pipeline.offer(work_of<ports::ClaimJob>(
       std::move(claim), [&parts, group, of](const Result<ports::ClaimJob::Answer>& claimed) {
         take_claim(parts, *group, of, claimed);

@@ -5,7 +5,10 @@
 // Polls of workers for jobs, and matching them with what is ready.
 namespace drover::engine {
 
+// Answered jobs without their tokens; see with_tokens().
 void take_poll(Parts& parts, ClaimRequest request, Done<ClaimAnswer> done);
+// Tells `done` the answer with each attempt's token, derived on the thread that calls: not the engine's.
+[[nodiscard]] Done<ClaimAnswer> with_tokens(const ClaimRequest& request, Done<ClaimAnswer> done);
 // The worker's poll is over with this answer, if it has one.
 void end_poll(Parts& parts, WorkerId worker, ClaimAnswer answer);
 // Polls whose time is over, or whose worker is to claim no more.

@@ -127,15 +127,15 @@ void Engine::submit(std::vector<core::JobSpec> specs, Done<std::vector<Submitted
       bytes);
 }
 
-void Engine::register_worker(Registration registration, Done<Registered> done) {
+void Engine::register_worker(const Registration& registration, Done<Registered> done) {
   impl_->post(ports::RegisterWorker::kLane, std::move(done),
-              [registration = std::move(registration)](Parts& parts, Place place, const auto& told) {
-                engine::register_worker(parts, std::move(place), registration, told);
+              [hashed = HashedRegistration(registration)](Parts& parts, Place place, const auto& told) {
+                engine::register_worker(parts, std::move(place), hashed, told);
               });
 }
 
 void Engine::claim(ClaimRequest request, Done<ClaimAnswer> done) {
-  impl_->post(ports::Lane::workers, std::move(done),
+  impl_->post(ports::Lane::workers, with_tokens(request, std::move(done)),
               [request = std::move(request)](Parts& parts, const Place&, const auto& told) {
                 take_poll(parts, request, told);
               });

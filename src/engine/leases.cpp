@@ -12,8 +12,8 @@
 namespace drover::engine {
 namespace {
 
-Status check_token(const Worker& worker, const Secret& token) {
-  if (worker.row.registered && is_token(worker.row.token_hash, token)) return Ok{};
+Status check_token(const Worker& worker, const Token& token) {
+  if (worker.row.registered && token.is(worker.row.token_hash)) return Ok{};
   return Error{Errc::unauthenticated, "unknown worker or token"};
 }
 
@@ -48,7 +48,7 @@ void hear_heartbeat(Parts& parts, const Heartbeat& heartbeat, const Done<Heartbe
   answer.interval_s = state.tunables.heartbeat_interval_s;
   std::set<JobNumber> listed;
   for (const AttemptRef& ref : heartbeat.attempts) {
-    Lease* lease = state.fenced_lease(ref.job, ref.attempt, sha256(ref.token.reveal()));
+    Lease* lease = state.fenced_lease(ref);
     if (lease == nullptr || lease->attempt.worker != worker.row.id) {
       answer.stop.push_back(AttemptRef{ref.job, ref.attempt, {}});
       continue;
@@ -101,7 +101,7 @@ void check_attempt(Parts& parts, const WorkerAuth& auth, const AttemptRef& attem
     done(trusted.error());
     return;
   }
-  Lease* lease = parts.state.fenced_lease(attempt.job, attempt.attempt, sha256(attempt.token.reveal()));
+  Lease* lease = parts.state.fenced_lease(attempt);
   if (lease == nullptr || lease->attempt.worker != auth.worker) {
     done(stale_attempt(attempt));
     return;

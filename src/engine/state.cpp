@@ -69,13 +69,9 @@ Lease* State::lease(JobNumber job, int attempt) {
   return held != nullptr && held->attempt.attempt == attempt ? held : nullptr;
 }
 
-Lease* State::fenced_lease(JobNumber job, int attempt, const Sha256& token_hash) {
-  Lease* held = lease(job, attempt);
-  if (held == nullptr) return nullptr;
-  const auto bytes = [](const Sha256& hash) {
-    return std::string_view(reinterpret_cast<const char*>(hash.data()), hash.size());
-  };
-  return equal_constant_time(bytes(held->attempt.token_hash), bytes(token_hash)) ? held : nullptr;
+Lease* State::fenced_lease(const AttemptRef& ref) {
+  Lease* held = lease(ref.job, ref.attempt);
+  return held != nullptr && ref.token.is(held->attempt.token_hash) ? held : nullptr;
 }
 
 bool State::runs_alone(const Worker& worker, SteadyTime now) const {

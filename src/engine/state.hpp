@@ -66,7 +66,7 @@ class State {
   // The lease, if it is this attempt's.
   [[nodiscard]] Lease* lease(JobNumber job, int attempt);
   // The lease, if it is this attempt with this token.
-  [[nodiscard]] Lease* fenced_lease(JobNumber job, int attempt, const Sha256& token_hash);
+  [[nodiscard]] Lease* fenced_lease(const AttemptRef& ref);
   // Does it hold, or claim, a suspect that is to run alone still?
   [[nodiscard]] bool runs_alone(const Worker& worker, SteadyTime now) const;
   // Is there a job that could be claimed, as far as is known?

@@ -2,14 +2,6 @@
 
 namespace drover::engine {
 
-bool is_token(const Sha256& hash, const Secret& token) {
-  const Sha256 given = sha256(token.reveal());
-  const auto bytes = [](const Sha256& of) {
-    return std::string_view(reinterpret_cast<const char*>(of.data()), of.size());
-  };
-  return equal_constant_time(bytes(given), bytes(hash));
-}
-
 void WorkerTokens::open() {
   const std::lock_guard lock(mutex_);
   open_ = Ok{};
@@ -35,7 +27,7 @@ Status WorkerTokens::check(const WorkerAuth& auth) const {
   const std::lock_guard lock(mutex_);
   if (!open_) return open_;
   const auto found = hashes_.find(auth.worker);
-  if (found != hashes_.end() && is_token(found->second, auth.token)) return Ok{};
+  if (found != hashes_.end() && auth.token.is(found->second)) return Ok{};
   return Error{Errc::unauthenticated, "unknown worker or token"};
 }
 

@@ -9,9 +9,6 @@
 
 namespace drover::engine {
 
-// Is this the token of that hash? Takes as long whatever the answer.
-[[nodiscard]] bool is_token(const Sha256& hash, const Secret& token);
-
 // The workers' token hashes once more, for whoever asks off the engine's thread. Thread-safe.
 class WorkerTokens {
  public:

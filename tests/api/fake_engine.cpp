@@ -38,7 +38,7 @@ void Engine::act(ports::ActOnJob act, Done<ActAnswer> done) {
   impl_->script.acts.push_back(std::move(act));
   impl_->answer(done, impl_->script.act);
 }
-void Engine::register_worker(Registration registration, Done<Registered> done) {
+void Engine::register_worker(const Registration& registration, Done<Registered> done) {
   impl_->script.registrations.push_back(std::move(registration));
   impl_->answer(done, impl_->script.registered);
 }

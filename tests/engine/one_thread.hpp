@@ -141,7 +141,8 @@ class OneThread {
   Answer<ClaimAnswer> poll(const WorkerAuth& auth, const std::string& nonce, int slots = 1,
                            Seconds wait = Seconds{0}) {
     return ask<ClaimAnswer>(ports::Lane::workers, [=](Parts& to, const Place&, auto done) {
-      take_poll(to, {auth, nonce, slots, wait, [] { return true; }}, done);
+      const ClaimRequest request{auth, nonce, slots, wait, [] { return true; }};
+      take_poll(to, request, with_tokens(request, done));
     });
   }
   Answer<HeartbeatAnswer> heartbeat(const WorkerAuth& auth, const std::vector<ClaimedJob>& has) {
@@ -220,7 +221,7 @@ class OneThread {
     const Registration registration{instance, bootstrap, "nonce", slots, {}, "host", "test"};
     const auto registered =
         taken(ask<Registered>(ports::Lane::workers, [registration](Parts& to, Place place, auto done) {
-          engine::register_worker(to, std::move(place), registration, done);
+          engine::register_worker(to, std::move(place), HashedRegistration(registration), done);
         }));
     return {registered.worker, registered.token};
   }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace drover {
 
@@ -44,6 +45,24 @@ class Secret {
 
  private:
   std::string value_;
+};
+
+// A token that somebody presents, and its SHA-256, which is made once and where the token comes in: the
+// thread that compares it with what is known has better things to do.
+class Token {
+ public:
+  Token() = default;
+  Token(Secret secret) : secret_(std::move(secret)), hash_(sha256(secret_.reveal())) {}
+  [[nodiscard]] const Secret& secret() const { return secret_; }
+  [[nodiscard]] const std::string& reveal() const { return secret_.reveal(); }
+  [[nodiscard]] bool empty() const { return secret_.empty(); }
+  [[nodiscard]] const Sha256& hash() const { return hash_; }
+  // Is this the token of that hash? Takes as long whatever the answer; an empty one is nobody's.
+  [[nodiscard]] bool is(const Sha256& hash) const;
+
+ private:
+  Secret secret_;
+  Sha256 hash_{};
 };
 
 // 256 random bits as 64 hex digits, from the operating system.

@@ -45,7 +45,7 @@ struct Submitted {
 // What a worker presents with every call but registration.
 struct WorkerAuth {
   WorkerId worker;
-  Secret token;
+  Token token;
 };
 
 struct Registration {
@@ -94,7 +94,7 @@ struct ClaimAnswer {
 struct AttemptRef {
   JobNumber job;
   int attempt = 0;
-  Secret token;
+  Token token;
 };
 struct Heartbeat {
   WorkerAuth auth;
@@ -191,7 +191,7 @@ class Engine {
   void submit(std::vector<core::JobSpec> specs, Done<std::vector<Submitted>> done);
   void act(ports::ActOnJob act, Done<ActAnswer> done);
 
-  void register_worker(Registration registration, Done<Registered> done);
+  void register_worker(const Registration& registration, Done<Registered> done);
   void claim(ClaimRequest request, Done<ClaimAnswer> done);
   // The answer that handed these out was not wholly written: they go back to their queues as if they had not
   // been claimed, but for those that were handed out again since, or whose worker has shown to have them.

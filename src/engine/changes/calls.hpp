@@ -15,11 +15,17 @@ namespace drover::engine {
 
 void submit(Parts& parts, Place place, std::vector<core::JobSpec> specs,
             const Done<std::vector<Submitted>>& done);
-void register_worker(Parts& parts, Place place, const Registration& registration,
+// A registration with the token that it leads to; made where it comes in, since that takes hashing.
+struct HashedRegistration {
+  explicit HashedRegistration(const Registration& registration);
+  ports::RegisterWorker change;
+  Secret token;
+};
+void register_worker(Parts& parts, Place place, HashedRegistration registration,
                      const Done<Registered>& done);
 void report(Parts& parts, Place place, const Report& report, const Done<ReportAnswer>& done);
 void put_artifact(Parts& parts, Place place, const WorkerAuth& auth, ports::PutArtifact put,
-                  const Secret& token, const Done<Ok>& done);
+                  const Token& token, const Done<Ok>& done);
 
 // A change that is asked for as it is.
 template <class C>

@@ -82,9 +82,9 @@ namespace {
 
 // As the batch is formed. What memory does not hold may be a repeat of what was accepted before: the store
 // knows.
-Result<std::optional<EndAttempt>> end_reported(Parts& parts, const Report& report, const Sha256& hash) {
+Result<std::optional<EndAttempt>> end_reported(Parts& parts, const Report& report) {
   const AttemptRef& ref = report.attempt;
-  Lease* lease = parts.state.fenced_lease(ref.job, ref.attempt, hash);
+  Lease* lease = parts.state.fenced_lease(ref);
   if (lease != nullptr && lease->attempt.worker != report.auth.worker) return stale_attempt(ref);
   const core::Outcome outcome = report.outcome  ? *report.outcome
                                 : report.notice ? core::Outcome::interruption
@@ -104,7 +104,7 @@ Result<std::optional<EndAttempt>> end_reported(Parts& parts, const Report& repor
     end.now = parts.clock.wall();
   }
   end.released = !report.outcome;
-  end.token_hash = hash;
+  end.token_hash = ref.token.hash();
   end.exit_code = report.exit_code;
   end.signal = report.signal;
   return std::optional(std::move(end));
@@ -124,9 +124,7 @@ void report(Parts& parts, Place place, const Report& report, const Done<ReportAn
   }
   const JobNumber job = report.attempt.job;
   const int attempt = report.attempt.attempt;
-  auto make = [&parts, report, hash = sha256(report.attempt.token.reveal())] {
-    return end_reported(parts, report, hash);
-  };
+  auto make = [&parts, report] { return end_reported(parts, report); };
   auto told = [&parts, job, attempt, done](const Result<EndAttempt::Answer>& ended) {
     if (ended) {
       done(ReportAnswer{ended->repeated, ended->state});

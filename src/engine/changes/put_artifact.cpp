@@ -21,14 +21,14 @@ struct InEngine<PutArtifact> {
 DROVER_IN_ENGINE(ports::PutArtifact)
 
 void put_artifact(Parts& parts, Place place, const WorkerAuth& auth, ports::PutArtifact put,
-                  const Secret& token, const Done<Ok>& done) {
+                  const Token& token, const Done<Ok>& done) {
   const AttemptRef attempt{put.job, put.attempt, token};
   check_attempt(parts, auth, attempt, [&](const Result<ports::OpenAttempt>& open) {
     if (!open) {
       done(open.error());
       return;
     }
-    put.token_hash = sha256(token.reveal());
+    put.token_hash = token.hash();
     put.now = parts.clock.wall();
     parts.pipeline.add(
         at(std::move(place),

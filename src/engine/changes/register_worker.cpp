@@ -22,11 +22,8 @@ struct InEngine<RegisterWorker> {
 };
 DROVER_IN_ENGINE(ports::RegisterWorker)
 
-void register_worker(Parts& parts, Place place, const Registration& registration,
-                     const Done<Registered>& done) {
-  const Secret token =
-      ports::worker_token(registration.bootstrap, registration.instance_id, registration.nonce);
-  RegisterWorker change;
+HashedRegistration::HashedRegistration(const Registration& registration)
+    : token(ports::worker_token(registration.bootstrap, registration.instance_id, registration.nonce)) {
   change.instance_id = registration.instance_id;
   change.bootstrap_hash = sha256(registration.bootstrap.reveal());
   change.token_hash = sha256(token.reveal());
@@ -35,8 +32,13 @@ void register_worker(Parts& parts, Place place, const Registration& registration
   change.capacity = registration.capacity;
   change.hostname = registration.hostname;
   change.version = registration.version;
-  change.now = parts.clock.wall();
-  auto told = [&parts, token, done](const Result<RegisterWorker::Answer>& registered) {
+}
+
+void register_worker(Parts& parts, Place place, HashedRegistration registration,
+                     const Done<Registered>& done) {
+  registration.change.now = parts.clock.wall();
+  auto told = [&parts, token = std::move(registration.token),
+               done](const Result<RegisterWorker::Answer>& registered) {
     if (!registered) {
       done(registered.error());
       return;
@@ -45,7 +47,8 @@ void register_worker(Parts& parts, Place place, const Registration& registration
     done(Registered{row.id, token, row.pool_name, row.queues, row.slots,
                     parts.state.tunables.heartbeat_interval_s, parts.state.tunables.notice_poll_s});
   };
-  parts.pipeline.add(at(std::move(place), work_of<RegisterWorker>(std::move(change), std::move(told))));
+  parts.pipeline.add(
+      at(std::move(place), work_of<RegisterWorker>(std::move(registration.change), std::move(told))));
 }
 
 }  // namespace drover::engine
