@@ -98,7 +98,9 @@ void describe_gauges(ports::Metrics& metrics) {
   metrics.describe("drover_scheduler_paused", "1 while the scheduler is paused.");
   metrics.describe("drover_leader_epoch", "Grows by one with each change of leadership.");
   metrics.describe("drover_fleet_frozen", "1 while too much of the fleet is absent at once.");
-  metrics.describe("drover_queue_ready_jobs", "Jobs that are queued and due, by queue.");
+  metrics.describe(
+      "drover_queue_ready_jobs",
+      "Jobs that are queued and due, by queue. Absent while they are counted, at the beginning of a term.");
   metrics.describe("drover_queue_running_jobs", "Jobs that run, by queue.");
   metrics.describe("drover_workers", "Workers by pool and state.");
   metrics.describe("drover_pool_slots", "Slots of a pool's workers.");

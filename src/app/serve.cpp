@@ -323,12 +323,20 @@ class Daemon {
     const auto interval = systemd_.watchdog_interval();
     const SteadyTime now = clock_.steady();
     if (!interval || now < fed_ + *interval) return;
-    const bool engine_stuck = now - answered > kEngineSilence || now - writer_alive_ > kEngineSilence;
-    if (engine_stuck || now - reconciler_.last_progress() > reconcile_limit_) {
-      if (!std::exchange(stuck_, true)) log_error("a loop is stuck; the watchdog is not fed any more");
+    std::string_view stuck;
+    if (now - answered > kEngineSilence) {
+      stuck = "engine";
+    } else if (now - writer_alive_ > kEngineSilence) {
+      stuck = "writer";
+    } else if (now - reconciler_.last_progress() > reconcile_limit_) {
+      stuck = "reconciler";
+    }
+    if (!stuck.empty()) {
+      if (std::exchange(stuck_, stuck) != stuck)
+        log_error("the {} does not get on; the watchdog is not fed any more", stuck);
       return;
     }
-    stuck_ = false;
+    stuck_ = {};
     fed_ = now;
     systemd_.notify("WATCHDOG=1");
   }
@@ -373,7 +381,7 @@ class Daemon {
   SteadyTime writer_alive_{};
   SteadyTime trimmed_;
   Seconds reconcile_limit_{300};
-  bool stuck_ = false;
+  std::string_view stuck_;  // the loop that did not get on when that was looked at last
 };
 
 }  // namespace

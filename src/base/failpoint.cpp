@@ -21,7 +21,9 @@ namespace drover {
 namespace {
 
 struct Request {
+  bool hang = false;
   int signal = 0;  // 0: none
+  [[nodiscard]] bool empty() const { return !hang && signal == 0; }
   std::vector<std::string> prefixes;
   std::int64_t left = 0;
 };
@@ -40,8 +42,9 @@ Request parse(std::string_view text) {
   const std::string_view action = text.substr(0, at);
   if (at == std::string_view::npos || colon == std::string_view::npos || colon < at) refuse(text);
   out.signal = action == "kill" ? SIGKILL : action == "stop" ? SIGSTOP : 0;
+  out.hang = action == "hang";
   out.left = parse_int(text.substr(colon + 1)).value_or(0);
-  if (out.signal == 0 || out.left < 1) refuse(text);
+  if (out.empty() || out.left < 1) refuse(text);
   for (const auto part : split(text.substr(at + 1, colon - at - 1), ',')) out.prefixes.emplace_back(part);
   return out;
 }
@@ -63,8 +66,8 @@ class Failpoints {
   }
 
   void pass(std::initializer_list<std::string_view> parts) {
-    if (trace_ < 0 && path_.empty() && request_.signal == 0) return;
-    const std::lock_guard lock(mutex_);
+    if (trace_ < 0 && path_.empty() && request_.empty()) return;
+    std::unique_lock lock(mutex_);
     if (!path_.empty()) read_file();
     std::string line = fmt::format("{}", fmt::join(parts, "."));
     const bool asked = std::any_of(request_.prefixes.begin(), request_.prefixes.end(),
@@ -73,7 +76,10 @@ class Failpoints {
     line += hit ? "!\n" : "\n";
     if (trace_ >= 0 && ::write(trace_, line.data(), line.size()) < 0) std::abort();
     if (!hit) return;
-    ::kill(::getpid(), request_.signal);
+    const Request what = request_;
+    lock.unlock();
+    while (what.hang) ::pause();
+    ::kill(::getpid(), what.signal);
     ::usleep(100'000);  // another thread may be the first that the signal stops: this one goes no further
   }
 

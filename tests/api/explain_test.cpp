@@ -238,6 +238,11 @@ TEST_F(Explain, Positions) {
   EXPECT_EQ(reason(1).find("ahead_at_most")->dump(), "8");
   input.view->queues["q"].ready = 1;  // it alone
   EXPECT_EQ(reason(1).find("ahead")->dump(), "0");
+  input.view->counting = true;  // of those in memory it alone
+  EXPECT_TRUE(reason(1).find("ahead")->is_null());
+  EXPECT_EQ(reason(1).find("ahead_at_most"), nullptr);
+  input.place = engine::JobPlace{true, 2};
+  EXPECT_EQ(reason(1).find("ahead")->dump(), "2");
 }
 
 TEST_F(Explain, Running) {

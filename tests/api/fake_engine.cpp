@@ -39,7 +39,7 @@ void Engine::act(ports::ActOnJob act, Done<ActAnswer> done) {
   impl_->answer(done, impl_->script.act);
 }
 void Engine::register_worker(const Registration& registration, Done<Registered> done) {
-  impl_->script.registrations.push_back(std::move(registration));
+  impl_->script.registrations.push_back(registration);
   impl_->answer(done, impl_->script.registered);
 }
 void Engine::claim(ClaimRequest request, Done<ClaimAnswer> done) {

@@ -91,6 +91,19 @@ TEST_F(StatusPage, Metrics) {
   EXPECT_EQ(answer.body.find("queue=b"), std::string::npos);  // a name that only clients gave
 }
 
+TEST_F(StatusPage, WhileTheJobsAreCountedNobodySaysHowManyAreReady) {
+  store.engine.view.counting = true;
+  const Answer status = get("/status");
+  EXPECT_EQ(status.at("queue_depth"), "null");
+  EXPECT_EQ(status.at("queues.a"), R"({"ready":null,"running":2,"counting":true})");
+  EXPECT_EQ(status.at("other_queues"), R"({"ready":null,"running":0,"counting":true,"count":0})");
+  EXPECT_EQ(get("/queues?limit=1").body,
+            "[{\"name\":\"a\",\"ready\":null,\"running\":2,\"counting\":true}]\n");
+  const std::string metrics = get("/metrics").body;
+  EXPECT_EQ(metrics.find("drover_queue_ready_jobs,"), std::string::npos) << metrics;
+  EXPECT_NE(metrics.find("drover_queue_running_jobs,queue=a 2\n"), std::string::npos) << metrics;
+}
+
 TEST_F(StatusPage, MetricsOfAQueueThatIsServedNoMoreAreGone) {
   get("/metrics");
   store.engine.view.pools[0].spec.queues = {"c"};

@@ -1,11 +1,12 @@
 #pragma once
 
-// Named points at which a test build dies or stands still on request, to show what is left behind. Without
+// Named points at which a test build dies, stands still or hangs on request, to show what is left behind. Without
 // DROVER_FAILPOINTS (the CMake option; off in release builds) they are nothing.
 //
 // The environment asks:
-//   DROVER_FAILPOINT=<kill|stop>@<prefix>[,<prefix>...]:<n>
-//       SIGKILL or SIGSTOP to this process at the n-th passage of points whose names begin with a prefix
+//   DROVER_FAILPOINT=<kill|stop|hang>@<prefix>[,<prefix>...]:<n>
+//       at the n-th passage of points whose names begin with a prefix: SIGKILL or SIGSTOP to this process; or
+//       the thread that passes goes no further
 //   DROVER_FAILPOINT=file:<path>
 //       the same from a file, read anew when it has changed
 //   DROVER_FAILPOINT_TRACE=<path>
