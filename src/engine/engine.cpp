@@ -79,6 +79,7 @@ void Engine::Impl::run() {
     if (closed && loop.idle()) break;
   }
   loop.end_polls();
+  loop.part();
   writing.stop();
   counter.stop();
   loop.round(inbox.take(SteadyTime::duration::zero()));

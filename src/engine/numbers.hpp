@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <iterator>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -42,6 +44,17 @@ class Numbers {
     const std::int64_t wanted = std::clamp(2 * std::exchange(used_, 0), kFew, kMany);
     if (lacking == 0 && (left_ == 0 || left_ >= wanted / 2)) return 0;
     return static_cast<int>(static_cast<std::int64_t>(lacking) + wanted);
+  }
+  // The last that were reserved and not used, in one block: first and count.
+  [[nodiscard]] std::optional<std::pair<JobNumber, std::int64_t>> last_unused() const {
+    if (blocks_.empty()) return std::nullopt;
+    auto [first, count] = blocks_.back();
+    for (auto block = std::next(blocks_.rbegin()); block != blocks_.rend(); ++block) {
+      if (block->first + block->second != first) break;
+      first = block->first;
+      count += block->second;
+    }
+    return std::pair{JobNumber{first}, count};
   }
   void clear() {
     blocks_.clear();

@@ -30,12 +30,13 @@ struct KeysFound {
 struct Order {
   std::vector<ports::Change> changes;
   std::vector<KeysWanted> keys;
-  int numbers = 0;     // of jobs, to be reserved
+  int numbers = 0;                                                // of jobs, to be reserved
+  std::optional<std::pair<JobNumber, std::int64_t>> unused = {};  // of those reserved: first and count
   bool count = false;  // the ready jobs, from here on: see CountOpen
   bool partitions = false;
   bool ping = false;
   [[nodiscard]] bool empty() const {
-    return changes.empty() && keys.empty() && numbers == 0 && !count && !partitions && !ping;
+    return changes.empty() && keys.empty() && numbers == 0 && !unused && !count && !partitions && !ping;
   }
 };
 

@@ -259,6 +259,17 @@ void Loop::end_polls() {
   for (const Waiter& waiter : parts_.waiters.take_all()) waiter.done(ClaimAnswer{});
 }
 
+void Loop::part() {
+  if (!parts_.term.leading() || !parts_.pipeline.idle()) return;
+  Order order;
+  order.unused = parts_.numbers.last_unused();
+  parts_.numbers.clear();
+  if (order.empty()) return;
+  parts_.pipeline.begin();
+  order.changes = parts_.pipeline.send();
+  hand_.put(std::move(order));
+}
+
 void Loop::close(const Error& why) {
   parts_.feed.tokens.close(why);
   end_polls();

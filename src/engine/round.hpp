@@ -33,6 +33,8 @@ class Loop {
   [[nodiscard]] bool idle() const { return !parts_.term.leading() || parts_.pipeline.idle(); }
   // Ends all polls empty-handed: this daemon is about to stop.
   void end_polls();
+  // Gives the writer what a clean stop leaves to do.
+  void part();
   // Answers all that is left; the round before was the last.
   void close(const Error& why);
 

@@ -48,6 +48,8 @@ void Writer::carry_out(Order order) {
   if (alive && !done.changes.empty()) alive = commit(done.changes, done.fates);
   for (const KeysWanted& wanted : order.keys) alive = alive && read_keys(wanted, done);
   if (order.numbers > 0) alive = alive && reserve(order.numbers, done);
+  if (order.unused)
+    alive = alive && session_->give_back_numbers(order.unused->first, order.unused->second).ok();
   if (order.ping) alive = alive && ping();
   if (order.count && alive) {
     const Status begun = begin_count_();

@@ -119,6 +119,12 @@ class MemStore::Session final : public ports::WriteSession {
   }
   std::vector<ports::Settled> take_partial() override { return std::exchange(partial_, {}); }
 
+  Status give_back_numbers(JobNumber first, std::int64_t count) override {
+    const std::lock_guard lock(shared_->mutex);
+    if (shared_->leader != number_) return gone();
+    if (shared_->data.next_number == first.value + count) shared_->data.next_number = first.value;
+    return Ok{};
+  }
   Result<JobNumber> reserve_numbers(int count) override {
     const std::lock_guard lock(shared_->mutex);
     if (shared_->leader != number_) return gone();

@@ -30,6 +30,7 @@ class PgWriter final : public ports::WriteSession {
   Result<std::vector<ports::Settled>> commit(std::span<const ports::Change> changes) override;
   std::vector<ports::Settled> take_partial() override { return std::exchange(partial_, {}); }
   Result<JobNumber> reserve_numbers(int count) override;
+  Status give_back_numbers(JobNumber first, std::int64_t count) override;
   Result<std::vector<core::ReadyKey>> ready_after(const std::string& queue,
                                                   std::optional<core::ReadyKey> after, int limit,
                                                   bool suspects) override;
@@ -118,6 +119,12 @@ Result<JobNumber> PgWriter::reserve_numbers(int count) {
   auto rows = connection_->run("write_reserve", Params::of(std::int64_t{count}));
   if (!rows) return rows.error();
   return (*rows)[0].get<JobNumber>();
+}
+
+Status PgWriter::give_back_numbers(JobNumber first, std::int64_t count) {
+  auto done = connection_->run("write_give_back", Params::of(first, count));
+  if (!done) return done.error();
+  return Ok{};
 }
 
 Result<std::vector<core::ReadyKey>> PgWriter::ready_after(const std::string& queue,

@@ -406,6 +406,21 @@ TEST_F(EngineFaults, NumbersAreReservedInSmallBlocks) {
   EXPECT_LT(last, 1000);
 }
 
+TEST_F(EngineFaults, ACleanStopLeavesNoGapInTheNumbers) {
+  std::int64_t last = 0;
+  for (int term = 0; term < 5; ++term) {
+    const auto numbers = add_jobs(1 + 40 * term);
+    EXPECT_EQ(numbers.front().value, last + 1);
+    last = numbers.back().value;
+    settle();
+    loop.part();
+    settle();
+    store.end_leader();
+    pass(Seconds{6});
+    ASSERT_TRUE(parts().term.leading());
+  }
+}
+
 // ---- a check that fails
 
 TEST_F(EngineFaults, AFailedCheckEndsTheTermAndTheNextReadsTheStore) {

@@ -283,6 +283,16 @@ TYPED_TEST(AnyStore, ADeposedLeaderCommitsNothing) {
   this->apply(ports::InsertJobs{{job}});
 }
 
+TYPED_TEST(AnyStore, NumbersThatAreGivenBackAreTheNextUnlessOthersWereReservedSince) {
+  const JobNumber first = *this->session_->reserve_numbers(10);
+  ASSERT_TRUE(this->session_->give_back_numbers(JobNumber{first.value + 4}, 6));
+  const JobNumber next = *this->session_->reserve_numbers(5);
+  EXPECT_EQ(next.value, first.value + 4);
+  EXPECT_EQ(this->session_->reserve_numbers(1)->value, first.value + 9);
+  ASSERT_TRUE(this->session_->give_back_numbers(next, 5));
+  EXPECT_EQ(this->session_->reserve_numbers(1)->value, first.value + 10);
+}
+
 // Such as one that somebody wrote by hand: nobody decided what becomes of its job.
 TYPED_TEST(AnyStore, ALeaseThatMemoryDoesNotKnowIsNotEnded) {
   const WorkerId who = this->worker("i-1");

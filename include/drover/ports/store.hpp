@@ -114,6 +114,9 @@ class WriteSession {
   virtual std::vector<Settled> take_partial() = 0;
   // First of `count` consecutive numbers that nobody else gets. Numbers of a crashed daemon are skipped.
   virtual Result<JobNumber> reserve_numbers(int count) = 0;
+  // Reserved numbers that were not used are the next to be reserved again, if they are the last that were;
+  // otherwise nothing happens, and they are skipped.
+  virtual Status give_back_numbers(JobNumber first, std::int64_t count) = 0;
   // Keys of `queue` after `after` in order that are queued, due and without a lease: of the suspects, or of
   // all others.
   virtual Result<std::vector<core::ReadyKey>> ready_after(const std::string& queue,
