@@ -83,6 +83,25 @@ TEST(Launches, ClosedWhenItsMachinesHaveEndedOrItsPoolIsGoneOrItIsOld) {
   EXPECT_TRUE(all<CallLaunch>(plan).empty());
 }
 
+// Its reply was lost, and one of its machines was taken back before the others were listed.
+TEST(Launches, APartlyEndedOneIsAskedAgainAndNotClosed) {
+  Fleet fleet;
+  fleet.pool("p", 5);
+  fleet.launch(1, "p", 3);
+  fleet.seen.ready["p"] = 3;
+  fleet.list(7, InstanceState::terminated).client_token = "token-1";
+  const Plan plan = fleet.tick();
+  EXPECT_TRUE(all<CloseLaunch>(plan).empty());
+  EXPECT_TRUE(all<InsertLaunch>(plan).empty());
+  EXPECT_EQ(all<CallLaunch>(plan).size(), 1U) << "the cloud's answer names them all";
+  fleet.list(8).client_token = "token-1";
+  fleet.list(9).client_token = "token-1";
+  EXPECT_EQ(all<AdoptInstances>(fleet.tick()).at(0).instances.size(), 2U);
+  fleet.seen.listing->clear();
+  for (int id = 7; id <= 9; ++id) fleet.list(id, InstanceState::terminated).client_token = "token-1";
+  EXPECT_EQ(all<CloseLaunch>(fleet.tick()).size(), 1U) << "all have ended";
+}
+
 TEST(Launches, WhatIsClosedMakesRoomInTheSamePlan) {
   Fleet fleet;
   fleet.pool("p", 1);

@@ -7,7 +7,7 @@ namespace {
 
 struct OfLaunch {
   std::vector<Instance> alive;  // listed, nobody's yet
-  bool ended = false;           // some are listed as gone
+  int ended = 0;                // listed as gone
 };
 
 // By client token, the instances that no worker stands for.
@@ -17,7 +17,7 @@ std::map<std::string, OfLaunch> unclaimed(const Look& look) {
     if (instance->client_token.empty() || look.by_instance.contains(id)) continue;
     OfLaunch& of = out[instance->client_token];
     if (is_gone(instance->state)) {
-      of.ended = true;
+      ++of.ended;
     } else if (!look.seen.outcomes.ended.contains(id)) {
       of.alive.push_back(*instance);
     }
@@ -48,7 +48,8 @@ std::optional<std::string> why_close(const Look& look, const PlannerMemory& memo
   const auto pool = demand.find(launch.pool);
   if (pool == demand.end()) return "its pool is no more";
   if (launch.instances >= launch.count) return "all its instances came";
-  if (of.ended) return "its instances have ended";
+  // While some are not accounted for they may be listed late, and would be orphans of a closed launch.
+  if (of.ended >= launch.count) return "its instances have ended";
   if (look.seen.steady - memory.launch_seen.at(launch.id) >= kLaunchLife)
     return "it led to nothing for an hour";
   const LaunchTry* before = tried(look, launch.id);
