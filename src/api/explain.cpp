@@ -6,9 +6,9 @@
 #include <fmt/format.h>
 
 #include "drover/api/pool_spec.hpp"
-#include "drover/base/limits.hpp"
 #include "drover/base/text.hpp"
 #include "drover/core/fleet/plan.hpp"
+#include "drover/core/fleet/worker_rules.hpp"
 
 namespace drover::api {
 namespace {
@@ -46,32 +46,61 @@ struct PoolFleet {
   int silent = 0;  // active by name, but their free slots are nobody's to promise
 };
 
-// Nothing was heard of it for so long that its jobs have gone back to the queue, or it asks no more.
-bool takes_no_work(const engine::WorkerView& worker, const core::Tunables& tunables) {
-  const Seconds allowed = core::silence_allowed(tunables);
-  if (worker.silent_for && *worker.silent_for >= allowed) return true;
-  if (!worker.idle_for) return false;
-  return std::min(worker.asked_ago.value_or(*worker.idle_for), *worker.idle_for) >=
-         allowed + limits::kLongPoll;
+// As far as memory knows; whether the machine has ended, the cloud alone does.
+core::WorkerFacts facts_of(const engine::WorkerView& worker, const core::PoolSpec& pool,
+                           const core::Tunables& tunables) {
+  core::WorkerFacts facts;
+  facts.state = worker.state;
+  facts.registered = worker.registered;
+  facts.leases = worker.leases;
+  facts.idle_for = worker.idle_for;
+  facts.asked_ago = worker.asked_ago;
+  facts.managed = pool.provider == core::Provider::ec2 && core::is_instance_id(worker.instance_id);
+  // One that was not heard in this term has been silent for at least as long as it has been idle in it.
+  facts.silence = worker.silent_for.value_or(worker.idle_for.value_or(Millis{0}));
+  facts.silence_allowed = facts.silence_borne = core::silence_allowed(tunables);
+  facts.registration_timeout = pool.registration_timeout;
+  return facts;
 }
 
 // A worker that runs a suspect has no free slot. `whole`: nor has one that runs anything, for a suspect.
-PoolFleet fleet_of(const engine::EngineView& view, const std::string& pool, bool whole) {
+void count_worker(const engine::WorkerView& worker, const core::WorkerFacts& facts, bool whole,
+                  PoolFleet& fleet) {
+  const bool taken = worker.alone || (whole && worker.leases > 0);
+  const int leases = taken ? worker.slots : worker.leases;
+  const bool silent = leases < worker.slots && !core::fills_slots(facts);
+  fleet.silent += silent ? 1 : 0;
+  fleet.slots += silent ? leases : worker.slots;
+  fleet.leases += leases;
+}
+
+PoolFleet fleet_of(const engine::EngineView& view, const core::PoolSpec& pool, bool whole) {
+  using core::Category;
   PoolFleet fleet;
   for (const engine::WorkerView& worker : view.workers) {
-    if (worker.pool != pool || worker.state == core::WorkerState::gone) continue;
+    if (worker.pool != pool.name || worker.state == core::WorkerState::gone) continue;
     ++fleet.machines;
-    if (worker.state == core::WorkerState::starting || !worker.registered) {
-      ++fleet.starting;
-    } else if (worker.state == core::WorkerState::active) {
-      const bool taken = worker.alone || (whole && worker.leases > 0);
-      const int leases = taken ? worker.slots : worker.leases;
-      const bool silent = leases < worker.slots && takes_no_work(worker, view.tunables);
-      fleet.silent += silent ? 1 : 0;
-      fleet.slots += silent ? leases : worker.slots;
-      fleet.leases += leases;
-    } else {
-      ++fleet.draining;
+    const core::WorkerFacts facts = facts_of(worker, pool, view.tunables);
+    switch (core::category_of(facts)) {
+      case Category::late:
+      case Category::starting:
+        ++fleet.starting;
+        break;
+      case Category::given_up:
+      case Category::silent:
+      case Category::idle:
+      case Category::busy:
+        count_worker(worker, facts, whole, fleet);
+        break;
+      case Category::ended:
+      case Category::asked_to_end:
+      case Category::taken_back:
+      case Category::noticed:
+      case Category::unwanted:
+      case Category::drained:
+      case Category::draining:
+        ++fleet.draining;
+        break;
     }
   }
   return fleet;
@@ -138,7 +167,7 @@ void explain_no_launch(Explanation& out, const ExplainInput& input, const ports:
 
 void explain_pool(Explanation& out, const ExplainInput& input, const ports::PoolRow& pool) {
   const std::string& name = pool.spec.name;
-  const PoolFleet fleet = fleet_of(*input.view, name, input.job.alone > Seconds{0});
+  const PoolFleet fleet = fleet_of(*input.view, pool.spec, input.job.alone > Seconds{0});
   if (!pool.blocked_reason.empty()) {
     out.add("pool_blocked", fmt::format("Pool {} launches nothing: {}", name, pool.blocked_reason))
         .set("pool", name);
@@ -180,7 +209,7 @@ void explain_pool(Explanation& out, const ExplainInput& input, const ports::Pool
   }
 }
 
-bool has_free_slot(const ExplainInput& input, const std::string& pool) {
+bool has_free_slot(const ExplainInput& input, const core::PoolSpec& pool) {
   const PoolFleet fleet = fleet_of(*input.view, pool, input.job.alone > Seconds{0});
   return fleet.leases < fleet.slots;
 }
@@ -205,7 +234,7 @@ void explain_pools(Explanation& out, const ExplainInput& input) {
   }
   // A worker that is there runs the job whether the cloud is seen or not.
   const bool free_slot = std::any_of(serving.begin(), serving.end(), [&](const ports::PoolRow* pool) {
-    return has_free_slot(input, pool->spec.name);
+    return has_free_slot(input, pool->spec);
   });
   if (!free_slot) explain_blindness(out, input);
   for (const ports::PoolRow* pool : serving) explain_pool(out, input, *pool);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "drover/core/fleet/plan.hpp"
+
 namespace drover::api {
 namespace {
 
@@ -202,6 +204,86 @@ TEST_F(Explain, TheFreeSlotOfAWorkerThatSaysOrAsksNothingIsNotPromised) {
   EXPECT_EQ(codes(), (Codes{"workers_silent", "launch_pending", "position"})) << "it asks no more";
   worker.asked_ago = Seconds{0};
   EXPECT_EQ(codes(), (Codes{"worker_free", "position"}));
+}
+
+TEST_F(Explain, AWorkerThatIsToGoIsNotAboutToStart) {
+  add_pool("p", 1);
+  for (const core::WorkerState state : {core::WorkerState::draining, core::WorkerState::terminating}) {
+    input.view->workers.clear();
+    add_worker(state);
+    input.view->workers[0].registered = false;
+    EXPECT_EQ(codes(), (Codes{"workers_draining", "pool_full", "position"})) << to_string(state);
+  }
+}
+
+TEST_F(Explain, AWorkerNotHeardSinceTheTermBeganIsSilentAfterAWhile) {
+  add_pool();
+  add_worker(core::WorkerState::active, 2, 0);
+  engine::WorkerView& worker = input.view->workers[0];
+  worker.idle_for = Seconds{59};
+  EXPECT_EQ(codes(), (Codes{"worker_free", "position"}));
+  worker.idle_for = Seconds{60};
+  EXPECT_EQ(codes(), (Codes{"workers_silent", "launch_pending", "position"}));
+}
+
+// Does the fleet's planner count this worker, whose machine runs, as one that takes jobs?
+bool planner_counts(const ports::PoolRow& pool, const engine::WorkerView& worker) {
+  core::Observation seen;
+  seen.now = kNow;
+  seen.steady = SteadyTime{Seconds{50'000}};
+  seen.leading = true;
+  seen.pools.push_back({pool.spec, pool.version, {}});
+  core::FleetWorker stored;
+  stored.id = worker.id;
+  stored.instance_id = worker.instance_id;
+  stored.pool = worker.pool;
+  stored.state = worker.state;
+  stored.registered = worker.registered;
+  stored.leases = worker.leases;
+  stored.silent_for = worker.silent_for;
+  stored.idle_for = worker.idle_for;
+  stored.asked_ago = worker.asked_ago;
+  seen.workers.push_back(stored);
+  core::Instance instance;
+  instance.id = worker.instance_id;
+  instance.state = core::InstanceState::running;
+  seen.listing.emplace().push_back(instance);
+  seen.memory.first_seen[worker.id] = seen.steady - Seconds{400};
+  return core::plan(seen).pools.at(0).capacity > 0;
+}
+
+// Every worker there can be, as far as it matters here.
+std::vector<engine::WorkerView> all_workers() {
+  std::vector<engine::WorkerView> out;
+  for (const core::WorkerState state : {core::WorkerState::starting, core::WorkerState::active,
+                                        core::WorkerState::draining, core::WorkerState::terminating}) {
+    for (const bool registered : {false, true}) {
+      for (const int leases : {0, 1}) {
+        if (registered ? state == core::WorkerState::starting
+                       : leases > 0 || state == core::WorkerState::active) {
+          continue;
+        }
+        out.push_back({WorkerId{1}, "i-1", "p", state, 2, leases, registered, {}, {}, {}});
+        if (registered && leases == 0) out.back().idle_for = Seconds{400};
+      }
+    }
+  }
+  return out;
+}
+
+TEST_F(Explain, PromisesNoWorkerThatThePlannerDoesNotCount) {
+  const ports::PoolRow pool = add_pool();
+  for (engine::WorkerView worker : all_workers()) {
+    for (const int silent : {-1, 1, 61, 400}) {
+      if (silent >= 0) worker.silent_for = worker.asked_ago = Seconds{silent};
+      input.view->workers = {worker};
+      const std::string first = codes().front();
+      const bool promised = first == "worker_free" || first == "worker_starting";
+      EXPECT_TRUE(!promised || planner_counts(pool, worker))
+          << first << ": " << to_string(worker.state) << ", " << (worker.registered ? "" : "not ")
+          << "registered, " << worker.leases << " leases, silent for " << silent << " s";
+    }
+  }
 }
 
 TEST_F(Explain, WaitsForItsTime) {

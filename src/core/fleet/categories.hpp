@@ -4,6 +4,8 @@
 #include <set>
 #include <string>
 
+#include "drover/core/fleet/worker_rules.hpp"
+
 #include "look.hpp"
 
 namespace drover::core {
@@ -25,34 +27,13 @@ struct Sightings {
 };
 [[nodiscard]] Sightings compare_with_listing(const Look& look, const PlannerMemory& memory);
 
-// What a worker is to the planner. Each is exactly one of these, found once, by the rules in categories.cpp;
-// the steps of the plan go by it.
-enum class Category {
-  ended,         // its machine is no more
-  asked_to_end,  // stored as terminating: its machine is to end
-  taken_back,    // its interruption notice's time is long over, and the machine is still there
-  noticed,       // it has an interruption notice: the cloud will end the machine
-  unwanted,      // drained before it registered
-  late,          // did not register in time
-  starting,      // has not registered yet
-  drained,       // has finished what it had
-  draining,
-  given_up,  // has said nothing for longer than is borne, and holds nothing
-  silent,    // has said nothing for so long that its attempts, if it had any, are back in the queue
-  idle,      // holds nothing
-  busy,
-};
-
+// Each worker by the rules of worker_rules.hpp, found once; the steps of the plan go by it.
 struct Classified {
+  std::map<WorkerId, WorkerFacts> facts;
   std::map<WorkerId, Category> category;
-  std::map<WorkerId, SteadyTime::duration> age;      // since this program first saw it
-  std::map<WorkerId, SteadyTime::duration> silence;  // in this term of leadership
-  Seconds borne{0};                                  // silence, before a worker is given up
+  Seconds borne{0};  // silence, before a worker is given up
 };
 [[nodiscard]] Classified classify_workers(const Look& look, const PlannerMemory& memory,
                                           const Sightings& sightings);
-
-// Such a worker's machine takes jobs, now or soon.
-[[nodiscard]] bool is_capacity(Category category);
 
 }  // namespace drover::core

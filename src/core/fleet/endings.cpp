@@ -67,19 +67,19 @@ void end_present(const Look& look, const Classified& workers, const FleetWorker&
                        in_seconds(look.pools.at(worker.pool).view->spec.registration_timeout));
     case Category::starting:
       return out.part.wake_in(look.pools.at(worker.pool).view->spec.registration_timeout -
-                              workers.age.at(worker.id));
+                              workers.facts.at(worker.id).age);
     case Category::drained:
       return terminate("drained");
     case Category::draining:
       if (worker.leases == 0 && worker.idle_for) out.part.wake_in(kDrainedGrace - *worker.idle_for);
       return;
     case Category::given_up:
-      return out.part.act(CordonIdle{
-          worker.id, worker.instance_id,
-          "its machine runs, but nothing was heard of it for " + in_seconds(workers.silence.at(worker.id))});
+      return out.part.act(CordonIdle{worker.id, worker.instance_id,
+                                     "its machine runs, but nothing was heard of it for " +
+                                         in_seconds(workers.facts.at(worker.id).silence)});
     case Category::silent:
     case Category::idle: {
-      const auto left = workers.borne - workers.silence.at(worker.id);
+      const auto left = workers.borne - workers.facts.at(worker.id).silence;
       if (2 * left <= workers.borne) out.part.wake_in(left);  // no live worker is silent for half of that
       return;
     }

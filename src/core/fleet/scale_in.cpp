@@ -1,7 +1,5 @@
 #include <algorithm>
 
-#include "drover/base/limits.hpp"
-
 #include "steps.hpp"
 
 namespace drover::core {
@@ -40,13 +38,6 @@ bool about_to_ask(const Look& look, const FleetWorker& worker) {
   return !worker.asked_ago || *worker.asked_ago > *worker.idle_for;
 }
 
-// It has not asked for work for so long that it is not going to. Between two polls that wait in vain a
-// worker's last question is as old as such a poll is long.
-bool asks_no_more(const Look& look, const FleetWorker& worker) {
-  const Millis since = worker.asked_ago ? std::min(*worker.asked_ago, *worker.idle_for) : *worker.idle_for;
-  return since >= look.silence_allowed() + limits::kLongPoll;
-}
-
 void scale_in_pool(const Look& look, const Classified& workers, const PoolLook& pool, Part& out) {
   const PoolSpec& spec = pool.view->spec;
   const bool wanted = work_waits(look, spec);
@@ -57,7 +48,7 @@ void scale_in_pool(const Look& look, const Classified& workers, const PoolLook& 
       reason = "the pool has more than its max of " + std::to_string(spec.max);
     } else if (left <= std::min(spec.min, spec.max)) {
       break;
-    } else if (about_to_ask(look, *worker) || (wanted && !asks_no_more(look, *worker))) {
+    } else if (about_to_ask(look, *worker) || (wanted && !asks_no_more(workers.facts.at(worker->id)))) {
       continue;  // it would be launched anew for what waits
     } else if (*worker->idle_for >= spec.idle_timeout) {
       reason =
