@@ -168,6 +168,7 @@ const char* Reconciler::Impl::look_and_act() {
   if (!view || !view->leading) {
     const std::lock_guard lock(mutex);
     status.leading = false;
+    status.frozen.clear();
     status.notes.clear();
     return view ? "standby" : "no_engine";
   }
@@ -205,7 +206,6 @@ const char* Reconciler::Impl::look_and_act() {
 
 void Reconciler::Impl::publish(const core::Plan& plan) {
   const WallTime now = clock.wall();
-  if (!plan.frozen.empty()) log_error("fleet frozen: {}", plan.frozen);
   std::vector<FleetNote> notes;
   for (const auto& note : plan.notes) notes.push_back(note_of(note, now));
   const std::lock_guard lock(mutex);
@@ -213,6 +213,8 @@ void Reconciler::Impl::publish(const core::Plan& plan) {
   if (std::none_of(notes.begin(), notes.end(),
                    [](const auto& note) { return note.kind == core::NoteKind::no_cloud; })) {
     status.last_tick = now;
+    if (status.frozen.empty() && !plan.frozen.empty()) log_error("fleet frozen: {}", plan.frozen);
+    if (!status.frozen.empty() && plan.frozen.empty()) log_info("fleet no longer frozen");
     status.frozen = plan.frozen;
     status.pools = plan.pools;
   }

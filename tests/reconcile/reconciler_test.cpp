@@ -82,6 +82,46 @@ TEST(Reconciler, AnEmptyListingFreezesAndSaysSo) {
   EXPECT_EQ(bench.reconciler->status().frozen, "");
 }
 
+std::size_t count_of(const std::string& text, const std::string& part) {
+  std::size_t count = 0;
+  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+TEST(Reconciler, TheLogSaysOnceThatTheFleetIsFrozenAndOnceThatItIsNot) {
+  Bench bench;
+  settle(bench, 8);
+  ::testing::internal::CaptureStderr();
+  for (int time = 0; time < 2; ++time) {
+    for (const auto& worker : bench.fleet.workers) bench.cloud.hidden.insert(worker.instance_id);
+    bench.clock.pass(core::kConsistencyWindow);
+    bench.ticks(5, Seconds{10});
+    bench.cloud.refuse_lists = cloud_error(CloudErrorClass::transient, "Unavailable");
+    bench.tick();
+    bench.cloud.refuse_lists.reset();
+    bench.clock.pass(Seconds{60});
+    bench.ticks(5, Seconds{10});
+    EXPECT_NE(bench.reconciler->status().frozen, "");
+    bench.cloud.hidden.clear();
+    bench.ticks(5, Seconds{10});
+  }
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(count_of(log, "fleet frozen: 8 of 8"), 2U) << log;
+  EXPECT_EQ(count_of(log, "fleet no longer frozen"), 2U) << log;
+}
+
+TEST(Reconciler, AStandbyKnowsOfNoFrozenFleet) {
+  Bench bench;
+  settle(bench, 8);
+  for (const auto& worker : bench.fleet.workers) bench.cloud.hidden.insert(worker.instance_id);
+  bench.clock.pass(core::kConsistencyWindow);
+  bench.tick();
+  EXPECT_NE(bench.reconciler->status().frozen, "");
+  bench.fleet.memory.leading = false;
+  bench.tick();
+  EXPECT_EQ(bench.reconciler->status().frozen, "");
+}
+
 TEST(Reconciler, AFailedListingMovesNothingAndFeedsTheWatchdog) {
   Bench bench;
   settle(bench);
