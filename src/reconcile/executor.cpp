@@ -39,12 +39,15 @@ bool Executor::run(const std::vector<core::Action>& actions, const World& world)
   forget_what_is_over();
   lose_workers(actions);
   for (const auto& action : actions) {
-    metrics_.add("drover_reconcile_actions_total", 1, {{"action", kActionNames.at(action.index())}});
-    std::visit([this](const auto& what) { carry_out(what); }, action);
+    if (std::visit([this](const auto& what) { return carry_out(what); }, action)) count(action);
   }
   terminate_collected();
   world_ = nullptr;
   return again_;
+}
+
+void Executor::count(const core::Action& action) {
+  metrics_.add("drover_reconcile_actions_total", 1, {{"action", kActionNames.at(action.index())}});
 }
 
 // What no plan will ask for again.
@@ -90,24 +93,25 @@ const ports::LaunchRow* Executor::launch_row(LaunchId launch) const {
 // Those whose machines have ended, together: the death of many is few transactions.
 void Executor::lose_workers(const std::vector<core::Action>& actions) {
   std::vector<LostWorker> lost;
-  std::vector<bool> expected;  // its machine was to end
+  std::vector<const core::Action*> asked;  // for each of them
   for (const core::Action& action : actions) {
     if (const auto* loss = std::get_if<core::LoseWorker>(&action)) {
       log_warn("worker {} lost ({}): {}", loss->worker.value, core::to_string(loss->outcome), loss->reason);
       DROVER_FAILPOINT("lose.chosen");
       lost.push_back({loss->worker, loss->outcome, loss->reason, loss->with_many});
-      expected.push_back(false);
+      asked.push_back(&action);
     } else if (const auto* gone = std::get_if<core::MarkGone>(&action)) {
       DROVER_FAILPOINT("terminate.seen");
       // Through the same door: an attempt it may still hold has to end with its machine.
       lost.push_back({gone->worker, core::Outcome::interruption, gone->reason, false});
-      expected.push_back(true);
+      asked.push_back(&action);
     }
   }
   if (lost.empty()) return;
   const std::vector<Status> done = fleet_.lose_workers(lost);
   for (std::size_t i = 0; i < lost.size(); ++i) {
-    if (expected[i]) {
+    if (done[i]) count(*asked[i]);
+    if (std::holds_alternative<core::MarkGone>(*asked[i])) {  // its machine was to end
       DROVER_FAILPOINT("terminate.gone");
       if (!done[i]) dropped("the end of a worker", done[i].error());
       continue;
@@ -121,9 +125,6 @@ void Executor::lose_workers(const std::vector<core::Action>& actions) {
   }
 }
 
-void Executor::carry_out(const core::LoseWorker&) {}  // together with the others, before
-void Executor::carry_out(const core::MarkGone&) {}    // likewise
-
 bool Executor::move_worker(WorkerId worker, core::WorkerMove move, const std::string& reason) {
   DROVER_FAILPOINT("terminate.chosen");
   const auto changed = fleet_.apply(ports::MoveWorker{worker, move, reason, clock_.wall()});
@@ -132,17 +133,19 @@ bool Executor::move_worker(WorkerId worker, core::WorkerMove move, const std::st
   return changed.ok();
 }
 
-void Executor::carry_out(const core::Terminate& action) {
-  if (action.mark && !move_worker(action.worker, core::WorkerMove::terminate, action.reason)) return;
+bool Executor::carry_out(const core::Terminate& action) {
+  if (action.mark && !move_worker(action.worker, core::WorkerMove::terminate, action.reason)) return false;
   if (action.mark || action.worker.value == 0)
     log_info("terminate {}: {}", action.instance_id, action.reason);
   to_terminate_.push_back(action.instance_id);
+  return true;
 }
 
-void Executor::carry_out(const core::CordonIdle& action) {
-  if (!move_worker(action.worker, core::WorkerMove::cordon_idle, action.reason)) return;
+bool Executor::carry_out(const core::CordonIdle& action) {
+  if (!move_worker(action.worker, core::WorkerMove::cordon_idle, action.reason)) return false;
   log_info("terminate {}: {}", action.instance_id, action.reason);
   to_terminate_.push_back(action.instance_id);
+  return true;
 }
 
 // One call for all. What the cloud would not end is asked for again by a later plan, not before its time: all
@@ -164,14 +167,17 @@ void Executor::terminate_collected() {
   asked();  // the call may have taken long
 }
 
-void Executor::carry_out(const core::BlockPool& action) {
+bool Executor::carry_out(const core::BlockPool& action) {
   const ports::PoolRow* row = pool(action.pool);
-  if (row == nullptr) return;
-  log_error("pool {} is blocked: {}", action.pool, action.reason);
-  ports::PutPool put{row->spec, false, action.version, action.reason, clock_.wall()};
-  if (const auto blocked = fleet_.apply(std::move(put)); !blocked) dropped("a pool's block", blocked.error());
+  if (row == nullptr) return false;
+  const auto blocked =
+      fleet_.apply(ports::PutPool{row->spec, false, action.version, action.reason, clock_.wall()});
+  if (blocked) {
+    log_error("pool {} is blocked: {}", action.pool, action.reason);
+  } else {
+    dropped("a pool's block", blocked.error());
+  }
+  return blocked.ok();
 }
-
-void Executor::carry_out(const core::LookUp&) {}  // answered before the last plan of the tick
 
 }  // namespace drover::reconcile

@@ -49,23 +49,26 @@ class Executor {
   bool run(const std::vector<core::Action>& actions, const World& world);
 
  private:
-  void carry_out(const core::LoseWorker& action);
-  void carry_out(const core::MarkGone& action);
-  void carry_out(const core::AdoptInstances& action);
-  void carry_out(const core::CloseLaunch& action);
-  void carry_out(const core::Terminate& action);
-  void carry_out(const core::CordonIdle& action);
-  void carry_out(const core::CallLaunch& action);
-  void carry_out(const core::InsertLaunch& action);
-  void carry_out(const core::BlockPool& action);
-  void carry_out(const core::LookUp& action);
+  // False: it was not done, because the plan was stale or the store or the cloud would not; the log says so.
+  bool carry_out(const core::AdoptInstances& action);
+  bool carry_out(const core::CloseLaunch& action);
+  bool carry_out(const core::Terminate& action);
+  bool carry_out(const core::CordonIdle& action);
+  bool carry_out(const core::CallLaunch& action);
+  bool carry_out(const core::InsertLaunch& action);
+  bool carry_out(const core::BlockPool& action);
+  // Elsewhere: together with the others, before; and before the last plan of the tick.
+  bool carry_out(const core::LoseWorker&) { return false; }
+  bool carry_out(const core::MarkGone&) { return false; }
+  bool carry_out(const core::LookUp&) { return false; }
 
   void forget_what_is_over();
   void lose_workers(const std::vector<core::Action>& actions);
+  void count(const core::Action& action);
   bool may_call();
   bool move_worker(WorkerId worker, core::WorkerMove move, const std::string& reason);
   [[nodiscard]] std::optional<core::LaunchRequest> freeze(const core::InsertLaunch& action) const;
-  void call(LaunchId launch, const std::string& pool, core::LaunchRequest request);
+  bool call(LaunchId launch, const std::string& pool, core::LaunchRequest request);
   bool put_off(LaunchId launch, const core::CloudError& error);
   void refused(LaunchId launch, const core::Offering& offering, int count, const core::CloudError& error);
   Result<ports::RecordLaunch::Answer> record(LaunchId launch, core::LaunchState state,

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view kNameTag = "Name";  // what the console shows
 constexpr int kUnknownTries = 10;              // of an error nobody has a class for
+constexpr std::string_view kThrottled = "the cloud has just asked to be called less often";
 
 // What to do about a launch that the cloud refused.
 struct Reaction {
@@ -69,6 +70,12 @@ SteadyTime::duration jittered(Seconds delay) {
                 static_cast<std::int64_t>(random_u64() % static_cast<std::uint64_t>(micros / 2 + 1))};
 }
 
+// False, as what was not done.
+bool drop_launch(const std::string& pool, std::string_view why) {
+  log_info("reconcile: launch for pool {} dropped: {}", pool, why);
+  return false;
+}
+
 void put_token(std::string& user_data, const Secret& token) {
   for (auto at = user_data.find(ports::kBootstrapPlaceholder); at != std::string::npos;
        at = user_data.find(ports::kBootstrapPlaceholder, at)) {
@@ -104,9 +111,10 @@ std::optional<core::LaunchRequest> Executor::freeze(const core::InsertLaunch& ac
   return request;
 }
 
-void Executor::carry_out(const core::InsertLaunch& action) {
+bool Executor::carry_out(const core::InsertLaunch& action) {
+  if (throttled_) return drop_launch(action.pool, kThrottled);
   auto request = freeze(action);
-  if (!request || throttled_) return;
+  if (!request) return drop_launch(action.pool, "the pool was changed since it was planned");
   const Secret token = ports::bootstrap_token(world_->view.deployment_secret, request->client_token);
   ports::InsertLaunch insert;
   insert.pool = pool(action.pool)->id;
@@ -117,26 +125,32 @@ void Executor::carry_out(const core::InsertLaunch& action) {
   DROVER_FAILPOINT("launch.chosen");
   const auto inserted = fleet_.apply(std::move(insert));
   DROVER_FAILPOINT("launch.intended");
-  if (!inserted)
-    return log_info("reconcile: launch for pool {} dropped: {}", action.pool, inserted.error().message);
+  if (!inserted) return drop_launch(action.pool, inserted.error().message);
   log_info("launch {} of pool {}: {} x {} ({})", inserted->launch.value, action.pool, action.count,
            action.instance_type, action.reason);
   call(inserted->launch, action.pool, std::move(*request));
+  return true;
 }
 
-void Executor::carry_out(const core::CallLaunch& action) {
-  if (throttled_) return;
-  if (const ports::LaunchRow* row = launch_row(action.launch)) call(row->id, row->pool_name, row->request);
+bool Executor::carry_out(const core::CallLaunch& action) {
+  const ports::LaunchRow* row = launch_row(action.launch);
+  if (row == nullptr) return false;  // planned from these very rows
+  if (throttled_) return drop_launch(row->pool_name, kThrottled);
+  return call(row->id, row->pool_name, row->request);
 }
 
-void Executor::call(LaunchId launch, const std::string& pool, core::LaunchRequest request) {
-  if (!may_call()) return;
+// False: the cloud was not asked.
+bool Executor::call(LaunchId launch, const std::string& pool, core::LaunchRequest request) {
+  if (!may_call()) return false;
   const core::Offering offering{pool, request.instance_type, request.subnet, request.market};
   put_token(request.user_data, ports::bootstrap_token(world_->view.deployment_secret, request.client_token));
   DROVER_FAILPOINT("launch.call");
   auto instances = cloud_.launch(request);
   DROVER_FAILPOINT("launch.called");
-  if (!instances) return refused(launch, offering, request.count, instances.error());
+  if (!instances) {
+    refused(launch, offering, request.count, instances.error());
+    return true;
+  }
   health_.worked(offering, instances->empty() ? std::string() : instances->front().zone);
   outcomes_.launched[launch] = {clock_.steady(), static_cast<int>(instances->size())};
   outcomes_.tries.erase(launch);
@@ -146,6 +160,7 @@ void Executor::call(LaunchId launch, const std::string& pool, core::LaunchReques
   // The next listing has them under this launch's token: they are adopted then.
   if (!recorded)
     log_warn("launch {}: the answer could not be stored: {}", launch.value, recorded.error().message);
+  return true;
 }
 
 // Puts the next call of a launch off; false when it is not worth another.
@@ -185,11 +200,14 @@ Result<ports::RecordLaunch::Answer> Executor::record(LaunchId launch, core::Laun
       ports::RecordLaunch{launch, state, std::move(instances), std::move(error), clock_.wall()});
 }
 
-void Executor::carry_out(const core::AdoptInstances& action) {
+bool Executor::carry_out(const core::AdoptInstances& action) {
   log_info("launch {}: {} instances adopted: {}", action.launch.value, action.instances.size(),
            action.reason);
   const auto recorded = record(action.launch, core::LaunchState::fulfilled, action.instances, {});
-  if (!recorded) return log_info("reconcile: adoption dropped: {}", recorded.error().message);
+  if (!recorded) {
+    log_info("reconcile: adoption dropped: {}", recorded.error().message);
+    return false;
+  }
   outcomes_.tries.erase(action.launch);
   if (const auto charge = outcomes_.launched.find(action.launch); charge != outcomes_.launched.end()) {
     const ports::LaunchRow* row = launch_row(action.launch);
@@ -202,14 +220,16 @@ void Executor::carry_out(const core::AdoptInstances& action) {
     // Known to the store and not among its live workers: that one has been given up for good.
     if (!new_worker) outcomes_.ended.insert(instance.id);
   }
+  return true;
 }
 
-void Executor::carry_out(const core::CloseLaunch& action) {
+bool Executor::carry_out(const core::CloseLaunch& action) {
   log_info("launch {} closed: {}", action.launch.value, action.reason);
   const ports::LaunchRow* row = launch_row(action.launch);
   std::string last_error = row == nullptr ? "" : row->error;  // stays: it is the cloud's word
   const auto recorded = record(action.launch, core::LaunchState::closed, {}, std::move(last_error));
   if (!recorded) log_info("reconcile: closing a launch dropped: {}", recorded.error().message);
+  return recorded.ok();
 }
 
 }  // namespace drover::reconcile

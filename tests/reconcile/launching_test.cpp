@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "bench.hpp"
+#include "reconcile/executor.hpp"
 
 namespace drover::reconcile {
 namespace {
@@ -182,8 +183,12 @@ TEST(Launching, AThrottledLaunchKeepsItsTokenAndHoldsTheOthersBack) {
   bench.fleet.ready("a", 1);
   bench.fleet.ready("b", 1);
   bench.cloud.refuse_launches.push_back(cloud_error(CloudErrorClass::throttle, "RequestLimitExceeded"));
+  ::testing::internal::CaptureStderr();
   bench.tick();
+  const std::string log = ::testing::internal::GetCapturedStderr();
   EXPECT_EQ(bench.cloud.launches.size(), 1U) << "no second call into a throttle";
+  EXPECT_NE(log.find("launch for pool b dropped"), std::string::npos) << log;
+  EXPECT_EQ(bench.metrics.value("drover_reconcile_actions_total{action=insert_launch}"), 1);
   bench.tick();
   EXPECT_NE(bench.note("a", NoteKind::retry), nullptr);
   bench.ticks(3, Seconds{10});
@@ -191,6 +196,31 @@ TEST(Launching, AThrottledLaunchKeepsItsTokenAndHoldsTheOthersBack) {
   std::set<std::string> tokens;
   for (const auto& launch : bench.cloud.launches) tokens.insert(launch.client_token);
   EXPECT_EQ(tokens.size(), 2U);
+}
+
+// The pool was edited after the plan was made.
+TEST(Launching, AStaleLaunchIsDroppedAndTheLogSaysSo) {
+  Bench bench;
+  bench.fleet.pool("p", 5).version = 2;
+  CountedCloud cloud(bench.cloud, bench.clock, bench.metrics, [] {});
+  const ReconcileOptions options;
+  core::Outcomes outcomes;
+  core::CloudHealth health;
+  Executor executor(bench.fleet, cloud, bench.clock, bench.metrics, options, outcomes, health,
+                    [] { return true; });
+  const auto view = bench.fleet.view();
+  const std::optional<std::vector<core::Instance>> listing;
+  core::InsertLaunch stale{"p", 1, 1, "m5.large", {}, core::Market::spot, "1 jobs want 1 instances"};
+  ::testing::internal::CaptureStderr();
+  executor.run({stale}, {*view, {}, listing});
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find("launch for pool p dropped"), std::string::npos) << log;
+  EXPECT_TRUE(bench.fleet.launches.empty());
+  EXPECT_EQ(bench.metrics.value("drover_reconcile_actions_total{action=insert_launch}"), 0);
+  stale.pool_version = 2;
+  executor.run({stale}, {*view, {}, listing});
+  EXPECT_EQ(bench.fleet.launches.size(), 1U);
+  EXPECT_EQ(bench.metrics.value("drover_reconcile_actions_total{action=insert_launch}"), 1);
 }
 
 TEST(Launching, AThrottleStormIsAnsweredWithLongerPauses) {
