@@ -4,8 +4,15 @@
 #include <utility>
 
 #include "drover/base/log.hpp"
+#include "drover/core/backoff.hpp"
 
 namespace drover::app {
+namespace {
+
+constexpr Seconds kFirstPause{1};
+constexpr Seconds kLongestPause{60};
+
+}  // namespace
 
 ConfiguredPools::ConfiguredPools(std::vector<core::PoolSpec> pools, const Clock& clock)
     : pools_(std::move(pools)), clock_(clock) {}
@@ -13,10 +20,12 @@ ConfiguredPools::ConfiguredPools(std::vector<core::PoolSpec> pools, const Clock&
 void ConfiguredPools::replace(std::vector<core::PoolSpec> pools) {
   pools_ = std::move(pools);
   complete_ = false;
+  const std::lock_guard lock(mutex_);
+  std::erase_if(tries_, [](const auto& entry) { return !entry.second.unanswered; });
 }
 
-void ConfiguredPools::make(engine::Engine& engine, const engine::EngineView& view) {
-  if (complete_ || asked_ > 0) return;
+void ConfiguredPools::make(const Put& put, const engine::EngineView& view) {
+  if (complete_) return;
   complete_ = true;
   for (const core::PoolSpec& pool : pools_) {
     if (std::any_of(view.pools.begin(), view.pools.end(),
@@ -24,34 +33,49 @@ void ConfiguredPools::make(engine::Engine& engine, const engine::EngineView& vie
       continue;
     }
     complete_ = false;
-    ports::PutPool put;
-    put.spec = pool;
-    put.create = true;
-    put.now = clock_.wall();
-    ++asked_;
-    engine.apply(
-        put, [this, name = pool.name](const Result<ports::PutPool::Answer>& done) { answered(name, done); });
+    if (!may_ask(pool.name)) continue;
+    put({.spec = pool, .create = true, .version = {}, .blocked_reason = {}, .now = clock_.wall()},
+        [this, name = pool.name](const Result<ports::PutPool::Answer>& done) { answered(name, done); });
   }
   if (!complete_) return;
   const std::lock_guard lock(mutex_);
   started_ = true;
+  tries_.clear();
 }
 
 std::string ConfiguredPools::missing() const {
   const std::lock_guard lock(mutex_);
   if (started_) return {};
-  return "the pools of the configuration are not made yet" + (refusal_.empty() ? "" : ": " + refusal_);
+  std::string text = "the pools of the configuration are not made yet";
+  for (const auto& [name, entry] : tries_) {
+    if (!entry.refusal.empty()) return text + ": " + entry.refusal;
+  }
+  return text;
+}
+
+bool ConfiguredPools::may_ask(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  Try& entry = tries_[name];
+  if (entry.unanswered || clock_.steady() < entry.next) return false;
+  entry.unanswered = true;
+  return true;
 }
 
 void ConfiguredPools::answered(const std::string& name, const Result<ports::PutPool::Answer>& done) {
+  const std::lock_guard lock(mutex_);
+  Try& entry = tries_[name];
+  entry.unanswered = false;
   if (done.ok()) {
     log_info("made pool {}", name);
-  } else if (done.error().code != Errc::conflict) {  // a conflict: somebody else has made it just now
-    const std::string refusal = fmt::format("pool {} was not made: {}", name, done.error().message);
-    const std::lock_guard lock(mutex_);
-    if (std::exchange(refusal_, refusal) != refusal) log_warn("{}", refusal);
+    entry = {};
+    return;
   }
-  --asked_;
+  entry.next = clock_.steady() + core::doubled(kFirstPause, ++entry.refusals, kLongestPause);
+  if (done.error().code == Errc::conflict) return;  // somebody else has made it just now
+  std::string refusal = fmt::format("pool {} was not made: {}", name, done.error().message);
+  if (entry.refusal == refusal) return;
+  log_warn("{}", refusal);
+  entry.refusal = std::move(refusal);
 }
 
 }  // namespace drover::app

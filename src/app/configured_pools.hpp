@@ -1,6 +1,7 @@
 #pragma once
 
-#include <atomic>
+#include <functional>
+#include <map>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -16,24 +17,35 @@ namespace drover::app {
 // answers it keeps. replace() and make() are for one thread; missing() is for any.
 class ConfiguredPools {
  public:
+  // Has the engine put a pool; its answer may come on any thread.
+  using Put = std::function<void(ports::PutPool, engine::Done<ports::PutPool::Answer>)>;
+
   ConfiguredPools(std::vector<core::PoolSpec> pools, const Clock& clock);
   void replace(std::vector<core::PoolSpec> pools);
-  // Asks for what `view`, a leader's, does not show. Called again and again: what was refused is asked again.
-  void make(engine::Engine& engine, const engine::EngineView& view);
+  // Asks for what `view`, a leader's, does not show. Called again and again: a pool that was refused is asked
+  // for again after a second, then ever more rarely, up to a minute.
+  void make(const Put& put, const engine::EngineView& view);
   // Why a daemon that has started is not ready: a pool that it was started with is not made yet. Empty once
   // all were there, also when replace() has brought new ones.
   [[nodiscard]] std::string missing() const;
 
  private:
+  // A pool that does not exist yet.
+  struct Try {
+    bool unanswered = false;
+    int refusals = 0;  // in a row
+    SteadyTime next;   // not asked for before
+    std::string refusal;
+  };
+  bool may_ask(const std::string& name);
   void answered(const std::string& name, const Result<ports::PutPool::Answer>& done);
 
   std::vector<core::PoolSpec> pools_;
   const Clock& clock_;
-  bool complete_ = false;      // all of pools_ were seen
-  std::atomic<int> asked_{0};  // unanswered
-  mutable std::mutex mutex_;   // of what follows
-  bool started_ = false;       // all that the daemon was started with were seen
-  std::string refusal_;        // the last
+  bool complete_ = false;             // all of pools_ were seen
+  mutable std::mutex mutex_;          // of what follows
+  std::map<std::string, Try> tries_;  // by name
+  bool started_ = false;              // all that the daemon was started with were seen
 };
 
 }  // namespace drover::app

@@ -265,7 +265,10 @@ class Daemon {
       reconcile_limit_ = Seconds{view->tunables.reconcile_interval_s} * 6 / 5 + kReconcileSlack;
       tell_state(*view);
       writer_alive_ = view->writer_alive;
-      if (view->leading) pools_.make(engine_, *view);
+      if (view->leading) {
+        pools_.make([this](ports::PutPool put, auto done) { engine_.apply(std::move(put), std::move(done)); },
+                    *view);
+      }
     }
     feed_watchdog(answered);
     give_memory_back();
