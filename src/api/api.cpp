@@ -1,5 +1,6 @@
 #include "drover/api/api.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -84,6 +85,21 @@ constexpr std::array kEntries{
     Entry{"GET", "/healthz", get_healthz, kAnything},
     Entry{"GET", "/readyz", get_readyz, kAnything},
 };
+
+// The names that handlers ask for (Call::path). One that is renamed in a pattern alone does not compile; it
+// would make the route's first request a defect.
+constexpr std::array<std::string_view, 6> kPathNames{"attempt", "job", "name", "pool", "stream", "worker"};
+
+constexpr bool names_are_known(std::string_view pattern) {
+  for (auto at = pattern.find('{'); at != std::string_view::npos; at = pattern.find('{', at + 1)) {
+    const std::string_view name = pattern.substr(at + 1, pattern.find('}', at) - at - 1);
+    if (std::find(kPathNames.begin(), kPathNames.end(), name) == kPathNames.end()) return false;
+  }
+  return true;
+}
+static_assert(std::all_of(kEntries.begin(), kEntries.end(), [](const Entry& entry) {
+  return names_are_known(entry.pattern) && (!entry.tail || entry.pattern.ends_with("/{name}"));
+}));
 
 std::vector<std::string> words(std::string_view text) {
   std::vector<std::string> words;

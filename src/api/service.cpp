@@ -4,9 +4,16 @@
 
 #include <fmt/format.h>
 
+#include "drover/base/check.hpp"
 #include "drover/base/limits.hpp"
 
 namespace drover::api {
+
+const std::string& Call::path(std::string_view name) const {
+  const auto found = context_.path.find(name);
+  DROVER_CHECK(found != context_.path.end(), "a handler asks for a name that its route's pattern lacks");
+  return found->second;
+}
 
 void Call::send(http::Response response, std::function<void(bool)> done) {
   if (answered_.exchange(true)) {

@@ -23,9 +23,8 @@ class Call {
   explicit Call(http::Context context) : context_(std::move(context)) {}
   [[nodiscard]] const http::Request& request() const { return context_.request; }
   http::Request& request() { return context_.request; }
-  [[nodiscard]] const std::string& path(std::string_view name) const {
-    return context_.path.find(name)->second;
-  }
+  // The value of a name in the route's pattern. One that the pattern lacks is a defect (DROVER_CHECK).
+  [[nodiscard]] const std::string& path(std::string_view name) const;
   [[nodiscard]] const http::Reply& reply() const { return context_.reply; }
   // Only the first answer goes out.
   void send(http::Response response, std::function<void(bool)> done = {});
