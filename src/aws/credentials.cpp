@@ -22,15 +22,15 @@ class EnvironmentSource final : public CredentialSource {
 
   Result<std::optional<Credentials>> fetch() override {
     const auto key = value_of(environment_, "AWS_ACCESS_KEY_ID");
-    const auto secret = value_of(environment_, "AWS_SECRET_ACCESS_KEY");
+    auto secret = value_of(environment_, "AWS_SECRET_ACCESS_KEY");
     if (key.empty() && secret.empty()) return std::optional<Credentials>{};
     if (key.empty() || secret.empty()) {
       return Error{
           Errc::unavailable,
           "the environment holds one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY without the other"};
     }
-    return std::optional(
-        Credentials{key, Secret(secret), Secret(value_of(environment_, "AWS_SESSION_TOKEN")), std::nullopt});
+    return std::optional(Credentials{key, Secret(std::move(secret)),
+                                     Secret(value_of(environment_, "AWS_SESSION_TOKEN")), std::nullopt});
   }
 
  private:

@@ -95,13 +95,13 @@ class ProfileSource final : public CredentialSource {
 
   static Result<std::optional<Credentials>> keys_in(const std::string& name, const ProfileValues* values) {
     const auto key = value_in(values, "aws_access_key_id");
-    const auto secret = value_in(values, "aws_secret_access_key");
+    auto secret = value_in(values, "aws_secret_access_key");
     if (key.empty() && secret.empty()) return std::optional<Credentials>{};
     if (key.empty() || secret.empty()) {
       return unusable(name, "has one of aws_access_key_id and aws_secret_access_key without the other");
     }
-    return std::optional(
-        Credentials{key, Secret(secret), Secret(value_in(values, "aws_session_token")), std::nullopt});
+    return std::optional(Credentials{key, Secret(std::move(secret)),
+                                     Secret(value_in(values, "aws_session_token")), std::nullopt});
   }
 
   Environment environment_;

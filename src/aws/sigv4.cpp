@@ -156,11 +156,13 @@ std::string string_to_sign(std::string_view date, const CredentialScope& scope, 
 
 std::string signature(const Secret& secret_key, const CredentialScope& scope, std::string_view to_sign) {
   const Secret start("AWS4" + secret_key.reveal());
-  const Sha256 date_key = hmac_sha256(start.reveal(), scope.date);
-  const Sha256 region_key = hmac_sha256(bytes(date_key), scope.region);
-  const Sha256 service_key = hmac_sha256(bytes(region_key), scope.service);
-  const Sha256 signing_key = hmac_sha256(bytes(service_key), kTerminator);
-  return to_hex(hmac_sha256(bytes(signing_key), to_sign));
+  Sha256 date_key = hmac_sha256(start.reveal(), scope.date);
+  Sha256 region_key = hmac_sha256(bytes(date_key), scope.region);
+  Sha256 service_key = hmac_sha256(bytes(region_key), scope.service);
+  Sha256 signing_key = hmac_sha256(bytes(service_key), kTerminator);
+  const std::string out = to_hex(hmac_sha256(bytes(signing_key), to_sign));
+  for (Sha256* key : {&date_key, &region_key, &service_key, &signing_key}) wipe(*key);
+  return out;
 }
 
 Headers sign(const RequestParts& request, const Credentials& credentials, WallTime time,

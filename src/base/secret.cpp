@@ -63,14 +63,39 @@ Sha256 Sha256Stream::finish() {
   return out;
 }
 
-Secret::~Secret() {
-  OPENSSL_cleanse(value_.data(), value_.size());
+// A short string keeps its bytes within itself, so that a move copies them; and of one that was longer
+// before, bytes are left behind its end.
+void wipe(std::string& text) noexcept {
+  text.resize(text.capacity());  // takes no memory
+  OPENSSL_cleanse(text.data(), text.size());
+  text.clear();
+}
+
+void wipe(Sha256& bytes) noexcept {
+  OPENSSL_cleanse(bytes.data(), bytes.size());
+}
+
+Secret& Secret::operator=(const Secret& other) {
+  if (this == &other) return *this;
+  wipe(value_);
+  value_ = other.value_;
+  return *this;
+}
+
+Secret& Secret::operator=(Secret&& other) noexcept {
+  if (this == &other) return *this;
+  wipe(value_);
+  value_ = std::move(other.value_);
+  wipe(other.value_);
+  return *this;
 }
 
 std::string random_token() {
   unsigned char bytes[32];
   require(RAND_bytes(bytes, sizeof bytes) == 1);
-  return hex_encode({reinterpret_cast<const char*>(bytes), sizeof bytes});
+  std::string token = hex_encode({reinterpret_cast<const char*>(bytes), sizeof bytes});
+  OPENSSL_cleanse(bytes, sizeof bytes);
+  return token;
 }
 
 std::uint64_t random_u64() {

@@ -61,7 +61,8 @@ TEST_F(PgJobs, AClaimOpensAnAttemptAndWritesNoJob) {
   EXPECT_EQ(open.worker, who);
   EXPECT_EQ(open.queue, "default");
   EXPECT_EQ(open.retry.max_attempts, 3);
-  EXPECT_EQ(open.token_hash, sha256(ports::attempt_token(Secret("worker token"), "nonce-1", number, 1)));
+  EXPECT_EQ(open.token_hash,
+            sha256(ports::attempt_token(Secret("worker token"), "nonce-1", number, 1).reveal()));
   EXPECT_EQ(value("SELECT xmin || '/' || xmax || '/' || ctid FROM jobs"), version);
   EXPECT_EQ(value("SELECT count(*) FROM jobs_live"), "1");
   const ports::JobRow row = job(number);

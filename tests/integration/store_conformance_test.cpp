@@ -53,7 +53,8 @@ TYPED_TEST(AnyStore, AJobGoesFromItsClaimToItsEnd) {
   const ports::OpenAttempt open = this->claim(number, who);
   EXPECT_EQ(open.attempt, 1);
   EXPECT_EQ(open.worker, who);
-  EXPECT_EQ(open.token_hash, sha256(ports::attempt_token(Secret("worker token"), "nonce-1", number, 1)));
+  EXPECT_EQ(open.token_hash,
+            sha256(ports::attempt_token(Secret("worker token"), "nonce-1", number, 1).reveal()));
   EXPECT_EQ(this->job(number).state, JobState::running);
   EXPECT_EQ(this->job(number).worker, "i-1");
   const auto ended = this->end(open, Outcome::succeeded);

@@ -29,16 +29,24 @@ class Sha256Stream {
   void* context_;
 };
 
-// A value that must not reach a log or a reply: printing needs reveal(), and the bytes are wiped at the end.
+// Overwrites the bytes, with all that the string has room for, so that none of them is left in memory that is
+// used for something else next; a string is then empty.
+void wipe(std::string& text) noexcept;
+void wipe(Sha256& bytes) noexcept;
+
+// A value that must not reach a log or a reply: printing needs reveal(). Its bytes are wiped at the end, and
+// when it is moved from or another value takes their place. The string that it is made of is wiped too if it
+// is moved in; copies that callers make of reveal() are theirs to wipe.
 class Secret {
  public:
   Secret() = default;
-  explicit Secret(std::string value) : value_(std::move(value)) {}
+  explicit Secret(const std::string& value) : value_(value) {}
+  explicit Secret(std::string&& value) noexcept : value_(std::move(value)) { wipe(value); }
   Secret(const Secret&) = default;
-  Secret(Secret&&) noexcept = default;
-  Secret& operator=(const Secret&) = default;
-  Secret& operator=(Secret&&) noexcept = default;
-  ~Secret();
+  Secret(Secret&& other) noexcept : value_(std::move(other.value_)) { wipe(other.value_); }
+  Secret& operator=(const Secret& other);
+  Secret& operator=(Secret&& other) noexcept;
+  ~Secret() { wipe(value_); }
   [[nodiscard]] const std::string& reveal() const { return value_; }
   [[nodiscard]] bool empty() const { return value_.empty(); }
   bool operator==(const Secret&) const = default;

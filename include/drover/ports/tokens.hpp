@@ -18,7 +18,7 @@ inline constexpr std::string_view kBootstrapPlaceholder = "@DROVER_BOOTSTRAP_TOK
 [[nodiscard]] Secret worker_token(const Secret& bootstrap_token, std::string_view instance_id,
                                   std::string_view nonce);
 // hex(HMAC-SHA-256(worker token, "attempt/<nonce>/<job>/<attempt>")).
-[[nodiscard]] std::string attempt_token(const Secret& worker_token, std::string_view nonce, JobNumber job,
-                                        int attempt);
+[[nodiscard]] Secret attempt_token(const Secret& worker_token, std::string_view nonce, JobNumber job,
+                                   int attempt);
 
 }  // namespace drover::ports

@@ -27,7 +27,7 @@ struct InMemory<ClaimJob> {
     lease.worker = claim.worker;
     lease.nonce = claim.nonce;
     lease.token_hash =
-        sha256(ports::attempt_token(claim.worker_token, claim.nonce, claim.job, lease.attempt));
+        sha256(ports::attempt_token(claim.worker_token, claim.nonce, claim.job, lease.attempt).reveal());
     lease.started = claim.started;
     data.leases.emplace(claim.job, std::move(lease));
     data.happened("claimed", claim.job.value);

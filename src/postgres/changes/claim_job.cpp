@@ -70,7 +70,7 @@ Statement Writer<ports::ClaimJob>::claim() {
     if (found == claimable_.end()) continue;
     ports::OpenAttempt& open = found->second;
     open.worker = of.worker, open.nonce = of.nonce, open.started = of.started;
-    open.token_hash = sha256(ports::attempt_token(of.worker_token, of.nonce, of.job, open.attempt));
+    open.token_hash = sha256(ports::attempt_token(of.worker_token, of.nonce, of.job, open.attempt).reveal());
     number.push(open.job), attempt.push(open.attempt), worker.push(open.worker), nonce.push(open.nonce);
     hash.push(open.token_hash), started.push(open.started);
   }
