@@ -14,49 +14,58 @@ constexpr Id kNone = std::numeric_limits<Id>::max();
 // The worlds seen so far, numbered in the order of their finding, each with the one it was found from.
 class Worlds {
  public:
-  Worlds() : table_(1U << 16U, kNone) {}
+  Worlds() : table_(1U << 16U) {}
 
   // Its number. Of worlds that differ only in the faults that may still happen, one found before that has
   // more to come stands for those with fewer: whatever can happen in them can happen in it.
   Id add(const Packed& world, Id from) {
     if (worlds_.size() * 2 > table_.size()) grow();
-    std::size_t place = start_of(world);
-    for (; table_[place] != kNone; place = next(place)) {
-      const Packed& known = worlds_[table_[place]];
-      if (known[kFaultsAt] >= world[kFaultsAt] && same_but_faults(known, world)) return table_[place];
+    const std::size_t hash = hash_of(world);
+    const auto tag = static_cast<std::uint32_t>(hash >> 32U);
+    std::size_t place = hash & (table_.size() - 1);
+    for (; table_[place].id != kNone; place = next(place)) {
+      if (table_[place].tag != tag) continue;
+      const Packed& known = worlds_[table_[place].id];
+      if (known[kFaultsAt] >= world[kFaultsAt] && same_but_faults(known, world)) return table_[place].id;
     }
-    table_[place] = static_cast<Id>(worlds_.size());
+    const auto id = static_cast<Id>(worlds_.size());
+    table_[place] = {id, tag};
     worlds_.push_back(world);
     from_.push_back(from);
-    return table_[place];
+    return id;
   }
   [[nodiscard]] const Packed& at(Id id) const { return worlds_[id]; }
   [[nodiscard]] Id from(Id id) const { return from_[id]; }
   [[nodiscard]] std::size_t size() const { return worlds_.size(); }
 
  private:
+  // `tag`: half of the world's hash, so that few other worlds need be looked at.
+  struct Place {
+    Id id = kNone;
+    std::uint32_t tag = 0;
+  };
   static bool same_but_faults(const Packed& a, const Packed& b) {
     return std::equal(a.begin(), a.begin() + kFaultsAt, b.begin()) &&
            std::equal(a.begin() + kFaultsAt + 1, a.end(), b.begin() + kFaultsAt + 1);
   }
-  [[nodiscard]] std::size_t next(std::size_t place) const { return (place + 1) & (table_.size() - 1); }
-  [[nodiscard]] std::size_t start_of(Packed world) const {
+  static std::size_t hash_of(Packed world) {
     world[kFaultsAt] = 0;
-    const std::string_view bytes(reinterpret_cast<const char*>(world.data()), world.size());
-    return std::hash<std::string_view>{}(bytes) & (table_.size() - 1);
+    return std::hash<std::string_view>{}({reinterpret_cast<const char*>(world.data()), world.size()});
   }
+  [[nodiscard]] std::size_t next(std::size_t place) const { return (place + 1) & (table_.size() - 1); }
   void grow() {
-    table_.assign(table_.size() * 2, kNone);
+    table_.assign(table_.size() * 2, {});
     for (Id id = 0; id < worlds_.size(); ++id) {
-      std::size_t place = start_of(worlds_[id]);
-      while (table_[place] != kNone) place = next(place);
-      table_[place] = id;
+      const std::size_t hash = hash_of(worlds_[id]);
+      std::size_t place = hash & (table_.size() - 1);
+      while (table_[place].id != kNone) place = next(place);
+      table_[place] = {id, static_cast<std::uint32_t>(hash >> 32U)};
     }
   }
 
   std::vector<Packed> worlds_;
   std::vector<Id> from_;
-  std::vector<Id> table_;  // open addressing
+  std::vector<Place> table_;  // open addressing
 };
 
 bool at_rest(const World& world) {
@@ -94,8 +103,15 @@ std::vector<std::string> history(const Worlds& worlds, Id last, Bug bug, const c
 }
 
 // Which worlds cannot come to rest by fair moves: searched backwards from those at rest.
-std::vector<bool> restless(const Worlds& worlds, std::vector<std::pair<Id, Id>> fair) {
-  std::sort(fair.begin(), fair.end());  // by where they lead
+std::vector<bool> restless(const Worlds& worlds, const std::vector<std::pair<Id, Id>>& fair) {
+  // The worlds that lead to a world, side by side: those of the next begin where its own end.
+  std::vector<std::size_t> begins(worlds.size() + 1, 0);
+  for (const auto& [to, from] : fair) ++begins[to + 1];
+  for (std::size_t id = 1; id < begins.size(); ++id) begins[id] += begins[id - 1];
+  std::vector<Id> leads(fair.size());
+  std::vector<std::size_t> next(begins.begin(), begins.end() - 1);
+  for (const auto& [to, from] : fair) leads[next[to]++] = from;
+
   std::vector<bool> stuck(worlds.size(), true);
   std::vector<Id> reached;
   for (Id id = 0; id < worlds.size(); ++id) {
@@ -106,11 +122,10 @@ std::vector<bool> restless(const Worlds& worlds, std::vector<std::pair<Id, Id>> 
   while (!reached.empty()) {
     const Id to = reached.back();
     reached.pop_back();
-    for (auto edge = std::lower_bound(fair.begin(), fair.end(), std::pair<Id, Id>(to, 0));
-         edge != fair.end() && edge->first == to; ++edge) {
-      if (!stuck[edge->second]) continue;
-      stuck[edge->second] = false;
-      reached.push_back(edge->second);
+    for (std::size_t edge = begins[to]; edge < begins[to + 1]; ++edge) {
+      if (!stuck[leads[edge]]) continue;
+      stuck[leads[edge]] = false;
+      reached.push_back(leads[edge]);
     }
   }
   return stuck;
@@ -144,7 +159,7 @@ Exploration explore(Bug bug, int faults, std::size_t most) {
   out.worlds = worlds.size();
   out.plans = moves.planner().questions();
   if (!out.finding.predicate.empty() || !out.complete) return out;
-  const auto stuck = restless(worlds, std::move(fair));
+  const auto stuck = restless(worlds, fair);
   const auto first = std::find(stuck.begin(), stuck.end(), true);
   if (first != stuck.end()) {
     out.finding = {kAllEnd, history(worlds, static_cast<Id>(first - stuck.begin()), bug, nullptr)};
