@@ -69,7 +69,7 @@ class Worlds {
 };
 
 bool at_rest(const World& world) {
-  return std::all_of(world.jobs.begin(), world.jobs.end(), [](const Job& job) {
+  return !in_flight(world) && std::all_of(world.jobs.begin(), world.jobs.end(), [](const Job& job) {
     return core::is_final(job.stored) || (job.stored == core::JobState::held && !job.lease.open);
   });
 }

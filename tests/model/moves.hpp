@@ -3,6 +3,7 @@
 #include <functional>
 #include <string>
 
+#include "former.hpp"
 #include "planner.hpp"
 #include "store.hpp"
 #include "world.hpp"
@@ -18,6 +19,7 @@ struct Move {
   const char* text = "";  // % stands for the machine, # for the job
   int machine = 0;
   int job = 0;
+  bool asking = false;  // workers ask for a job at the same time
 };
 [[nodiscard]] std::string describe(const Move& move);
 
@@ -30,6 +32,7 @@ class Moves {
   explicit Moves(Bug bug) : bug_(bug) {}
   void each(const World& world, const Sink& sink);
   [[nodiscard]] const Planner& planner() const { return planner_; }
+  [[nodiscard]] const Former& former() const { return former_; }
 
  private:
   struct At;  // one world, and what is done to copies of it
@@ -37,22 +40,21 @@ class Moves {
   void report_moves(At& at, int machine);
   void machine_moves(At& at, int machine);
   void daemon_moves(At& at);
-  void commit_moves(At& at, int machine);
-  void launch_moves(At& at);
+  void flight_moves(At& at);
+  void asking_moves(At& at);
+  void decided_moves(At& at);
   void time_moves(At& at);
-  void expiry_moves(At& at);
+  void lease_moves(At& at);
   void planner_moves(At& at);
+  void cordon(At& at, Kind kind, int machine);
+  void lose(At& at, Kind kind, const Intent& intent);
   void decide_launch(At& at, Kind kind, bool after_a_loss);
   void user_moves(At& at);
 
   Bug bug_;
   Planner planner_;
+  Former former_;
 };
-
-// A claim's answer reaches its worker.
-void receive(World& world, int machine, int job);
-// What a live worker says again and again: its claim, until that is answered, and its heartbeat.
-void speak(World& world, int machine);
 
 [[nodiscard]] World first_world(int faults);
 

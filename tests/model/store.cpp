@@ -16,68 +16,56 @@ std::optional<int> lease_of(const World& world, int machine) {
   return std::nullopt;
 }
 
-void Store::claim(int index, int by) {
+bool Store::claim(int index, int by) {
   Job& wanted = job(index);
   const bool active = machine(by).worker == WorkerState::active;
-  const bool heeds_pause = bug_ != Bug::pause_misses_what_was_decided;
-  const bool asks_again = bug_ != Bug::refused_claim_loses_job;
-  if ((world_.paused && heeds_pause) || (!active && asks_again)) {
-    wanted.ready = true;
-    return;
-  }
-  if (wanted.stored != JobState::queued || wanted.lease.open || !active) return;
+  if (wanted.stored != JobState::queued || wanted.lease.open || !active) return false;
   if (world_.paused) broke(kPausedIsPaused);
   ++wanted.tokens;
   wanted.lease = Lease{.open = true,
                        .attempt = static_cast<Byte>(wanted.attempts + 1),
                        .token = wanted.tokens,
                        .machine = static_cast<Byte>(by)};
-}
-
-bool Store::end(const Report& report) {
-  Job& of = job(report.job);
-  const bool own = of.lease.open && of.lease.attempt == report.attempt && of.lease.token == report.token;
-  const Bug blind =
-      report.outcome == Outcome::interruption ? Bug::release_without_token : Bug::finish_without_token;
-  if (of.lease.open && (own || bug_ == blind)) {
-    if (!own) broke(kOnlyItsOwn);
-    close(of, report.outcome);
-    return true;
-  }
-  const Row& row = of.rows.at(report.attempt);
-  if (!row.there || row.token != report.token || row.outcome != report.outcome) return false;
-  if (bug_ == Bug::repeat_counts_again) count(of, report.outcome, JobState::running, 0);
   return true;
 }
 
-void Store::end_ours(int index, Outcome outcome) {
-  close(job(index), outcome);
+bool Store::end(const Change& end) {
+  Job& of = job(end.job);
+  const bool own = of.lease.open && of.lease.attempt == end.attempt && of.lease.token == end.token;
+  const Bug blind =
+      end.outcome == Outcome::interruption ? Bug::release_without_token : Bug::finish_without_token;
+  if (!own && (!of.lease.open || bug_ != blind)) return false;
+  if (!own) broke(kOnlyItsOwn);
+  const Byte before = of.attempts;
+  close(of, end);
+  if (bug_ == Bug::expiry_keeps_number && end.kind == Change::Kind::expiry) of.attempts = before;
+  return true;
 }
 
-void Store::expire(int index) {
-  Job& of = job(index);
-  const Byte before = of.attempts;
-  if (machine(of.lease.machine).quiet < kTermOver) broke(kSilenceAlone);
-  close(of, Outcome::infra);
-  if (bug_ == Bug::expiry_keeps_number) of.attempts = before;
+void Store::end_again(const Change& end) {
+  Job& of = job(end.job);
+  const Row& row = of.rows.at(end.attempt);
+  const bool repeated = row.there && row.token == end.token && row.outcome == end.outcome;
+  if (repeated && bug_ == Bug::repeat_counts_again) count(end.job, end.outcome, JobState::running, 0);
 }
 
 // The statement of an end: the lease goes, the attempt is written, the job becomes what the core decides.
-void Store::close(Job& of, Outcome outcome) {
+void Store::close(Job& of, const Change& end) {
   const Lease lease = of.lease;
   of.lease = {};
-  of.rows.at(lease.attempt) = Row{true, lease.token, outcome};
+  of.rows.at(lease.attempt) = Row{true, lease.token, end.outcome};
   ++of.ended;
   of.attempts = lease.attempt;
   if (lease.wanted == JobState::running) {
-    if (outcome == Outcome::failure) ++of.true_failures;
-    if (outcome == Outcome::infra) ++of.true_infra;
-    if (outcome == Outcome::interruption) ++of.true_interruptions;
+    if (end.outcome == Outcome::failure) ++of.true_failures;
+    if (end.outcome == Outcome::infra) ++of.true_infra;
+    if (end.outcome == Outcome::interruption) ++of.true_interruptions;
   }
-  count(of, outcome, lease.wanted, lease.machine);
+  count(end.job, end.outcome, end.wanted, lease.machine);
 }
 
-void Store::count(Job& of, Outcome outcome, JobState wanted, int by) {
+void Store::count(int index, Outcome outcome, JobState wanted, int by) {
+  Job& of = job(index);
   if (bug_ == Bug::interruption_is_failure && outcome == Outcome::interruption) outcome = Outcome::failure;
   if (bug_ == Bug::end_forgets_cancel && wanted == JobState::cancelled) wanted = JobState::running;
   if (outcome == Outcome::infra) of.infra_here = static_cast<Byte>(of.infra_here | (1 << by));
@@ -92,15 +80,22 @@ void Store::count(Job& of, Outcome outcome, JobState wanted, int by) {
                            of.infra_gone + std::popcount(of.infra_here),
                            {}};
   ended.charges = of.infra;
+  ended.undelivered = outcome == Outcome::returned;
   const core::Disposition after = core::decide_end(ended);
-  of.stored = after.state;
   of.failures = static_cast<Byte>(after.counters.failures);
   of.infra = static_cast<Byte>(after.counters.infra);
   of.interruptions = static_cast<Byte>(after.counters.interruptions);
-  of.ready = of.stored == JobState::queued;
+  become(index, after.state);
 }
 
-bool Store::change(int index, core::JobAction action) {
+// Memory hears of it at the same time.
+void Store::become(int index, JobState state) {
+  job(index).stored = state;
+  world_.ready =
+      state == JobState::queued ? with_ready(world_.ready, index) : without_ready(world_.ready, index);
+}
+
+bool Store::act(int index, core::JobAction action) {
   Job& of = job(index);
   const core::ActionDecision decision =
       core::decide_action({of.stored, of.lease.open, of.lease.wanted}, action);
@@ -116,8 +111,7 @@ bool Store::change(int index, core::JobAction action) {
     of.failures = of.infra = of.interruptions = of.infra_gone = of.infra_here = 0;
     of.true_failures = of.true_infra = of.true_interruptions = 0;
   }
-  of.stored = decision.state;
-  of.ready = of.stored == JobState::queued;
+  become(index, decision.state);
   return true;
 }
 
@@ -147,16 +141,22 @@ void Store::launch(int index) {
   of.process = Process::up;
 }
 
-void Store::lose(int index, Outcome outcome) {
-  if (const auto held = lease_of(world_, index)) end_ours(*held, outcome);
-  Machine& of = machine(index);
-  if (of.staged != kNobody && bug_ != Bug::refused_claim_loses_job) job(of.staged).ready = true;
-  of = {};
+void Store::gone(int index) {
+  machine(index) = {};
   for (Job& each : world_.jobs) {
     if ((each.infra_here & (1 << index)) == 0) continue;
     each.infra_here = static_cast<Byte>(each.infra_here & ~(1 << index));
     ++each.infra_gone;
   }
+}
+
+Ready Store::ready() const {
+  Ready out = 0;
+  for (int j = 0; j < kJobs; ++j) {
+    const Job& each = world_.jobs[static_cast<std::size_t>(j)];
+    if (each.stored == JobState::queued && !each.lease.open) out |= ready_bit(j);
+  }
+  return out;
 }
 
 namespace {
@@ -181,6 +181,11 @@ const char* contradiction_of(const World& world, const Job& job) {
 const char* contradiction(const World& world) {
   for (const Job& job : world.jobs) {
     if (const char* broken = contradiction_of(world, job)) return broken;
+  }
+  for (int j = 0; j < kJobs; ++j) {
+    const Job& job = world.jobs[static_cast<std::size_t>(j)];
+    const bool free = job.stored == JobState::queued && !job.lease.open;
+    if (is_ready(world.ready, j) && !free) return kReadyTrue;
   }
   for (int m = 0; m < kMachines; ++m) {
     const bool cordoned = world.machines[static_cast<std::size_t>(m)].worker == WorkerState::terminating;

@@ -23,7 +23,15 @@ enum class Bug {
   end_forgets_cancel,             // an end does not look whether its lease was being cancelled
   interruption_is_failure,        // a lost machine counts as the job's own failure
   pause_misses_what_was_decided,  // what was decided before a pause is committed after it
-  refused_claim_loses_job,        // a claim refused for its worker's sake takes the job from the ready ones
+  refused_claim_loses_job,        // a claim that the store has no room for takes the job from the ready ones
+  batch_before_remembered,        // a batch is made before the one in flight is remembered
+  heartbeat_renews_ending,        // a heartbeat renews an attempt whose end is with the writer
+  waiting_expiry_not_asked,       // an expiry that waits is not asked again when its batch is made
+  keys_before_commit,             // ready keys are read before the batch of the same order is committed …
+  keys_lack_what_came,            // … and only what the batch claimed is taken from them
+  give_back_takes_repeat,         // an undelivered answer takes back what a repeat of it handed out
+  delivery_outlives_term,         // … or does so in a later term, which counts the answers anew
+  put_off_overtaken,              // a change that was put off lets a later one of its job pass
 };
 
 // What must hold in every world and at every step; nullptr in `broken` while it does.
@@ -31,6 +39,10 @@ inline constexpr const char* kOnlyItsOwn = "a report ends only the attempt that 
 inline constexpr const char* kNoLeaseAfterCordon = "a worker that was cordoned holds no lease";
 inline constexpr const char* kPausedIsPaused = "while paused nothing is claimed and nothing is launched";
 inline constexpr const char* kSilenceAlone = "an attempt expires only when its worker was silent for a term";
+inline constexpr const char* kRenewalHolds = "an attempt that was renewed does not expire";
+inline constexpr const char* kReadyTrue = "what memory holds as ready can be claimed";
+inline constexpr const char* kGivenStays = "an attempt that reached its worker is not given back";
+inline constexpr const char* kPutOffFirst = "a change that was put off goes before later ones of its job";
 inline constexpr const char* kCountersTrue =
     "the counters say what happened, and each attempt is counted once";
 inline constexpr const char* kCancelKept = "an acknowledged cancel is never lost";
@@ -39,37 +51,39 @@ inline constexpr const char* kWithinMax = "there are never more machines than th
 inline constexpr const char* kStatesAgree = "only a queued job has a lease, of a worker that lives";
 
 // The store: the changes of ports/changes.hpp that matter to it, each as small as can be, with what the
-// leader's memory takes over from them. What an end and an action make of a job is asked of the core.
+// leader's memory takes over from them. What an action makes of a job is asked of the core here; what an end
+// does, was asked when the end was made.
 class Store {
  public:
   Store(World& world, Bug bug, const char*& broken) : world_(world), bug_(bug), broken_(broken) {}
 
-  // ClaimJob, as the committer asks for it: whatever was decided before, memory is looked at once more.
-  void claim(int job, int machine);
-  // EndAttempt by a report. False: refused as stale.
-  bool end(const Report& report);
-  // EndAttempt by us: of the open attempt.
-  void end_ours(int job, core::Outcome outcome);
-  // The open attempt's term is over.
-  void expire(int job);
-  // ChangeJob. False: refused, or nothing to do.
-  bool change(int job, core::JobAction action);
-  // ChangeWorker.
+  // ClaimJob. False: refused.
+  bool claim(int job, int machine);
+  // EndAttempt. False: refused as stale.
+  bool end(const Change& end);
+  // The same once more, of an attempt that is not open.
+  void end_again(const Change& end);
+  // ActOnJob. False: refused, or nothing to do.
+  bool act(int job, core::JobAction action);
+  // MoveWorker.
   void move(int machine, core::WorkerMove move);
   // RegisterWorker, of a machine that has not registered.
   void enlist(int machine);
-  // InsertLaunch, asked for like a claim, and the cloud's answer to it.
+  // InsertLaunch, and the cloud's answer to it.
   void launch(int machine);
-  // Its attempts end so, and the worker is gone.
-  void lose(int machine, core::Outcome outcome);
+  // MoveWorker, of a machine that is no more.
+  void gone(int machine);
+  // What is ready, in the form in which memory holds it.
+  [[nodiscard]] Ready ready() const;
 
   void broke(const char* what) {
     if (broken_ == nullptr) broken_ = what;
   }
 
  private:
-  void close(Job& job, core::Outcome outcome);
-  void count(Job& job, core::Outcome outcome, core::JobState wanted, int machine);
+  void close(Job& job, const Change& end);
+  void count(int job, core::Outcome outcome, core::JobState wanted, int machine);
+  void become(int job, core::JobState state);
   Job& job(int index) { return world_.jobs[static_cast<std::size_t>(index)]; }
   Machine& machine(int index) { return world_.machines[static_cast<std::size_t>(index)]; }
 

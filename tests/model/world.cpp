@@ -11,24 +11,82 @@ template <class W, class See>
 void each_member(W& world, See see) {
   for (auto& job : world.jobs) {
     see(job.stored), see(job.attempts), see(job.failures), see(job.infra), see(job.interruptions);
-    see(job.infra_gone), see(job.infra_here), see(job.ready), see(job.ended), see(job.tokens);
+    see(job.infra_gone), see(job.infra_here), see(job.ended), see(job.tokens);
     see(job.true_failures), see(job.true_infra), see(job.true_interruptions), see(job.cancelled);
     see(job.lease.attempt), see(job.lease.token), see(job.lease.wanted), see(job.lease.age);
   }
   for (auto& machine : world.machines) {
     see(machine.instance), see(machine.worker), see(machine.process), see(machine.quiet),
         see(machine.noticed);
-    see(machine.staged), see(machine.cordon), see(machine.run.phase), see(machine.run.job);
-    see(machine.run.attempt), see(machine.run.token);
+    see(machine.cordon), see(machine.run.phase), see(machine.run.job), see(machine.run.attempt);
+    see(machine.run.token);
   }
   see(world.late.there), see(world.late.job), see(world.late.attempt), see(world.late.token);
-  see(world.late.outcome), see(world.leading), see(world.paused), see(world.launch), see(world.faults);
+  see(world.late.outcome), see(world.leading), see(world.paused), see(world.launch), see(world.ready);
+  see(world.reading), see(world.pausing), see(world.faults);
+}
+template <class W, class See>
+void each_change(W& world, See see) {
+  for (auto& job : world.jobs) see(job.flying);
+  for (auto& change : world.waiting) see(change);
+}
+// Whatever speaks of an attempt: shows its job, its number and its token.
+template <class See>
+void each_mention(World& world, See see) {
+  for (int index = 0; index < kJobs; ++index) {
+    Lease& lease = world.jobs[static_cast<std::size_t>(index)].lease;
+    if (lease.open) see(index, lease.attempt, lease.token);
+  }
+  if (world.late.there) see(world.late.job, world.late.attempt, world.late.token);
+  for (Machine& machine : world.machines) {
+    if (machine.run.phase != Phase::none) see(machine.run.job, machine.run.attempt, machine.run.token);
+  }
+  each_change(world, [&](Change& change) {
+    if (is_end(change.kind)) see(change.job, change.attempt, change.token);
+  });
 }
 
-// The lease's holder and whether it is open share the byte of its age; a row is one byte.
-constexpr int kOpenBit = 0x10;
+// The lease's holder, its flags and whether it is open share the byte of its age.
 constexpr int kHolderShift = 2;
+constexpr int kOpenBit = 0x10;
+constexpr int kUndeliveredBit = 0x20;
+constexpr int kAgainBit = 0x40;
 
+Byte pack_lease(const Lease& lease) {
+  if (!lease.open) return 0;
+  return static_cast<Byte>(kOpenBit | (lease.undelivered ? kUndeliveredBit : 0) |
+                           (lease.again ? kAgainBit : 0) | (lease.machine << kHolderShift) | lease.age);
+}
+void unpack_lease(Byte byte, Lease& out) {
+  out.open = (byte & kOpenBit) != 0;
+  out.undelivered = (byte & kUndeliveredBit) != 0;
+  out.again = (byte & kAgainBit) != 0;
+  out.machine = static_cast<Byte>((byte >> kHolderShift) & 1);
+  out.age = byte & 3;
+}
+
+void pack_change(const Change& change, Byte* out) {
+  out[0] = static_cast<Byte>(static_cast<int>(change.kind) << 3 | change.job << 2 | change.machine << 1 |
+                             (change.put_off ? 1 : 0));
+  out[1] = static_cast<Byte>(change.attempt << 4 | change.token);
+  out[2] = static_cast<Byte>(static_cast<int>(change.outcome) << 4 | static_cast<int>(change.action));
+  out[3] = static_cast<Byte>(change.wanted);
+}
+Change unpack_change(const Byte* bytes) {
+  Change out;
+  out.kind = static_cast<Change::Kind>(bytes[0] >> 3);
+  out.job = (bytes[0] >> 2) & 1;
+  out.machine = (bytes[0] >> 1) & 1;
+  out.put_off = (bytes[0] & 1) != 0;
+  out.attempt = bytes[1] >> 4;
+  out.token = bytes[1] & 0xf;
+  out.outcome = static_cast<core::Outcome>(bytes[2] >> 4);
+  out.action = static_cast<core::JobAction>(bytes[2] & 0xf);
+  out.wanted = static_cast<core::JobState>(bytes[3]);
+  return out;
+}
+
+// A row is one byte.
 Byte pack_row(const Row& row) {
   if (!row.there) return 0;
   return static_cast<Byte>(0x80 | (row.token << 3) | static_cast<int>(row.outcome));
@@ -38,51 +96,43 @@ Row unpack_row(Byte byte) {
   return Row{true, static_cast<Byte>((byte >> 3) & 0xf), static_cast<core::Outcome>(byte & 7)};
 }
 
-bool spoken_of(const World& world, int job, int attempt) {
-  if (world.late.there && world.late.job == job && world.late.attempt == attempt) return true;
-  return std::any_of(world.machines.begin(), world.machines.end(), [&](const Machine& machine) {
-    return machine.run.phase != Phase::none && machine.run.job == job && machine.run.attempt == attempt;
-  });
-}
-
 void lower(Byte& a, Byte& b, Byte by) {
   a = static_cast<Byte>(a - by);
   b = static_cast<Byte>(b - by);
 }
 
 // Forgets rows that nobody can ask for, and counts attempts from the first that matters.
-void shorten(World& world, int index) {
-  Job& job = world.jobs[static_cast<std::size_t>(index)];
-  for (int attempt = 0; attempt < kRows; ++attempt) {
-    Row& row = job.rows[static_cast<std::size_t>(attempt)];
-    if (row.there && !spoken_of(world, index, attempt)) row = {};
+void shorten(World& world) {
+  std::array<int, kJobs> first{};
+  std::array<unsigned, kJobs> spoken_of{};  // a bit for each attempt
+  for (std::size_t j = 0; j < kJobs; ++j) {
+    Job& job = world.jobs[j];
+    // Nothing is asked of the number of interruptions but that it is true.
+    lower(job.interruptions, job.true_interruptions, std::min(job.interruptions, job.true_interruptions));
+    first[j] = std::min({job.attempts, job.ended, job.tokens});
   }
-  // Nothing is asked of the number of interruptions but that it is true.
-  lower(job.interruptions, job.true_interruptions, std::min(job.interruptions, job.true_interruptions));
-  int first = std::min({job.attempts, job.ended, job.tokens});
-  const auto keep = [&](bool there, Byte attempt, Byte token) {
-    if (there) first = std::min({first, attempt - 1, token - 1});
-  };
-  keep(job.lease.open, job.lease.attempt, job.lease.token);
-  keep(world.late.there && world.late.job == index, world.late.attempt, world.late.token);
-  for (const Machine& machine : world.machines) {
-    keep(machine.run.phase != Phase::none && machine.run.job == index, machine.run.attempt,
-         machine.run.token);
-  }
-  if (first <= 0) return;
-  const auto by = static_cast<Byte>(first);
-  lower(job.attempts, job.tokens, by);
-  job.ended = static_cast<Byte>(job.ended - by);
-  if (job.lease.open) lower(job.lease.attempt, job.lease.token, by);
-  if (world.late.there && world.late.job == index) lower(world.late.attempt, world.late.token, by);
-  for (Machine& machine : world.machines) {
-    if (machine.run.phase != Phase::none && machine.run.job == index) {
-      lower(machine.run.attempt, machine.run.token, by);
+  each_mention(world, [&](int job, Byte attempt, Byte token) {
+    const auto j = static_cast<std::size_t>(job);
+    first[j] = std::min({first[j], attempt - 1, token - 1});
+    spoken_of[j] |= 1U << attempt;
+  });
+  for (int& by : first) by = std::max(by, 0);
+  each_mention(world, [&](int job, Byte& attempt, Byte& token) {
+    lower(attempt, token, static_cast<Byte>(first[static_cast<std::size_t>(job)]));
+  });
+  for (std::size_t j = 0; j < kJobs; ++j) {
+    Job& job = world.jobs[j];
+    for (unsigned attempt = 0; attempt < kRows; ++attempt) {
+      if ((spoken_of[j] >> attempt & 1U) == 0) job.rows[attempt] = {};
     }
-  }
-  std::rotate(job.rows.begin(), job.rows.begin() + by, job.rows.end());
-  for (Row& row : job.rows) {
-    if (row.there) row.token = static_cast<Byte>(row.token - by);
+    if (first[j] == 0) continue;
+    const auto by = static_cast<Byte>(first[j]);
+    lower(job.attempts, job.tokens, by);
+    job.ended = static_cast<Byte>(job.ended - by);
+    std::rotate(job.rows.begin(), job.rows.begin() + by, job.rows.end());
+    for (Row& row : job.rows) {
+      if (row.there) row.token = static_cast<Byte>(row.token - by);
+    }
   }
 }
 
@@ -92,6 +142,10 @@ void swap_machines(World& world) {
     if (job.lease.open) job.lease.machine = static_cast<Byte>(1 - job.lease.machine);
     job.infra_here = static_cast<Byte>(((job.infra_here & 1) << 1) | (job.infra_here >> 1));
   }
+  each_change(world, [](Change& change) {
+    const bool of_machine = change.kind == Change::Kind::claim || change.kind == Change::Kind::report;
+    if (of_machine) change.machine = static_cast<Byte>(1 - change.machine);
+  });
 }
 
 Packed bytes_of(const World& world) {
@@ -99,18 +153,20 @@ Packed bytes_of(const World& world) {
   Byte* at = out.data();
   each_member(world, [&](const auto& member) { *at++ = static_cast<Byte>(member); });
   for (std::size_t j = 0; j < kJobs; ++j) {
-    const Lease& lease = world.jobs[j].lease;
-    const std::size_t age_at = j * 18 + 17;
-    if (lease.open) out[age_at] = static_cast<Byte>(lease.age | kOpenBit | (lease.machine << kHolderShift));
+    out[j * kJobSize + kLeaseAt] = pack_lease(world.jobs[j].lease);
     for (const Row& row : world.jobs[j].rows) *at++ = pack_row(row);
   }
+  each_change(world, [&](const Change& change) {
+    pack_change(change, at);
+    at += kChangeSize;
+  });
   return out;
 }
 
 }  // namespace
 
 Packed pack(World world) {
-  for (int job = 0; job < kJobs; ++job) shorten(world, job);
+  shorten(world);
   const Packed one = bytes_of(world);
   swap_machines(world);
   const Packed other = bytes_of(world);
@@ -121,14 +177,23 @@ World unpack(const Packed& bytes) {
   World out;
   std::size_t at = 0;
   each_member(out, [&](auto& member) { member = static_cast<std::decay_t<decltype(member)>>(bytes[at++]); });
-  for (Job& job : out.jobs) {
-    const Byte age = job.lease.age;
-    job.lease.open = (age & kOpenBit) != 0;
-    job.lease.machine = static_cast<Byte>((age >> kHolderShift) & 1);
-    job.lease.age = age & 3;
-    for (Row& row : job.rows) row = unpack_row(bytes[at++]);
+  for (std::size_t j = 0; j < kJobs; ++j) {
+    unpack_lease(bytes[j * kJobSize + kLeaseAt], out.jobs[j].lease);
+    for (Row& row : out.jobs[j].rows) row = unpack_row(bytes[at++]);
   }
+  each_change(out, [&](Change& change) {
+    change = unpack_change(&bytes[at]);
+    at += kChangeSize;
+  });
   return out;
+}
+
+bool in_flight(const World& world) {
+  const auto flies = [](const Job& job) { return job.flying.kind != Change::Kind::none; };
+  const auto moves = [](const Machine& machine) { return machine.cordon; };
+  return world.reading == Reading::flying || world.pausing ||
+         std::any_of(world.jobs.begin(), world.jobs.end(), flies) ||
+         std::any_of(world.machines.begin(), world.machines.end(), moves);
 }
 
 }  // namespace drover::model
