@@ -128,9 +128,9 @@ void take_claim(Parts& parts, ClaimGroup& group, const ports::ReadyJob& of,
   }
   if (claimed) {
     const ports::OpenAttempt& attempt = claimed->attempt;
-    // Of a batch whose fate was in doubt memory knows nothing: then this is how it was handed out first.
+    // Of a batch whose fate was in doubt memory knows nothing, and nobody can give back what it handed out.
     const Lease* lease = parts.state.lease(attempt.job, attempt.attempt);
-    const std::int64_t delivery = lease == nullptr ? 1 : lease->term.delivery;
+    const std::int64_t delivery = lease == nullptr ? 0 : lease->term.delivery;
     group.answer.jobs.push_back(claimed_job(parts, attempt, delivery));
     return;
   }

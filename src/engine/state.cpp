@@ -97,7 +97,9 @@ void State::queued_again(const ports::ReadyJob& job, std::optional<WallTime> wak
 void State::open(ports::OpenAttempt attempt, SteadyTime now, SteadyTime::duration alone) {
   if (Worker* owner = worker(attempt.worker)) owner->jobs.insert(attempt.job);
   const JobNumber job = attempt.job;
-  Lease lease{std::move(attempt), core::handed_out({}, now, tunables)};
+  core::LeaseTerm term;
+  term.delivery = epoch << 32;  // so that no answer of an earlier term is taken for one of this
+  Lease lease{std::move(attempt), core::handed_out(term, now, tunables)};
   lease.alone_until = now + alone;
   leases.insert_or_assign(job, std::move(lease));
 }

@@ -180,6 +180,22 @@ TEST_F(EngineFaults, AFirstAnswerThatFailsAfterItsRepeatTakesNothingFromIt) {
   EXPECT_EQ(taken(report(worker, repeat)).state, JobState::succeeded);
 }
 
+TEST_F(EngineFaults, AnAnswerOfAnEarlierTermThatFailsTakesNothingFromItsRepeat) {
+  const auto worker = add_worker("i-1");
+  add_jobs(1);
+  const ClaimedJob first = claimed(worker);
+  const ClaimedJob repeat = claimed(worker);
+  const auto epoch = state().epoch;
+  store.plan_faults({Fault::lost});
+  refused(submit({job_spec("other", "nobody")}));
+  pass(Seconds{2});
+  ASSERT_TRUE(parts().term.leading());
+  ASSERT_GT(state().epoch, epoch);
+  unclaim({first});
+  settle();
+  EXPECT_EQ(taken(report(worker, repeat)).state, JobState::succeeded);
+}
+
 TEST_F(EngineFaults, APollWhoseAttemptsAreBeingGivenBackGetsThemAnewAndOnce) {
   const auto worker = add_worker("i-1", 2);
   add_jobs(1);

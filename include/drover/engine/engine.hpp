@@ -18,8 +18,8 @@
 
 namespace drover::engine {
 
-// Called once, on the thread of the engine's answers, or at once on the caller's when the call is refused. Must
-// not block: all other answers wait behind it.
+// Called once, on the thread of the engine's answers, or at once on the caller's when the call is refused.
+// Must not block: all other answers wait behind it.
 template <class T>
 using Done = std::function<void(Result<T>)>;
 
@@ -78,7 +78,7 @@ struct ClaimedJob {
   ports::OpenAttempt attempt;
   Secret token;
   std::int64_t max_log_bytes = 0;  // the tunable as it was when this was answered: of each log of the attempt
-  std::int64_t delivery = 0;       // how often the attempt was handed out, this time included
+  std::int64_t delivery = 0;       // the number of this handing out, see core::LeaseTerm
 };
 // One handing out of an attempt.
 struct Delivery {

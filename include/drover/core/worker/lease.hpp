@@ -14,7 +14,7 @@ struct LeaseTerm {
   SteadyTime answered;    // when the attempt was last handed out by the answer to a claim
   int missed_lists = 0;   // lists in a row, begun late enough to have it, that do not
   bool heard_of = false;  // the worker has shown that it has the attempt: listed it, or made a call for it
-  std::int64_t delivery = 0;  // how often it was handed out
+  std::int64_t delivery = 0;  // a number for each time that it was handed out, each one above the last
 };
 
 // Handed out to its worker, at first or because the answer to the same claim was lost. Also at the start of a
