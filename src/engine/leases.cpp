@@ -35,6 +35,15 @@ Status check_auth(Parts& parts, const WorkerAuth& auth) {
   return checked;
 }
 
+void renew(Parts& parts, Lease& lease) {
+  const SteadyTime now = parts.clock.steady();
+  if (lease.end_sent) {
+    lease.heard_meanwhile = now;
+  } else {
+    lease.term = core::listed(lease.term, now, parts.state.tunables);
+  }
+}
+
 // The worker is heard in any case; it is told something only while that can be relied upon.
 void hear_heartbeat(Parts& parts, const Heartbeat& heartbeat, const Done<HeartbeatAnswer>& done) {
   if (const Status known = check_auth(parts, heartbeat.auth); !known) {
@@ -54,8 +63,8 @@ void hear_heartbeat(Parts& parts, const Heartbeat& heartbeat, const Done<Heartbe
       continue;
     }
     listed.insert(ref.job);
+    renew(parts, *lease);
     if (lease->end_sent) continue;  // the next heartbeat is told how that went
-    lease->term = core::listed(lease->term, now, state.tunables);
     if (lease->attempt.wanted != core::JobState::running)
       answer.stop.push_back(AttemptRef{ref.job, ref.attempt, {}});
   }

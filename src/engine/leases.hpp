@@ -9,6 +9,9 @@ namespace drover::engine {
 [[nodiscard]] Status check_auth(Parts& parts, const WorkerAuth& auth);
 [[nodiscard]] Error stale_attempt(const AttemptRef& ref);
 
+// Its worker has shown that it has the attempt. While its end is with the writer that counts only if the end
+// is refused.
+void renew(Parts& parts, Lease& lease);
 void hear_heartbeat(Parts& parts, const Heartbeat& heartbeat, const Done<HeartbeatAnswer>& done);
 void take_notice(Parts& parts, const Worker& worker, const std::string& notice);
 void check_attempt(Parts& parts, const WorkerAuth& auth, const AttemptRef& attempt,

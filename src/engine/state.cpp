@@ -126,7 +126,10 @@ void State::put_worker(ports::WorkerRow row, SteadyTime now) {
 }
 
 void State::stood_still(SteadyTime::duration time) {
-  for (auto& [job, lease] : leases) lease.term.deadline += time;
+  for (auto& [job, lease] : leases) {
+    lease.term.deadline += time;
+    if (lease.heard_meanwhile) *lease.heard_meanwhile += time;
+  }
   for (auto& [id, worker] : workers) {
     if (worker.heard) *worker.heard += time;
   }

@@ -19,8 +19,9 @@ namespace drover::engine {
 struct Lease {
   ports::OpenAttempt attempt;
   core::LeaseTerm term;
-  bool end_staged = false;   // an end of our own waits for its batch: not to be staged again
-  bool end_sent = false;     // the writer has its end, which is not taken back whatever is heard meanwhile
+  bool end_staged = false;  // an end of our own waits for its batch: not to be staged again
+  bool end_sent = false;    // the writer has its end, which is not taken back whatever is heard meanwhile
+  std::optional<SteadyTime> heard_meanwhile = {};  // by which it is renewed if that end is refused
   SteadyTime alone_until{};  // of a suspect: until then its worker is given nothing else
   std::optional<SteadyTime> neighbour_broke = {};  // another attempt of its worker ended as infra then
 };

@@ -149,6 +149,41 @@ TEST_F(EngineFaults, ALeaseThatIsRenewedWhileItsEndOnlyWaitsIsNotEnded) {
   EXPECT_EQ(row.attempts, 1);
 }
 
+TEST_F(EngineFaults, AReportOfAnAttemptWhoseExpiryOnlyWaitsIsTaken) {
+  short_leases();
+  const auto worker = add_worker("i-1");
+  add_jobs(1);
+  const ClaimedJob job = claimed(worker);
+  pass(Millis{4800});
+  crowd();
+  clock.pass(Millis{900});
+  until_under_way();  // the crowd alone: the expiry waits
+  ASSERT_TRUE(state().lease(job.attempt.job)->end_staged);
+  ASSERT_FALSE(state().lease(job.attempt.job)->end_sent);
+  EXPECT_EQ(taken(report(worker, job)).state, JobState::succeeded) << "a report is a sign of life";
+}
+
+TEST_F(EngineFaults, AHeartbeatDuringAnEndUnderWayCountsWhenTheEndIsRefused) {
+  short_leases();
+  const auto worker = add_worker("i-1");
+  add_jobs(1);
+  const ClaimedJob job = claimed(worker);
+  store.plan_faults({Fault::storage_full});
+  const auto reported = report(worker, job);
+  until_under_way();
+  ASSERT_TRUE(state().lease(job.attempt.job)->end_sent);
+  for (int i = 0; i < 20; ++i) {  // the commit takes longer than a lease
+    clock.pass(Millis{400});
+    const auto beat = heartbeat(worker, {job});
+    round();
+    ASSERT_TRUE(*beat);
+  }
+  EXPECT_EQ(refused(reported).code, Errc::storage_full);
+  const auto row = this->job(job.attempt.job);
+  EXPECT_EQ(row.state, JobState::running) << "its worker was heard all the time";
+  EXPECT_EQ(taken(report(worker, job)).state, JobState::succeeded);
+}
+
 TEST_F(EngineFaults, AnExpiryThatIsUnderWayIsNotTakenBack) {
   short_leases();
   const auto worker = add_worker("i-1");

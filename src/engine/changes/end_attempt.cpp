@@ -58,7 +58,11 @@ EndAttempt make_end(Parts& parts, Lease& lease, core::Outcome outcome, std::stri
 }
 
 void end_refused(Parts& parts, JobNumber job, int attempt) {
-  if (Lease* lease = parts.state.lease(job, attempt)) lease->end_sent = false;
+  Lease* lease = parts.state.lease(job, attempt);
+  if (lease == nullptr) return;
+  lease->end_sent = false;
+  if (const auto heard = std::exchange(lease->heard_meanwhile, std::nullopt))
+    lease->term = core::listed(lease->term, *heard, parts.state.tunables);
 }
 
 void stage_end(Parts& parts, JobNumber job, int attempt, core::Outcome outcome, const std::string& reason,
@@ -121,6 +125,8 @@ void report(Parts& parts, Place place, const Report& report, const Done<ReportAn
       return;
     }
     if (report.notice) take_notice(parts, *worker, *report.notice);
+    Lease* lease = parts.state.fenced_lease(report.attempt);
+    if (lease != nullptr && lease->attempt.worker == report.auth.worker) renew(parts, *lease);
   }
   const JobNumber job = report.attempt.job;
   const int attempt = report.attempt.attempt;
