@@ -271,7 +271,8 @@ void Engine::refused() {
     if (goes_back) world_.ready = with_ready(world_.ready, each.flying.job);
     // The attempt runs on, and what was heard of it while its end was in flight counts.
     Lease& lease = job(each.flying.job).lease;
-    if (is_end(each.flying.kind) && lease.open) lease.age = std::min(lease.age, machine(lease.machine).quiet);
+    const bool counts = is_end(each.flying.kind) && lease.open && bug_ != Bug::refusal_forgets_heartbeat;
+    if (counts) lease.age = std::min(lease.age, machine(lease.machine).quiet);
   }
   if (flight.reading == Reading::flying) world_.ready = read_anew(world_.ready, store_.ready());
   if (world_.waiting.front().kind != Change::Kind::none) form({});
@@ -333,7 +334,7 @@ void Engine::heartbeat(int index) {
 
 void Engine::hears_report(int index) {
   machine(index).quiet = 0;
-  (void)renews(machine(index).run);
+  if (bug_ != Bug::report_renews_nothing) (void)renews(machine(index).run);
 }
 
 // What is fenced is renewed; false: it is not. An end that the writer has stands, whatever is heard

@@ -63,6 +63,8 @@ const Planted kPlanted[] = {
      kGivenStays},
     {Bug::delivery_outlives_term, "an undelivered answer of an earlier term takes an attempt back", 2,
      kGivenStays},
+    {Bug::report_renews_nothing, "a report does not renew its attempt", 1, kSilenceAlone},
+    {Bug::refusal_forgets_heartbeat, "a heartbeat before an end is refused is forgotten", 1, kSilenceAlone},
     {Bug::put_off_overtaken, "a change that was put off lets a later one pass", 2, kPutOffFirst},
 };
 

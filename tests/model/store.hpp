@@ -31,6 +31,8 @@ enum class Bug {
   keys_lack_what_came,            // … and only what the batch claimed is taken from them
   give_back_takes_repeat,         // an undelivered answer takes back what a repeat of it handed out
   delivery_outlives_term,         // … or does so in a later term, which counts the answers anew
+  report_renews_nothing,          // a report is no sign of life of its attempt
+  refusal_forgets_heartbeat,      // what was heard while an end was in flight is forgotten when it is refused
   put_off_overtaken,              // a change that was put off lets a later one of its job pass
 };
 

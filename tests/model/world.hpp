@@ -19,8 +19,7 @@
 namespace drover::model {
 
 inline constexpr int kMachines = 2;
-inline constexpr int kRows = 8;        // attempts of one job that somebody may still speak of
-inline constexpr Byte kNobody = 0xff;  // no job
+inline constexpr int kRows = 8;  // attempts of one job that somebody may still speak of
 inline constexpr Byte kTermOver = 2;
 
 struct Lease {
