@@ -45,7 +45,9 @@ std::string canonical_query(std::string_view query) {
   std::string out;
   for (const auto& [name, value] : pairs) {
     if (!out.empty()) out += '&';
-    out += name + '=' + value;
+    out += name;
+    out += '=';
+    out += value;
   }
   return out;
 }
@@ -160,7 +162,7 @@ std::string signature(const Secret& secret_key, const CredentialScope& scope, st
   Sha256 region_key = hmac_sha256(bytes(date_key), scope.region);
   Sha256 service_key = hmac_sha256(bytes(region_key), scope.service);
   Sha256 signing_key = hmac_sha256(bytes(service_key), kTerminator);
-  const std::string out = to_hex(hmac_sha256(bytes(signing_key), to_sign));
+  std::string out = to_hex(hmac_sha256(bytes(signing_key), to_sign));
   for (Sha256* key : {&date_key, &region_key, &service_key, &signing_key}) wipe(*key);
   return out;
 }

@@ -46,7 +46,7 @@ Done<ClaimAnswer> with_tokens(const ClaimRequest& request, Done<ClaimAnswer> don
           done = std::move(done)](Result<ClaimAnswer> answer) {
     if (answer) {
       for (ClaimedJob& job : answer->jobs)
-        job.token = Secret(ports::attempt_token(token, nonce, job.attempt.job, job.attempt.attempt));
+        job.token = ports::attempt_token(token, nonce, job.attempt.job, job.attempt.attempt);
     }
     done(std::move(answer));
   };

@@ -27,7 +27,7 @@ std::string run_command(const Json& job, const std::string& directory) {
   return out;
 }
 
-class DemoJobs : public testing::Test {
+class DemoJobs : public ::testing::Test {
  protected:
   void SetUp() override {
     char name[] = "/tmp/drover-demo-test-XXXXXX";

@@ -204,7 +204,7 @@ class ScriptedSource final : public CredentialSource {
   Script& script_;
 };
 
-class Chain : public testing::Test {
+class Chain : public ::testing::Test {
  protected:
   void give(const std::string& key, std::optional<WallTime> expiration) {
     second_.answer = std::optional(Credentials{key, Secret("S"), Secret(), expiration});

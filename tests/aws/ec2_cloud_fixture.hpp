@@ -68,7 +68,7 @@ class CountingCredentials final : public CredentialsProvider {
 };
 
 // An Ec2Cloud over a script, with a clock that moves only when something sleeps, and then by that time.
-class Ec2CloudTest : public testing::Test {
+class Ec2CloudTest : public ::testing::Test {
  protected:
   Ec2CloudTest() {
     options_.region = "us-east-1";

@@ -46,7 +46,7 @@ TEST(InstanceId, IsAPlainWordAfterItsPrefix) {
   }
 }
 
-class Bucket : public testing::Test {
+class Bucket : public ::testing::Test {
  protected:
   std::optional<std::int64_t> take(double tokens, Millis patience = Millis(5000)) {
     const auto wait = bucket_.take(tokens, now_, patience);

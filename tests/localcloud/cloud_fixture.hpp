@@ -37,7 +37,7 @@ struct Signing {
 };
 
 // A local cloud in a directory of its own, called by real HTTP with real signatures.
-class CloudTest : public testing::Test {
+class CloudTest : public ::testing::Test {
  protected:
   void SetUp() override;
   void TearDown() override;

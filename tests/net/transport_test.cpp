@@ -21,7 +21,7 @@ class Echo final : public http::Handler {
   }
 };
 
-class AgainstTheServer : public testing::Test {
+class AgainstTheServer : public ::testing::Test {
  protected:
   void SetUp() override { ASSERT_TRUE(server_->start().ok()); }
   void TearDown() override { server_->stop(Millis(0)); }

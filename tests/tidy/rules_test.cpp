@@ -52,7 +52,7 @@ struct ThirdParty {
   const char* owner;
   const char* stranger;
 };
-class ThirdPartyTest : public testing::TestWithParam<ThirdParty> {};
+class ThirdPartyTest : public ::testing::TestWithParam<ThirdParty> {};
 
 TEST_P(ThirdPartyTest, StaysInItsLayer) {
   const auto& [header, owner, stranger] = GetParam();
@@ -76,7 +76,7 @@ INSTANTIATE_TEST_SUITE_P(Owners, ThirdPartyTest,
                                          ThirdParty{"CLI/CLI.hpp", "cli", "api"},
                                          ThirdParty{"prometheus/counter.h", "metrics", "engine"}));
 
-class CoreIsPure : public testing::TestWithParam<const char*> {};
+class CoreIsPure : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(CoreIsPure, CallIsFound) {
   const std::string text = std::string("// a comment\nvoid f() {\n  ") + GetParam() + ";\n}\n";
@@ -104,7 +104,7 @@ TEST(CoreIsPureTest, WordsInCommentsAndTypesAreNoCalls) {
   EXPECT_EQ(check_core_is_pure("src/core/a.cpp", "#include <iostream>\n").size(), 1u);
 }
 
-class Sql : public testing::TestWithParam<const char*> {};
+class Sql : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Sql, StatementInALiteralIsFound) {
   const std::string text = std::string("void f() {\n  run(\"") + GetParam() + "\");\n}\n";

@@ -1,7 +1,7 @@
 #pragma once
 
-// Named points at which a test build dies, stands still or hangs on request, to show what is left behind. Without
-// DROVER_FAILPOINTS (the CMake option; off in release builds) they are nothing.
+// Named points at which a test build dies, stands still or hangs on request, to show what is left behind.
+// Without DROVER_FAILPOINTS (the CMake option; off in release builds) they are nothing.
 //
 // The environment asks:
 //   DROVER_FAILPOINT=<kill|stop|hang>@<prefix>[,<prefix>...]:<n>
