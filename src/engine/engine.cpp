@@ -136,7 +136,8 @@ void Engine::register_worker(const Registration& registration, Done<Registered> 
 }
 
 void Engine::claim(ClaimRequest request, Done<ClaimAnswer> done) {
-  impl_->post(ports::Lane::workers, with_tokens(request, std::move(done)),
+  auto answer = with_tokens(request, std::move(done));  // before the request is moved from
+  impl_->post(ports::Lane::workers, std::move(answer),
               [request = std::move(request)](Parts& parts, const Place&, const auto& told) {
                 take_poll(parts, request, told);
               });
