@@ -99,9 +99,9 @@ TEST_F(StatusPage, WhileTheJobsAreCountedNobodySaysHowManyAreReady) {
   EXPECT_EQ(status.at("other_queues"), R"({"ready":null,"running":0,"counting":true,"count":0})");
   EXPECT_EQ(get("/queues?limit=1").body,
             "[{\"name\":\"a\",\"ready\":null,\"running\":2,\"counting\":true}]\n");
-  const std::string metrics = get("/metrics").body;
-  EXPECT_EQ(metrics.find("drover_queue_ready_jobs,"), std::string::npos) << metrics;
-  EXPECT_NE(metrics.find("drover_queue_running_jobs,queue=a 2\n"), std::string::npos) << metrics;
+  const std::string page = get("/metrics").body;
+  EXPECT_EQ(page.find("drover_queue_ready_jobs,"), std::string::npos) << page;
+  EXPECT_NE(page.find("drover_queue_running_jobs,queue=a 2\n"), std::string::npos) << page;
 }
 
 TEST_F(StatusPage, MetricsOfAQueueThatIsServedNoMoreAreGone) {
