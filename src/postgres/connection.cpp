@@ -6,6 +6,7 @@
 #include <libpq-fe.h>
 #include <poll.h>
 
+#include "drover/base/check.hpp"
 #include "drover/base/log.hpp"
 #include "drover/base/masked.hpp"
 #include "drover/base/text.hpp"
@@ -148,7 +149,9 @@ Result<Rows> Connection::run(std::string_view prepared, const Params& params) {
 }
 
 Result<Rows> Connection::run_once(std::string_view query, const Params& params) {
-  if (auto sent = send({query_text(query), params, true}); !sent) return sent.error();
+  const std::string_view text = query_text(query);
+  DROVER_CHECK(!text.empty(), "there is no such query");
+  if (auto sent = send({text, params, true}); !sent) return sent.error();
   return collect();
 }
 

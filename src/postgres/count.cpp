@@ -12,16 +12,15 @@ class PgCount final : public ports::DepthCount {
     connection_->give_up_when(cancelled_);
   }
 
-  // A transaction's snapshot is taken by its first query. The plan is to be the best for all rows, whatever
-  // the session says for single ones.
+  // The plan is to be the best for all rows, whatever the session says for single ones.
   Status begin() override {
     auto done = connection_->script(
         "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
         "SET LOCAL enable_seqscan = on;"
         "SET LOCAL enable_bitmapscan = on;"
         "SET LOCAL enable_hashjoin = on;"
-        "SET LOCAL enable_sort = on;"
-        "SELECT 1 FROM leader");
+        "SET LOCAL enable_sort = on");
+    if (done) done = connection_->run_once("count_begin");
     if (!done) return done.error();
     return Ok{};
   }

@@ -21,7 +21,7 @@ SECONDS = 20
 FLOOD = """
 import socket, sys, threading, time
 port, connections, seconds, body = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.stdin.buffer.read()
-request = (b"POST /jobs HTTP/1.1\\r\\nHost: flood\\r\\nContent-Type: application/json\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body)) + body
+request = (b"POST /jobs HTTP/1.1\\r\\nHost: 127.0.0.1\\r\\nContent-Type: application/json\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body)) + body
 counts, lock, until = {}, threading.Lock(), time.monotonic() + seconds
 def submit():
     connection = socket.create_connection(("127.0.0.1", port))

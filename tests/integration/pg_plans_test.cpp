@@ -91,7 +91,8 @@ class PgPlans : public PgTest {
       constexpr std::string_view kFolder = "queries/";
       if (!file.path.starts_with(kFolder)) continue;
       const std::string name(file.path.substr(kFolder.size(), file.path.size() - kFolder.size() - 4));
-      if (name.starts_with("admin_") || name == "count_ready") continue;  // walks all there is, on purpose
+      if (name.starts_with("admin_") || name.starts_with("count_"))
+        continue;  // walks all there is, on purpose
       const std::string text = plan(name, std::string(file.text));
       EXPECT_FALSE(std::regex_search(text, kWalk)) << name << "\n" << text;
       EXPECT_FALSE(std::regex_search(text, kWholeIndex)) << name << "\n" << text;

@@ -236,8 +236,8 @@ def test_waiting_for_what_is_left_of_a_job_costs_little(daemon, machine, tmp_pat
     worker = machine.start(under=kind.under, DROVER_STOP_GRACE_S="6")
     wait_for(lambda: (tmp_path / "ready").exists(), "the job to start")
     ticks, used = os.sysconf("SC_CLK_TCK"), 0
+    runner = parent(machine.job(1)[0])  # before the stop: what is left afterwards has another parent
     daemon.stops = ["1/1"]
-    runner = parent(machine.job(1)[0])
     while (1, 1) not in daemon.ends:
         fields = read(f"/proc/{runner}/stat").rpartition(") ")[2].split()
         used = max(used, sum(map(int, fields[11:15])) / ticks)
