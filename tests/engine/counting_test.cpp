@@ -85,6 +85,9 @@ TEST_F(EngineCounting, ACountOfAnEarlierTermIsNotTaken) {
   const std::int64_t first = counting_of;
   const auto late = std::shared_ptr<ports::DepthCount>(std::move(counting));
   begin_new_term();
+  count();
+  settle();
+  ASSERT_TRUE(counts) << "that of this term has begun";
   inbox.tell(Counted{first, late->result()});
   settle();
   EXPECT_TRUE(state().accounts.counting());
