@@ -58,7 +58,8 @@ core::WorkerFacts facts_of(const engine::WorkerView& worker, const core::PoolSpe
   facts.managed = pool.provider == core::Provider::ec2 && core::is_instance_id(worker.instance_id);
   // One that was not heard in this term has been silent for at least as long as it has been idle in it.
   facts.silence = worker.silent_for.value_or(worker.idle_for.value_or(Millis{0}));
-  facts.silence_allowed = facts.silence_borne = core::silence_allowed(tunables);
+  facts.silence_allowed = core::silence_allowed(tunables);
+  facts.silence_borne = facts.silence_allowed;  // given up or only silent: here that is the same
   facts.registration_timeout = pool.registration_timeout;
   return facts;
 }

@@ -23,79 +23,74 @@ void Accounts::counted(Queues::iterator queue) {
   if (q.ready == 0 && q.claiming == 0 && q.leased == 0) queues_.erase(queue);
 }
 
-void Accounts::became_ready(const std::string& queue, std::int64_t jobs) {
-  if (jobs == 0) return;
+template <class F>
+void Accounts::change(const std::string& queue, F&& how) {
   const auto found = queues_.try_emplace(queue).first;
-  found->second.ready += jobs;
+  how(found->second);
   counted(found);
 }
 
-void Accounts::no_longer_ready(const std::string& queue) {
-  const auto found = queues_.try_emplace(queue).first;
-  --found->second.ready;
-  counted(found);
-}
-
-void Accounts::claim_begins(const std::string& queue) {
-  const auto found = queues_.try_emplace(queue).first;
-  ++found->second.claiming;
-  counted(found);
-}
-
-void Accounts::claim_refused(const std::string& queue) {
-  const auto found = queues_.try_emplace(queue).first;
-  --found->second.claiming;
-  counted(found);
-}
-
-void Accounts::claimed(const std::string& queue) {
-  const auto found = queues_.try_emplace(queue).first;
-  --found->second.claiming;
-  --found->second.ready;
-  ++found->second.leased;
-  counted(found);
-}
-
-void Accounts::found_leased(const std::string& queue) {
-  const auto found = queues_.try_emplace(queue).first;
-  ++found->second.leased;
-  counted(found);
-}
-
-void Accounts::lease_ended(const std::string& queue) {
-  const auto found = queues_.try_emplace(queue).first;
-  --found->second.leased;
-  counted(found);
-}
-
-void Accounts::found_ready(const std::string& queue, std::int64_t ready) {
-  const auto found = queues_.try_emplace(queue).first;
-  if (found->second.ready != ready) {
-    log_info("queue {}: the store has {} ready jobs where {} were counted", queue, ready,
-             found->second.ready);
-    found->second.ready = ready;
-  }
-  counted(found);
-}
-
-void Accounts::count_begins() {
+template <class F>
+void Accounts::change_all(F&& how) {
   for (auto queue = queues_.begin(); queue != queues_.end();) {
     const auto next = std::next(queue);
-    DROVER_CHECK(queue->second.claiming == 0, "a count begins while claims are under way");
-    queue->second.ready = 0;
+    how(queue->second);
     counted(queue);
     queue = next;
   }
+}
+
+void Accounts::became_ready(const std::string& queue, std::int64_t jobs) {
+  change(queue, [jobs](Queue& q) { q.ready += jobs; });
+}
+
+void Accounts::no_longer_ready(const std::string& queue) {
+  change(queue, [](Queue& q) { --q.ready; });
+}
+
+void Accounts::claim_begins(const std::string& queue) {
+  change(queue, [](Queue& q) { ++q.claiming; });
+}
+
+void Accounts::claim_refused(const std::string& queue) {
+  change(queue, [](Queue& q) { --q.claiming; });
+}
+
+void Accounts::claimed(const std::string& queue) {
+  change(queue, [](Queue& q) {
+    --q.claiming;
+    --q.ready;
+    ++q.leased;
+  });
+}
+
+void Accounts::found_leased(const std::string& queue) {
+  change(queue, [](Queue& q) { ++q.leased; });
+}
+
+void Accounts::lease_ended(const std::string& queue) {
+  change(queue, [](Queue& q) { --q.leased; });
+}
+
+void Accounts::found_ready(const std::string& queue, std::int64_t ready) {
+  change(queue, [&](Queue& q) {
+    if (q.ready == ready) return;
+    log_info("queue {}: the store has {} ready jobs where {} were counted", queue, ready, q.ready);
+    q.ready = ready;
+  });
+}
+
+void Accounts::count_begins() {
+  change_all([](Queue& q) {
+    DROVER_CHECK(q.claiming == 0, "a count begins while claims are under way");
+    q.ready = 0;
+  });
 }
 
 void Accounts::count_ends(const std::vector<ports::QueueDepth>& depths) {
   for (const ports::QueueDepth& depth : depths) queues_[depth.queue].ready += depth.ready;
   counting_ = false;
-  for (auto queue = queues_.begin(); queue != queues_.end();) {
-    const auto next = std::next(queue);
-    counted(queue);
-    queue = next;
-  }
+  change_all([](Queue&) {});
 }
 
 Accounts::Queue Accounts::of(const std::string& queue) const {

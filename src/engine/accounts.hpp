@@ -49,6 +49,11 @@ class Accounts {
 
  private:
   using Queues = std::map<std::string, Queue, std::less<>>;
+  template <class F>
+  void change(const std::string& queue, F&& how);
+  template <class F>
+  void change_all(F&& how);
+  // The queue's counts have changed: they are checked, and the queue is forgotten if nothing is left of it.
   void counted(Queues::iterator queue);
 
   Queues queues_;

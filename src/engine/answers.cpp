@@ -1,7 +1,9 @@
 #include "answers.hpp"
 
+#include <exception>
 #include <iterator>
 
+#include "drover/base/log.hpp"
 #include "drover/base/thread_name.hpp"
 
 namespace drover::engine {
@@ -16,6 +18,14 @@ void append(std::vector<std::function<void()>>& to, std::vector<std::function<vo
   } else {
     to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
     from.clear();
+  }
+}
+
+void call(const std::function<void()>& tell) {
+  try {
+    tell();
+  } catch (const std::exception& error) {
+    log_error("an answer was not told: {}", error.what());
   }
 }
 
@@ -57,7 +67,7 @@ void Answers::run() {
       batch.swap(handed_over_);
     }
     for (const auto& lane : batch) {
-      for (const auto& tell : lane) tell();
+      for (const auto& tell : lane) call(tell);
     }
   }
 }

@@ -15,6 +15,7 @@ namespace drover::engine {
 
 // The thread on which callers are told their answers, so that what they do with them (rendering, sockets)
 // takes no time of the engine's. The answers of a round are handed over together, the workers' before others.
+// An exception out of a callback ends that answer alone, with a line in the log.
 class Answers {
  public:
   Answers() = default;

@@ -20,7 +20,7 @@ void serve_held_polls(Parts& parts);
 // Offers a claim for each ready job that a waiting worker takes to the batch that is being formed. What is
 // known of too few keys for that is asked for with the batch.
 void match(Parts& parts, std::vector<KeysWanted>& wanted);
-// Keys that were asked for with the batch before, and its numbers, enter memory.
+// Keys that were asked for with the batch before enter memory.
 void take_keys(Parts& parts, const KeysFound& found);
 
 }  // namespace drover::engine

@@ -26,7 +26,6 @@ struct ClaimGroup {
   Waiter waiter;
   int outstanding = 0;
   ClaimAnswer answer;
-  std::optional<Error> refused;  // by a store that has no room
 };
 
 // What the engine's thread works on. The functions that do are by subject: claims, leases, suspects,

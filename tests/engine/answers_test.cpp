@@ -1,6 +1,6 @@
 #include "answers.hpp"
 
-#include <mutex>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -47,6 +47,20 @@ TEST(Answers, AreAllToldBeforeTheirThreadStops) {
   answers.hand_over();
   answers.stop();
   EXPECT_EQ(told, kAnswers);
+}
+
+TEST(Answers, AnExceptionEndsOneAnswerOnly) {
+  bool told = false;
+  Answers answers;
+  answers.start();
+  const Done<Ok> bad =
+      answers.later<Ok>(Lane::workers, [](const Status&) { throw std::runtime_error("no memory"); });
+  const Done<Ok> good = answers.later<Ok>(Lane::workers, [&](const Status&) { told = true; });
+  bad(Ok{});
+  good(Ok{});
+  answers.hand_over();
+  answers.stop();
+  EXPECT_TRUE(told);
 }
 
 TEST(Answers, CarryWhatWasAnswered) {

@@ -39,6 +39,22 @@ class EngineFaults : public ::testing::Test, protected testing::OneThread {
     EXPECT_EQ(answer.jobs.size(), 1U);
     return answer.jobs.empty() ? ClaimedJob{} : answer.jobs.front();
   }
+  // A worker with a job, and leases of five seconds.
+  std::pair<WorkerAuth, ClaimedJob> expiring() {
+    short_leases();
+    const auto worker = add_worker("i-1");
+    add_jobs(1);
+    return {worker, claimed(worker)};
+  }
+  // The lease is over; its end waits while a batch without it is under way.
+  void until_expiry_waits(const ClaimedJob& job) {
+    pass(Millis{4800});
+    crowd();
+    clock.pass(Millis{900});
+    until_under_way();
+    ASSERT_TRUE(state().lease(job.attempt.job)->end_staged);
+    ASSERT_FALSE(state().lease(job.attempt.job)->end_sent);
+  }
   // As many changes as a batch holds go before what the engine stages by itself from now on.
   void crowd() {
     for (std::size_t i = 0; i < limits::kBatchChanges; ++i) {
@@ -132,16 +148,8 @@ TEST_F(EngineFaults, ClaimsUnderWayTakeRoom) {
 }
 
 TEST_F(EngineFaults, ALeaseThatIsRenewedWhileItsEndOnlyWaitsIsNotEnded) {
-  short_leases();
-  const auto worker = add_worker("i-1");
-  add_jobs(1);
-  const ClaimedJob job = claimed(worker);
-  pass(Millis{4800});
-  crowd();
-  clock.pass(Millis{900});
-  until_under_way();  // the crowd alone: the end waits
-  ASSERT_TRUE(state().lease(job.attempt.job)->end_staged);
-  ASSERT_FALSE(state().lease(job.attempt.job)->end_sent);
+  const auto [worker, job] = expiring();
+  until_expiry_waits(job);
   const auto beat = heartbeat(worker, {job});
   EXPECT_TRUE(taken(beat).stop.empty());
   const auto row = this->job(job.attempt.job);
@@ -150,24 +158,13 @@ TEST_F(EngineFaults, ALeaseThatIsRenewedWhileItsEndOnlyWaitsIsNotEnded) {
 }
 
 TEST_F(EngineFaults, AReportOfAnAttemptWhoseExpiryOnlyWaitsIsTaken) {
-  short_leases();
-  const auto worker = add_worker("i-1");
-  add_jobs(1);
-  const ClaimedJob job = claimed(worker);
-  pass(Millis{4800});
-  crowd();
-  clock.pass(Millis{900});
-  until_under_way();  // the crowd alone: the expiry waits
-  ASSERT_TRUE(state().lease(job.attempt.job)->end_staged);
-  ASSERT_FALSE(state().lease(job.attempt.job)->end_sent);
+  const auto [worker, job] = expiring();
+  until_expiry_waits(job);
   EXPECT_EQ(taken(report(worker, job)).state, JobState::succeeded) << "a report is a sign of life";
 }
 
 TEST_F(EngineFaults, AHeartbeatDuringAnEndUnderWayCountsWhenTheEndIsRefused) {
-  short_leases();
-  const auto worker = add_worker("i-1");
-  add_jobs(1);
-  const ClaimedJob job = claimed(worker);
+  const auto [worker, job] = expiring();
   store.plan_faults({Fault::storage_full});
   const auto reported = report(worker, job);
   until_under_way();
@@ -185,10 +182,7 @@ TEST_F(EngineFaults, AHeartbeatDuringAnEndUnderWayCountsWhenTheEndIsRefused) {
 }
 
 TEST_F(EngineFaults, AnExpiryThatIsUnderWayIsNotTakenBack) {
-  short_leases();
-  const auto worker = add_worker("i-1");
-  add_jobs(1);
-  const ClaimedJob job = claimed(worker);
+  const auto [worker, job] = expiring();
   pass(Millis{4800});
   clock.pass(Millis{900});
   until_under_way();
@@ -361,10 +355,7 @@ TEST_F(EngineFaults, WithEveryCommitSlowADeadWorkersJobGoesElsewhereAndALiveOneK
 }
 
 TEST_F(EngineFaults, DuringALongCommitNothingIsAnsweredFromMemoryBeyondTheTrustAndNoLeaseIsLost) {
-  short_leases();
-  const auto worker = add_worker("i-1");
-  add_jobs(1);
-  const ClaimedJob job = claimed(worker);
+  const auto [worker, job] = expiring();
   commit_begins();
   for (int tenths = 0; tenths < 80; ++tenths) {
     const auto beat = heartbeat(worker, {job});

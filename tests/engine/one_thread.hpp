@@ -18,6 +18,7 @@
 #include "claims.hpp"
 #include "engine/no_metrics.hpp"
 #include "inbox.hpp"
+#include "job_spec.hpp"
 #include "leases.hpp"
 #include "manual_clock.hpp"
 #include "round.hpp"
@@ -30,13 +31,7 @@ namespace drover::engine::testing {
 template <class T>
 using Answer = std::shared_ptr<std::optional<Result<T>>>;
 
-inline core::JobSpec job_spec(const std::string& name, const std::string& queue = "default") {
-  core::JobSpec spec;
-  spec.queue = queue;
-  spec.name = name;
-  spec.task = R"({"command":"true"})";
-  return spec;
-}
+using drover::testing::job_spec;
 
 // The engine over the store in memory, in one thread and by a clock that stands still: the test says when the
 // writer carries out what it was given, and when the engine's next round is.

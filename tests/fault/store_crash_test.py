@@ -149,7 +149,7 @@ def test_postgresql_restarted_amid_open_transactions(drover, how):
 
 
 class Doubt(Clients):
-    """Cuts the committer's connection as the COMMIT of a command passes."""
+    """Cuts the writer's connection as the COMMIT of a change passes."""
 
     def __init__(self, drover):
         self.trace = f"{drover.base}/passed"

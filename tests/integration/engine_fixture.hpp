@@ -12,12 +12,13 @@
 #include "drover/ports/tokens.hpp"
 
 #include "engine/no_metrics.hpp"
+#include "job_spec.hpp"
 #include "patience.hpp"
 #include "pg_fixture.hpp"
 
 namespace drover::testing {
 
-// Calls something asynchronous and waits for its answer; half a minute without one is a failure.
+// Calls something asynchronous and waits for its answer; none within kPatience is a failure.
 template <class T, class Call>
 Result<T> wait(Call call) {
   auto promise = std::make_shared<std::promise<Result<T>>>();
@@ -28,14 +29,6 @@ Result<T> wait(Call call) {
     return Error{Errc::timeout, "no answer"};
   }
   return future.get();
-}
-
-inline core::JobSpec job_spec(const std::string& name, const std::string& queue = "default") {
-  core::JobSpec spec;
-  spec.queue = queue;
-  spec.name = name;
-  spec.task = R"({"command":"true"})";
-  return spec;
 }
 
 // The real time, and what was missed of it: to the process it looks as if it had been stopped for so long.

@@ -244,7 +244,7 @@ std::vector<Finding> check_core_is_pure(std::string_view path, std::string_view 
 
 std::vector<Finding> check_no_sql(std::string_view path, std::string_view text) {
   if (layer_of(path).empty()) return {};
-  // BEGIN, COMMIT, ROLLBACK and SET, which the committer's session is driven by, are not statements of this
+  // BEGIN, COMMIT, ROLLBACK and SET, which the writer's session is driven by, are not statements of this
   // kind.
   static const std::regex statements(
       R"(\b(SELECT\s+\S|INSERT\s+INTO\b|DELETE\s+FROM\b|UPDATE\s+\w+\s+SET\b|(CREATE|ALTER|DROP)\s+(UNIQUE\s+)?(TABLE|INDEX|SEQUENCE|TYPE|FUNCTION)\b|TRUNCATE\s+\w|COPY\s+\w+.*\b(FROM|TO)\b)|\b(select\s+.+\sfrom\s|insert\s+into\s|delete\s+from\s|update\s+\w+\s+set\s))");

@@ -10,7 +10,7 @@
 #include "drover/ports/store.hpp"
 
 // The store in memory, for tests of what stands above a store. It passes the conformance suite that
-// PostgreSQL passes, the only one that uses it so far. What differs: nothing survives the process, and
+// PostgreSQL passes, and the engine's tests run over it. What differs: nothing survives the process, and
 // nothing is fast.
 namespace drover::memstore {
 

@@ -24,14 +24,12 @@ class Wake final : public Chore {
   void run(Parts& parts) override {
     if (*parts.state.next_wake > parts.clock.wall()) return;
     under_way_ = true;
-    parts.pipeline.add(work_of<ports::WakeJobs>(ports::WakeJobs{parts.clock.wall(), kSlice},
-                                                [this, &parts](const Result<ports::WakeJobs::Answer>& woken) {
-                                                  under_way_ = false;
-                                                  // For want of room, say: those that are due must not sleep
-                                                  // on.
-                                                  if (!woken)
-                                                    not_before_ = parts.clock.steady() + kRefusedPause;
-                                                }));
+    const auto told = [this, &parts](const Result<ports::WakeJobs::Answer>& woken) {
+      under_way_ = false;
+      // Refused for want of room, say: jobs that are due must not sleep on.
+      if (!woken) not_before_ = parts.clock.steady() + kRefusedPause;
+    };
+    parts.pipeline.add(work_of<ports::WakeJobs>(ports::WakeJobs{parts.clock.wall(), kSlice}, told));
   }
 
  private:
