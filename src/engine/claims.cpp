@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "drover/base/limits.hpp"
+#include "drover/base/log.hpp"
 #include "drover/ports/tokens.hpp"
 
 #include "leases.hpp"
@@ -12,6 +14,8 @@ namespace drover::engine {
 namespace {
 
 constexpr Seconds kNoRoomPause{1};
+constexpr Seconds kReadingPause{1};
+constexpr std::size_t kFewKeys = limits::kRefillKeys / 4;  // with fewer in memory the next ones are read
 constexpr Seconds kMatchPatience{2};  // a poll that wants an answer at once waits so long to be matched
 
 ClaimedJob claimed_job(const Parts& parts, const ports::OpenAttempt& attempt, std::int64_t delivery) {
@@ -221,17 +225,33 @@ std::vector<WorkerId> candidates(const Parts& parts) {
   return out;
 }
 
-// True: keys of one of the queues are not in memory, so that it cannot be said which job is next.
-bool lacks_keys(Parts& parts, const std::vector<std::string>& queues, std::vector<KeysWanted>& wanted) {
+void want_keys(Parts& parts, const std::string& queue, bool suspects, bool anew) {
+  KeysWanted wanted;
+  wanted.anew = anew;
+  wanted.reading = ++parts.readings;
+  wanted.epoch = parts.state.epoch;
+  wanted.question.queue = queue;
+  wanted.question.suspects = suspects;
+  wanted.question.after = parts.state.index(suspects).begin_reading(queue, wanted.reading, anew);
+  wanted.question.limit = static_cast<int>(limits::kRefillKeys);
+  parts.keys_wanted.push_back(std::move(wanted));
+}
+
+bool is_being_read(const Parts& parts, const std::string& queue) {
+  return parts.state.ready.is_being_read(queue) || parts.state.suspects.is_being_read(queue);
+}
+
+// True: keys of one of the queues are not in memory, so that it cannot be said which job is next. Of a queue
+// that is about to run out the next keys are asked for beforehand.
+bool lacks_keys(Parts& parts, const std::vector<std::string>& queues) {
+  const bool may_ask = parts.clock.steady() >= parts.keys_from;
   bool lacking = false;
   for (const std::string& queue : queues) {
     for (const bool suspects : {false, true}) {
-      core::ReadyIndex& index = parts.state.index(suspects);
-      if (!index.needs_refill(std::span(&queue, 1))) continue;
-      lacking = true;
-      const bool asked = std::ranges::any_of(
-          wanted, [&](const KeysWanted& one) { return one.queue == queue && one.suspects == suspects; });
-      if (!asked) wanted.push_back({queue, suspects, false, index.cursor(queue)});
+      const core::ReadyIndex& index = parts.state.index(suspects);
+      if (!index.runs_low(queue, kFewKeys)) continue;
+      lacking = lacking || index.size(queue) == 0;
+      if (may_ask && !index.is_being_read(queue)) want_keys(parts, queue, suspects, false);
     }
   }
   return lacking;
@@ -239,7 +259,7 @@ bool lacks_keys(Parts& parts, const std::vector<std::string>& queues, std::vecto
 
 }  // namespace
 
-void match(Parts& parts, std::vector<KeysWanted>& wanted) {
+void match(Parts& parts) {
   State& state = parts.state;
   const bool open = !state.paused && parts.clock.steady() >= parts.claims_from;
   std::vector<ports::ReadyJob> skipped;
@@ -255,7 +275,7 @@ void match(Parts& parts, std::vector<KeysWanted>& wanted) {
       end_poll(parts, id, ClaimAnswer{});  // nobody is there to take a job
       continue;
     }
-    if (lacks_keys(parts, worker.row.queues, wanted)) {
+    if (lacks_keys(parts, worker.row.queues)) {
       later.insert(id);
       continue;
     }
@@ -271,24 +291,66 @@ void match(Parts& parts, std::vector<KeysWanted>& wanted) {
   }
 }
 
-void take_keys(Parts& parts, const KeysFound& found) {
+namespace {
+
+// A claim was refused since the reading that is under way began, say: what it finds may be older than that,
+// so the queue is read once more behind it.
+bool may_be_read(const Parts& parts, const std::string& queue) {
+  return parts.clock.steady() >= parts.keys_from && !is_being_read(parts, queue);
+}
+
+// Rows may have been changed by hand. What is in memory is ready; when all of it is, nothing else is.
+void correct_account(State& state, const std::string& queue) {
+  const Accounts::Queue counted = state.accounts.of(queue);
+  const std::int64_t known = state.waiting_in_memory(queue) + counted.claiming;
+  const bool whole = state.ready.is_whole(queue) && state.suspects.is_whole(queue);
+  if (whole || known > counted.ready) state.accounts.found_ready(queue, known);
+}
+
+void take_keys(Parts& parts, const KeysRead& read) {
   State& state = parts.state;
-  const std::string& queue = found.wanted.queue;
-  core::ReadyIndex& index = state.index(found.wanted.suspects);
-  if (found.wanted.anew) {
-    index.restart(queue);
-  } else if (index.cursor(queue) != found.wanted.after) {
-    return;  // what was committed meanwhile moved it: asked for again when it is needed
-  }
-  index.refill(queue, found.keys, found.exhausted);
-  if (state.accounts.counting()) {
-    if (!found.keys.empty()) parts.feed.wake_fleet();
+  const ports::ReadyQuestion& question = read.wanted.question;
+  const std::string& queue = question.queue;
+  core::ReadyIndex& index = state.index(question.suspects);
+  // Of a server on which another leads nothing is believed.
+  if (!read.answer || read.answer->epoch != state.epoch) {
+    log_warn("the ready jobs of queue {} were not read: {}", queue,
+             read.answer ? "the server has another leader" : read.answer.error().message);
+    index.give_up_reading(queue, read.wanted.reading);
+    if (read.wanted.anew) parts.to_rescan.insert(queue);
+    parts.keys_from = parts.clock.steady() + kReadingPause;
     return;
   }
-  // Rows may have been changed by hand. What is in memory is ready; when all of it is, nothing else is.
-  const std::int64_t known = state.waiting_in_memory(queue) + state.accounts.of(queue).claiming;
-  const bool whole = state.ready.is_whole(queue) && state.suspects.is_whole(queue);
-  if (whole || known > state.accounts.of(queue).ready) state.accounts.found_ready(queue, known);
+  const std::vector<core::ReadyKey>& keys = read.answer->keys;
+  const bool exhausted = std::cmp_less(keys.size(), question.limit);
+  if (!index.finish_reading(queue, read.wanted.reading, keys, exhausted)) return;
+  if (!state.accounts.counting()) {
+    correct_account(state, queue);
+  } else if (!keys.empty()) {
+    parts.feed.wake_fleet();
+  }
+}
+
+}  // namespace
+
+void take_keys(Parts& parts) {
+  for (const KeysRead& read : std::exchange(parts.keys_read, {})) take_keys(parts, read);
+}
+
+void ask_for_keys(Parts& parts) {
+  for (auto queue = parts.to_rescan.begin(); queue != parts.to_rescan.end();) {
+    if (!may_be_read(parts, *queue)) {
+      ++queue;
+      continue;
+    }
+    for (const bool suspects : {true, false}) want_keys(parts, *queue, suspects, true);
+    queue = parts.to_rescan.erase(queue);
+  }
+}
+
+bool may_ask_for_keys(const Parts& parts) {
+  return std::ranges::any_of(parts.to_rescan,
+                             [&](const std::string& queue) { return may_be_read(parts, queue); });
 }
 
 }  // namespace drover::engine

@@ -17,10 +17,17 @@ void end_polls_of_ineligible(Parts& parts, WorkerId worker);
 // Those that waited for a give-back: it is done.
 void serve_held_polls(Parts& parts);
 
-// Offers a claim for each ready job that a waiting worker takes to the batch that is being formed. What is
-// known of too few keys for that is asked for with the batch.
-void match(Parts& parts, std::vector<KeysWanted>& wanted);
-// Keys that were asked for with the batch before enter memory.
-void take_keys(Parts& parts, const KeysFound& found);
+// Offers a claim for each ready job that a waiting worker takes to the batch that is being formed. Keys of
+// which memory holds too few for that are asked for.
+void match(Parts& parts);
+
+// Ready keys are read beside the batches. All three are for the time between two batches, when no claim is
+// under way.
+//
+// What was read meanwhile enters memory.
+void take_keys(Parts& parts);
+// The keys of queues to rescan are asked for, as soon as that may be.
+void ask_for_keys(Parts& parts);
+[[nodiscard]] bool may_ask_for_keys(const Parts& parts);
 
 }  // namespace drover::engine

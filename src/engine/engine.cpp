@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "drover/base/log.hpp"
 #include "drover/base/thread_name.hpp"
 
 #include "answers.hpp"
@@ -12,6 +13,7 @@
 #include "changes/in_engine.hpp"
 #include "claims.hpp"
 #include "counter.hpp"
+#include "errands.hpp"
 #include "inbox.hpp"
 #include "leases.hpp"
 #include "round.hpp"
@@ -29,8 +31,9 @@ Error stopping() {
 }  // namespace
 
 struct Engine::Impl {
-  Impl(ports::Store& store, const Clock& the_clock, ports::Metrics& metrics, EngineOptions the_options)
-      : clock(the_clock),
+  Impl(ports::Store& the_store, const Clock& the_clock, ports::Metrics& metrics, EngineOptions the_options)
+      : store(the_store),
+        clock(the_clock),
         options(std::move(the_options)),
         inbox(options.queue_limit),
         counter(store, [this](News news) { inbox.tell(std::move(news)); }),
@@ -41,9 +44,16 @@ struct Engine::Impl {
         loop(clock, options, metrics, writer.contact(),
              {[this](Order order) { writing.put(std::move(order)); },
               [this](std::string why) { writing.resign(std::move(why)); },
-              [this](std::int64_t epoch) { counter.open(epoch); }}) {}
+              [this](std::int64_t epoch) { counter.open(epoch); },
+              [this](KeysWanted wanted) {
+                keys.put([this, wanted = std::move(wanted)] {
+                  inbox.tell(KeysRead{wanted, store.ready(wanted.question)});
+                });
+              },
+              [this] { admin.put([this] { make_partitions(); }); }}) {}
 
   void run();
+  void make_partitions();
   // `serve` runs on the engine's thread, with what tells `done` on that of the answers. A call that is
   // refused before is told so on whatever thread refuses it.
   template <class T, class Serve>
@@ -57,10 +67,13 @@ struct Engine::Impl {
     inbox.post(std::move(call));
   }
 
+  ports::Store& store;
   const Clock& clock;
   const EngineOptions options;
   Inbox inbox;
   Counter counter;
+  Errands keys{"keys"};
+  Errands admin{"admin"};
   Writer writer;
   WriterThread writing;
   Loop loop;
@@ -82,10 +95,17 @@ void Engine::Impl::run() {
   loop.part();
   writing.stop();
   counter.stop();
+  keys.stop();
+  admin.stop();
   loop.round(inbox.take(SteadyTime::duration::zero()));
   loop.close(stopping());
   answers.hand_over();
   answers.stop();
+}
+
+void Engine::Impl::make_partitions() {
+  const Status made = store.make_partitions(clock.wall());
+  if (!made) log_warn("tables for the coming days were not made: {}", made.error().message);
 }
 
 Engine::Engine(ports::Store& store, const Clock& clock, ports::Metrics& metrics, EngineOptions options)
@@ -99,6 +119,8 @@ void Engine::start() {
   if (impl_->thread.joinable()) return;
   impl_->answers.start();
   impl_->counter.start();
+  impl_->keys.start();
+  impl_->admin.start();
   impl_->writing.start();
   impl_->thread = std::thread([this] { impl_->run(); });
 }

@@ -12,32 +12,15 @@
 // What the engine's thread asks of the writer, and what the writer tells it.
 namespace drover::engine {
 
-// Ready keys that memory lacks.
-struct KeysWanted {
-  std::string queue;
-  bool suspects = false;
-  bool anew = false;                         // all of memory's keys of the queue are to be replaced
-  std::optional<core::ReadyKey> after = {};  // memory's cursor when they were asked for
-};
-struct KeysFound {
-  KeysWanted wanted;
-  std::vector<core::ReadyKey> keys;
-  bool exhausted = false;  // there are none beyond these
-};
-
-// One batch, and what else the leader's session is asked for at the same turn, after the batch is committed:
-// so that keys are as they are with all of it. At most one order is under way.
+// One batch, and what else the leader's session is asked for at the same turn, after the batch is committed.
+// At most one order is under way.
 struct Order {
   std::vector<ports::Change> changes;
-  std::vector<KeysWanted> keys;
   int numbers = 0;                                                // of jobs, to be reserved
   std::optional<std::pair<JobNumber, std::int64_t>> unused = {};  // of those reserved: first and count
   bool count = false;  // the ready jobs, from here on: see CountOpen
-  bool partitions = false;
   bool ping = false;
-  [[nodiscard]] bool empty() const {
-    return changes.empty() && keys.empty() && numbers == 0 && !unused && !count && !partitions && !ping;
-  }
+  [[nodiscard]] bool empty() const { return changes.empty() && numbers == 0 && !unused && !count && !ping; }
 };
 
 // Its transaction's COMMIT was not answered: Resolved tells of it later.
@@ -49,7 +32,6 @@ using Fate = std::variant<ports::Settled, Error, InDoubt>;
 struct OrderDone {
   std::vector<ports::Change> changes;  // as in the order
   std::vector<Fate> fates;             // of each
-  std::vector<KeysFound> keys;
   JobNumber first_number{0};
   int numbers = 0;
   bool count_begun = false;
@@ -82,6 +64,17 @@ struct Counted {
   std::int64_t epoch = 0;
   Result<std::vector<ports::QueueDepth>> depths;
 };
-using News = std::variant<Led, NotLed, Lost, OrderDone, Resolved, CountOpen, Counted>;
+// Ready keys that memory lacks are read beside the batches, on a connection of their own.
+struct KeysWanted {
+  ports::ReadyQuestion question;
+  bool anew = false;          // in the place of all that memory holds of the queue
+  std::uint64_t reading = 0;  // its number in the index that lacks them
+  std::int64_t epoch = 0;     // of the term that asks
+};
+struct KeysRead {
+  KeysWanted wanted;
+  Result<ports::ReadyAnswer> answer;
+};
+using News = std::variant<Led, NotLed, Lost, OrderDone, Resolved, CountOpen, Counted, KeysRead>;
 
 }  // namespace drover::engine

@@ -47,6 +47,10 @@ struct Parts {
   SteadyTime claims_from{};  // nothing is claimed before: the store had no room
   // Of queues whose keys in memory are not those of the store.
   std::set<std::string> to_rescan;
+  std::vector<KeysWanted> keys_wanted;  // to be asked for
+  std::vector<KeysRead> keys_read;      // to be taken over between two batches
+  std::uint64_t readings = 0;
+  SteadyTime keys_from{};  // nothing is read before: the last try failed
   // By queue, the suspect that every worker which asked would have had to take next, and since when.
   std::map<std::string, std::pair<core::ReadyKey, SteadyTime>> waiting_suspects;
   bool partitions_wanted = false;

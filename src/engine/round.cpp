@@ -100,7 +100,6 @@ void Loop::hear(News news) {
     const bool leading = parts_.term.leading();
     parts_.pipeline.outcome(*done, leading);
     if (!leading) return;
-    for (const KeysFound& found : done->keys) take_keys(parts_, found);
     if (done->numbers > 0) parts_.numbers.add(done->first_number, done->numbers);
     if (parts_.counting.is_beginning()) {
       if (done->count_begun) {
@@ -117,6 +116,8 @@ void Loop::hear(News news) {
     if (is_of_this_term(open->epoch)) parts_.counting.opened();
   } else if (const auto* counted = std::get_if<Counted>(&news)) {
     if (is_of_this_term(counted->epoch)) take_count(*counted);
+  } else if (auto* read = std::get_if<KeysRead>(&news)) {
+    if (is_of_this_term(read->wanted.epoch)) parts_.keys_read.push_back(std::move(*read));
   }
 }
 
@@ -154,6 +155,9 @@ void Loop::begin_term(Led led) {
   for (const auto& [id, worker] : parts_.state.workers) parts_.feed.tokens.put(worker.row);
   parts_.numbers.clear();
   parts_.to_rescan.clear();
+  parts_.keys_wanted.clear();
+  parts_.keys_read.clear();
+  parts_.keys_from = now;
   parts_.waiting_suspects.clear();
   parts_.claims_from = now;
   parts_.partitions_wanted = false;
@@ -189,18 +193,18 @@ void Loop::form_batch() {
   for (auto& chore : chores_) {
     if (chore->due(parts_) <= now) chore->run(parts_);
   }
+  // Before anything is claimed, so that each reading that has begun hears of every claim.
+  take_keys(parts_);
+  ask_for_keys(parts_);
   Order order;
   parts_.pipeline.begin();
-  match(parts_, order.keys);
+  match(parts_);
   const std::size_t lacking = parts_.pipeline.fill(parts_.numbers.left());
   order.numbers = parts_.numbers.to_reserve(lacking);
-  for (const std::string& queue : std::exchange(parts_.to_rescan, {})) {
-    std::erase_if(order.keys, [&](const KeysWanted& wanted) { return wanted.queue == queue; });
-    for (const bool suspects : {true, false}) order.keys.push_back({queue, suspects, true, std::nullopt});
-  }
+  for (KeysWanted& wanted : std::exchange(parts_.keys_wanted, {})) hand_.read_keys(std::move(wanted));
   if (parts_.counting.take_opening(now)) hand_.open_count(parts_.state.epoch);
   order.count = parts_.counting.take_beginning();
-  order.partitions = std::exchange(parts_.partitions_wanted, false);
+  if (std::exchange(parts_.partitions_wanted, false)) hand_.make_partitions();
   order.ping = !parts_.term.trusted(now).ok();
   order.changes = parts_.pipeline.send();
   if (order.empty()) {
@@ -236,7 +240,8 @@ SteadyTime Loop::due() const {
   // A round this often at least, so that a standstill of the process shows as one that comes too late.
   if (!parts_.state.leases.empty()) next = std::min(next, now + kPulse);
   if (parts_.pipeline.under_way()) return next;  // its outcome comes as news
-  if (parts_.pipeline.waiting() > 0 || !parts_.to_rescan.empty()) return now;
+  if (parts_.pipeline.waiting() > 0 || !parts_.keys_read.empty() || may_ask_for_keys(parts_)) return now;
+  if (parts_.keys_from > now) next = std::min(next, parts_.keys_from);
   if (parts_.claims_from > now) next = std::min(next, parts_.claims_from);
   next = std::min(next, std::max(now, parts_.counting.due()));
   for (const auto& chore : chores_) next = std::min(next, chore->due(parts_));

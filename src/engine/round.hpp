@@ -19,6 +19,8 @@ class Loop {
     std::function<void(std::string)> resign;  // gives leadership up; Lost comes as news
     // Asks for a connection for counting the ready jobs of the term of this epoch; CountOpen comes as news.
     std::function<void(std::int64_t)> open_count;
+    std::function<void(KeysWanted)> read_keys;  // KeysRead comes as news
+    std::function<void()> make_partitions;
   };
   Loop(const Clock& clock, const EngineOptions& options, ports::Metrics& metrics, const Contact& contact,
        Hand hand);

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "drover/base/failpoint.hpp"
-#include "drover/base/limits.hpp"
 #include "drover/base/log.hpp"
 
 namespace drover::engine {
@@ -46,7 +45,6 @@ void Writer::carry_out(Order order) {
   done.fates.assign(done.changes.size(), nothing_changed());
   bool alive = session_ != nullptr;
   if (alive && !done.changes.empty()) alive = commit(done.changes, done.fates);
-  for (const KeysWanted& wanted : order.keys) alive = alive && read_keys(wanted, done);
   if (order.numbers > 0) alive = alive && reserve(order.numbers, done);
   if (order.unused)
     alive = alive && session_->give_back_numbers(order.unused->first, order.unused->second).ok();
@@ -55,10 +53,6 @@ void Writer::carry_out(Order order) {
     const Status begun = begin_count_();
     done.count_begun = begun.ok();
     if (!begun) log_warn("counting the ready jobs did not begin: {}", begun.error().message);
-  }
-  if (order.partitions && alive) {
-    const Status made = session_->make_partitions(clock_.wall());
-    if (!made) log_warn("partitions were not made: {}", made.error().message);
   }
   tell_(std::move(done));
   if (!alive && session_) lose(kLost);
@@ -106,15 +100,6 @@ bool Writer::commit(std::span<const ports::Change> changes, std::span<Fate> fate
       log_warn("a batch of {} changes was not committed: {}", changes.size(), describe(error));
       return false;
   }
-}
-
-bool Writer::read_keys(const KeysWanted& wanted, OrderDone& done) {
-  const auto limit = static_cast<int>(limits::kRefillKeys);
-  auto keys = session_->ready_after(wanted.queue, wanted.after, limit, wanted.suspects);
-  if (!keys) return false;
-  const bool exhausted = std::cmp_less(keys->size(), limit);
-  done.keys.push_back({wanted, std::move(*keys), exhausted});
-  return true;
 }
 
 bool Writer::reserve(int count, OrderDone& done) {
@@ -206,8 +191,6 @@ std::optional<ports::BootState> Writer::begin_term() {
   auto state = session_->boot();
   DROVER_FAILPOINT("lead.read");
   if (!state) return give_up("reading the store failed: " + state.error().message, false);
-  const Status partitions = session_->make_partitions(clock_.wall());
-  if (!partitions) log_warn("partitions were not made: {}", partitions.error().message);
   if (options_.may_lead) {
     if (const Status may = options_.may_lead(state->deployment); !may)
       return give_up(may.error().message, true);

@@ -60,7 +60,6 @@ class Writer {
   };
 
   [[nodiscard]] bool commit(std::span<const ports::Change> changes, std::span<Fate> fates);
-  [[nodiscard]] bool read_keys(const KeysWanted& wanted, OrderDone& done);
   [[nodiscard]] bool reserve(int count, OrderDone& done);
   [[nodiscard]] bool ping();
   [[nodiscard]] bool resolve_doubt();

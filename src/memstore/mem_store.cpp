@@ -133,28 +133,10 @@ class MemStore::Session final : public ports::WriteSession {
     return first;
   }
 
-  Result<std::vector<core::ReadyKey>> ready_after(const std::string& queue,
-                                                  std::optional<core::ReadyKey> after, int limit,
-                                                  bool suspects) override {
-    const std::lock_guard lock(shared_->mutex);
-    if (shared_->leader != number_) return gone();
-    std::vector<core::ReadyKey> out;
-    for (const auto& [number, job] : shared_->data.jobs) {
-      const core::ReadyKey key{-job.spec.priority, number.value};
-      const bool ready = job.spec.queue == queue && job.state == core::JobState::queued && !job.wake_at &&
-                         shared_->data.lease(number) == nullptr;
-      if (ready && (job.alone > Seconds{0}) == suspects && (!after || *after < key)) out.push_back(key);
-    }
-    std::ranges::sort(out);
-    if (std::cmp_greater(out.size(), limit)) out.resize(static_cast<std::size_t>(limit));
-    return out;
-  }
-
   Status ping() override {
     const std::lock_guard lock(shared_->mutex);
     return shared_->leader == number_ ? Status(Ok{}) : Status(gone());
   }
-  Status make_partitions(WallTime) override { return ping(); }
 
  private:
   std::shared_ptr<Shared> shared_;
@@ -239,6 +221,25 @@ class MemStore::Count final : public ports::DepthCount {
 
 Result<std::unique_ptr<ports::DepthCount>> MemStore::open_count() {
   return std::unique_ptr<ports::DepthCount>(std::make_unique<Count>(shared_));
+}
+
+Result<ports::ReadyAnswer> MemStore::ready(const ports::ReadyQuestion& question) {
+  const std::lock_guard lock(shared_->mutex);
+  const Data& data = shared_->data;
+  ports::ReadyAnswer out;
+  out.epoch = data.epoch;
+  for (const auto& [number, job] : data.jobs) {
+    const core::ReadyKey key{-job.spec.priority, number.value};
+    const bool ready = job.spec.queue == question.queue && job.state == core::JobState::queued &&
+                       !job.wake_at && data.lease(number) == nullptr;
+    const bool suspect = job.alone > Seconds{0};
+    if (ready && suspect == question.suspects && (!question.after || *question.after < key))
+      out.keys.push_back(key);
+  }
+  std::ranges::sort(out.keys);
+  if (std::cmp_greater(out.keys.size(), question.limit))
+    out.keys.resize(static_cast<std::size_t>(question.limit));
+  return out;
 }
 
 Result<ports::TransactionFate> MemStore::resolve(const std::string& transaction_id) {

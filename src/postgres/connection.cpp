@@ -109,10 +109,11 @@ Result<std::unique_ptr<Connection>> Connection::open(const SessionOptions& optio
                               "dbname",
                               "client_encoding",
                               "application_name",
+                              options.primary ? "target_session_attrs" : nullptr,
                               nullptr};
   const char* const values[] = {
-      "5",    "10000", "10", options.conninfo.reveal().c_str(), "UTF8", options.application_name.c_str(),
-      nullptr};
+      "5",       "10000", "10", options.conninfo.reveal().c_str(), "UTF8", options.application_name.c_str(),
+      "primary", nullptr};
   std::unique_ptr<Connection> made(new Connection(PQconnectdbParams(keys, values, 1), options.reply_timeout));
   if (made->connection_ == nullptr || PQstatus(made->connection_) != CONNECTION_OK) {
     return made->lost("cannot connect to PostgreSQL");

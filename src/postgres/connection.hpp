@@ -24,6 +24,7 @@ struct SessionOptions {
   Millis statement_timeout{0};  // 0: none
   Millis idle_timeout{0};       // the server ends the session after this silence; 0: never
   bool read_only = false;
+  bool primary = false;          // of several hosts in the connection string, none that follows another
   Millis reply_timeout{30'000};  // no reply for this long: the connection counts as lost
 };
 

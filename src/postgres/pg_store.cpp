@@ -23,6 +23,9 @@ constexpr Millis kMigrateTimeout{600'000};
 constexpr Millis kCountTimeout{1'800'000};
 constexpr Millis kEndingPoll{10};  // between questions after a backend that was told to end
 constexpr int kEndingPolls = 300;
+// Partitions from yesterday, for clocks that differ, to a week from now.
+constexpr int kFirstDay = -1;
+constexpr int kLastDay = 7;
 
 // The statement that serves a filter: its condition on finished_at is chosen here, so that each walks one
 // index.
@@ -60,13 +63,17 @@ JobQuery job_query(const ports::JobFilter& filter) {
 class PgStore final : public ports::Store {
  public:
   explicit PgStore(PgOptions options)
-      : options_(std::move(options)), pool_(reader_session(options_), options_.read_connections) {}
+      : options_(std::move(options)),
+        pool_(reader_session(options_), options_.read_connections),
+        keys_(keys_session(options_), 1) {}
 
   Result<int> migrate() override;
   Result<std::unique_ptr<ports::WriteSession>> lead() override;
   Result<ports::TransactionFate> resolve(const std::string& transaction_id) override;
   Status ping() override;
   Result<std::unique_ptr<ports::DepthCount>> open_count() override;
+  Result<ports::ReadyAnswer> ready(const ports::ReadyQuestion& question) override;
+  Status make_partitions(WallTime now) override;
 
   Result<std::optional<ports::JobRow>> job(JobNumber number) override;
   Result<std::vector<ports::JobRow>> jobs(const ports::JobFilter& filter) override;
@@ -105,6 +112,14 @@ class PgStore final : public ports::Store {
     out.reply_timeout = options.statement_timeout + kReplyGrace;
     return out;
   }
+  // Claims wait for these reads, so no list or page may be before them in a queue. A server that follows the
+  // leader's may lack what was committed.
+  static SessionOptions keys_session(const PgOptions& options) {
+    SessionOptions out = reader_session(options);
+    out.application_name = "drover keys";
+    out.primary = true;
+    return out;
+  }
   template <class Row>
   Result<std::vector<Row>> all(std::string_view query, const Params& params, Row (*read)(RowReader)) {
     auto rows = pool_.run(query, params);
@@ -120,6 +135,7 @@ class PgStore final : public ports::Store {
 
   PgOptions options_;
   ReadPool pool_;
+  ReadPool keys_;
 };
 
 Result<int> PgStore::migrate() {
@@ -129,7 +145,12 @@ Result<int> PgStore::migrate() {
   session.reply_timeout = kMigrateTimeout;
   auto connection = Connection::open(session);
   if (!connection) return connection.error();
-  return postgres::migrate(**connection, embedded_files());
+  auto applied = postgres::migrate(**connection, embedded_files());
+  // Rows of today that come before today's tables would stay in the table for all days.
+  if (applied && *applied > 0) {
+    if (Status made = make_partitions(SystemClock().wall()); !made) return made.error();
+  }
+  return applied;
 }
 
 Result<std::unique_ptr<ports::WriteSession>> PgStore::lead() {
@@ -173,6 +194,43 @@ Result<std::unique_ptr<ports::DepthCount>> PgStore::open_count() {
   session.read_only = true;
   session.reply_timeout = kCountTimeout;
   return postgres::open_count(session);
+}
+
+Result<ports::ReadyAnswer> PgStore::ready(const ports::ReadyQuestion& question) {
+  const core::ReadyKey from =
+      question.after.value_or(core::ReadyKey{std::numeric_limits<std::int32_t>::min(), 0});
+  const std::vector<Statement> reads{
+      {question.suspects ? "read_ready_suspects" : "read_ready",
+       Params::of(question.queue, from.rank, from.number, std::int64_t{question.limit})},
+      {"read_epoch"}};
+  auto rows = keys_.snapshot(reads);
+  if (!rows) return rows.error();
+  const Rows& keys = (*rows)[0];
+  ports::ReadyAnswer out;
+  out.epoch = (*rows)[1][0].get<std::int64_t>();
+  out.keys.reserve(static_cast<std::size_t>(keys.size()));
+  for (int r = 0; r < keys.size(); ++r) {
+    core::ReadyKey key;
+    keys[r] >> key.rank >> key.number;
+    out.keys.push_back(key);
+  }
+  return out;
+}
+
+// A day at a time, so that readers are held up for one day's tables only.
+Status PgStore::make_partitions(WallTime now) {
+  SessionOptions session;
+  session.conninfo = options_.conninfo;
+  session.application_name = "drover admin";
+  session.reply_timeout = kWriteTimeout;
+  session.primary = true;
+  auto connection = Connection::open(session);
+  if (!connection) return connection.error();
+  for (int day = kFirstDay; day <= kLastDay; ++day) {
+    auto made = (*connection)->run_once("admin_make_partitions", Params::of(now, day));
+    if (!made) return made.error();
+  }
+  return Ok{};
 }
 
 Status PgStore::ping() {

@@ -12,10 +12,6 @@
 namespace drover::postgres {
 namespace {
 
-// Partitions from yesterday, for clocks that differ, to a week from now.
-constexpr int kFirstDay = -1;
-constexpr int kLastDay = 7;
-
 class PgWriter final : public ports::WriteSession {
  public:
   PgWriter(std::unique_ptr<Connection> connection, const LeaderOptions& options, std::int64_t epoch,
@@ -31,11 +27,7 @@ class PgWriter final : public ports::WriteSession {
   std::vector<ports::Settled> take_partial() override { return std::exchange(partial_, {}); }
   Result<JobNumber> reserve_numbers(int count) override;
   Status give_back_numbers(JobNumber first, std::int64_t count) override;
-  Result<std::vector<core::ReadyKey>> ready_after(const std::string& queue,
-                                                  std::optional<core::ReadyKey> after, int limit,
-                                                  bool suspects) override;
   Status ping() override;
-  Status make_partitions(WallTime now) override;
 
  private:
   Error roll_back(Error error);
@@ -127,39 +119,10 @@ Status PgWriter::give_back_numbers(JobNumber first, std::int64_t count) {
   return Ok{};
 }
 
-Result<std::vector<core::ReadyKey>> PgWriter::ready_after(const std::string& queue,
-                                                          std::optional<core::ReadyKey> after, int limit,
-                                                          bool suspects) {
-  const core::ReadyKey from = after.value_or(core::ReadyKey{std::numeric_limits<std::int32_t>::min(), 0});
-  auto rows = connection_->run(suspects ? "write_ready_suspects" : "write_ready_after",
-                               Params::of(queue, from.rank, from.number, std::int64_t{limit}));
-  if (!rows) return rows.error();
-  std::vector<core::ReadyKey> out;
-  out.reserve(static_cast<std::size_t>(rows->size()));
-  for (int r = 0; r < rows->size(); ++r) {
-    core::ReadyKey key;
-    (*rows)[r] >> key.rank >> key.number;
-    out.push_back(key);
-  }
-  return out;
-}
-
 Status PgWriter::ping() {
   auto rows = connection_->run("write_ping");
   if (!rows) return rows.error();
   return Ok{};
-}
-
-// A day at a time, so that readers are held up for one day's tables only.
-Status PgWriter::make_partitions(WallTime now) {
-  connection_->wait_at_most(boot_patience_);
-  Status made = Ok{};
-  for (int day = kFirstDay; made && day <= kLastDay; ++day) {
-    auto rows = connection_->run("write_make_partitions", Params::of(now, day));
-    if (!rows) made = rows.error();
-  }
-  connection_->wait_at_most(commit_patience_);
-  return made;
 }
 
 Status check_durability(Connection& connection) {

@@ -45,7 +45,8 @@ class OneThread {
         loop(clock, options, metrics, writer.contact(),
              {[this](Order one) { order = std::move(one); },
               [this](std::string why) { resignation = std::move(why); },
-              [this](std::int64_t epoch) { count_wanted = epoch; }}) {}
+              [this](std::int64_t epoch) { count_wanted = epoch; },
+              [this](KeysWanted wanted) { keys_wanted.push_back(std::move(wanted)); }, [] {}}) {}
 
   void round() { loop.round(inbox.take(SteadyTime::duration::zero())); }
   // The writer's turn: with what it was given, or what is due without it.
@@ -69,6 +70,17 @@ class OneThread {
       inbox.tell(Counted{counting_of, counting->result()});
     }
   }
+  // The turn of the reader of keys: to ask the store for those that were asked for first, or to tell its
+  // answer.
+  void read_keys() {
+    if (keys_answered) {
+      inbox.tell(std::move(*std::exchange(keys_answered, std::nullopt)));
+    } else if (!keys_wanted.empty()) {
+      keys_answered = KeysRead{keys_wanted.front(), store.ready(keys_wanted.front().question)};
+      keys_wanted.pop_front();
+    }
+  }
+  [[nodiscard]] bool reads_keys() const { return keys_answered || !keys_wanted.empty(); }
   Status begin_count() {
     if (!counting || counts) return Error{Errc::unavailable, "no count is to begin"};
     counts = true;
@@ -78,9 +90,11 @@ class OneThread {
   void settle() {
     for (int i = 0; i < 10'000; ++i) {
       round();
-      const bool rests = !order && !resignation && !(counter_runs && (count_wanted || counts));
+      const bool rests =
+          !order && !resignation && !reads_keys() && !(counter_runs && (count_wanted || counts));
       if (rests && writer.due() > clock.steady() && loop.due() > clock.steady()) return;
       if (order || resignation || writer.due() <= clock.steady()) write();
+      read_keys();
       if (counter_runs) count();
     }
     FAIL() << "the engine does not come to rest";
@@ -232,7 +246,9 @@ class OneThread {
   std::unique_ptr<ports::DepthCount> counting;
   std::int64_t counting_of = 0;  // the epoch
   bool counts = false;
-  std::optional<Order> order;  // given to the writer, and not carried out yet
+  std::deque<KeysWanted> keys_wanted;
+  std::optional<KeysRead> keys_answered;  // and not told of yet
+  std::optional<Order> order;             // given to the writer, and not carried out yet
   std::optional<std::string> resignation;
   Loop loop;
 

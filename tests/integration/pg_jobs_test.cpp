@@ -185,11 +185,8 @@ TEST_F(PgJobs, ASuspectIsKeptApartFromTheOthersUntilItIsNone) {
   shared.disposition->charges = 0;
   shared.disposition->alone = Seconds{90};
   apply(shared);
-  const auto ready = [&](bool suspects) {
-    return session_->ready_after("default", std::nullopt, 10, suspects)->size();
-  };
-  EXPECT_EQ(ready(true), 1U);
-  EXPECT_EQ(ready(false), 0U);
+  EXPECT_EQ(ready({}, 10, true).size(), 1U);
+  EXPECT_TRUE(ready().empty());
   EXPECT_EQ(job(number).alone, Seconds{90});
   EXPECT_TRUE(change(number, JobAction::hold).suspect);
   EXPECT_TRUE(change(number, JobAction::release).suspect);
@@ -198,7 +195,7 @@ TEST_F(PgJobs, ASuspectIsKeptApartFromTheOthersUntilItIsNone) {
   EXPECT_EQ(open.alone, Seconds{90});
   EXPECT_TRUE(open.infra_workers.empty()) << "it was not charged";
   EXPECT_EQ((*session_->boot()).open.at(0).alone, Seconds{90}) << "a new leader knows";
-  EXPECT_EQ(ready(true), 0U);
+  EXPECT_TRUE(ready({}, 10, true).empty());
   ports::EndAttempt last = end_command(open, Outcome::infra);
   last.disposition->state = JobState::failed;
   apply(last);
@@ -206,7 +203,7 @@ TEST_F(PgJobs, ASuspectIsKeptApartFromTheOthersUntilItIsNone) {
 
   const auto anew = change(number, JobAction::requeue);
   EXPECT_FALSE(anew.suspect);
-  EXPECT_EQ(ready(false), 1U);
+  EXPECT_EQ(ready().size(), 1U);
   EXPECT_EQ(job(number).alone, Seconds{0});
   EXPECT_EQ(job(number).charges, 0);
 }
@@ -407,12 +404,12 @@ TEST_F(PgJobs, TheReadyKeysComeInOrderWithoutLeasedHeldOrWaitingJobs) {
   change(held, JobAction::hold);
   claim(insert(), who);
   insert("urgent");
-  const auto keys = *session_->ready_after("default", std::nullopt, 10, false);
+  const auto keys = ready();
   ASSERT_EQ(keys.size(), 2U);
   EXPECT_EQ(keys[0], (core::ReadyKey{-5, high.number.value}));
   EXPECT_EQ(keys[1], (core::ReadyKey{0, low.value}));
-  EXPECT_EQ(session_->ready_after("default", keys[0], 10, false)->size(), 1U);
-  EXPECT_EQ(session_->ready_after("default", std::nullopt, 1, false)->size(), 1U);
+  EXPECT_EQ(ready(keys[0]).size(), 1U);
+  EXPECT_EQ(ready({}, 1).size(), 1U);
   EXPECT_EQ(session_->boot()->next_wake, later.spec.run_at);
 }
 

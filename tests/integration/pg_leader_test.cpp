@@ -309,7 +309,7 @@ TEST_F(PgLeader, ADayWithoutAPartitionFallsIntoTheNetAndIsFoundThere) {
   EXPECT_EQ(value("SELECT count(*) FROM jobs_default"), "1");
   EXPECT_EQ(job(end.job).state, core::JobState::succeeded);
   // Making that day's partitions later must not fail, nor hide the row.
-  ASSERT_TRUE(session_->make_partitions(end.now));
+  ASSERT_TRUE(store_->make_partitions(end.now));
   EXPECT_EQ(job(end.job).state, core::JobState::succeeded);
   EXPECT_EQ(store_->attempts(end.job)->size(), 1U);
 }

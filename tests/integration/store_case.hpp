@@ -26,7 +26,14 @@ class StoreCase : public Backend {
     auto led = store_->lead();
     ASSERT_TRUE(led) << led.error().message;
     session_ = std::move(*led);
-    ASSERT_TRUE(session_->make_partitions(now_));
+    ASSERT_TRUE(store_->make_partitions(now_));
+  }
+
+  [[nodiscard]] std::vector<core::ReadyKey> ready(std::optional<core::ReadyKey> after = {}, int limit = 10,
+                                                  bool suspects = false) {
+    const auto answer = store_->ready({"default", suspects, after, limit});
+    EXPECT_TRUE(answer) << answer.error().message;
+    return answer ? answer->keys : std::vector<core::ReadyKey>();
   }
 
   static core::PoolSpec pool_spec(const std::string& name) {

@@ -253,11 +253,19 @@ TYPED_TEST(AnyStore, ReadyKeysComeInOrderAndWithoutWhatRuns) {
   const auto numbers = this->insert_many(5);
   this->claim(numbers[1], who);
   this->change(numbers[2], JobAction::hold);
-  const auto all = *this->session_->ready_after("default", {}, 10, false);
+  const auto all = this->ready();
   ASSERT_EQ(all.size(), 3U);
   EXPECT_EQ(all[0].number, numbers[0].value);
-  EXPECT_EQ(this->session_->ready_after("default", all[0], 1, false)->front(), all[1]);
-  EXPECT_TRUE(this->session_->ready_after("default", {}, 10, true)->empty());
+  EXPECT_EQ(this->ready(all[0], 1).front(), all[1]);
+  EXPECT_TRUE(this->ready({}, 10, true).empty());
+}
+
+TYPED_TEST(AnyStore, AnAnswerAboutReadyKeysNamesTheLeadersEpoch) {
+  const std::int64_t epoch = this->session_->boot()->epoch;
+  EXPECT_EQ(this->store_->ready({"default", false, {}, 10})->epoch, epoch);
+  this->session_.reset();
+  this->become_leader();
+  EXPECT_EQ(this->store_->ready({"default", false, {}, 10})->epoch, epoch + 1);
 }
 
 TYPED_TEST(AnyStore, AValueThatNoRowCanHoldRefusesTheBatchAsDataAndTheSessionGoesOn) {

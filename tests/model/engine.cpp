@@ -214,7 +214,8 @@ void Engine::committed(unsigned reached, const std::vector<int>& asking) {
   form(still);
 }
 
-// In the order of the transaction: ends, actions, claims, workers, the pause; then the keys are read.
+// In the order of the transaction: ends, actions, claims, workers, the pause. Keys that are being read are as
+// they were before it, which is the hardest for memory: it has to add to them all that the batch did.
 void Engine::apply(const World& flight, unsigned reached) {
   const auto is_reached = [&](int index) { return (reached >> index & 1U) != 0; };
   const Ready before = store_.ready();
@@ -245,10 +246,16 @@ void Engine::apply(const World& flight, unsigned reached) {
   }
   if (flight.pausing) world_.paused = !flight.paused;
   if (flight.reading == Reading::flying) {
-    Ready found = store_.ready();
-    if (bug_ == Bug::keys_before_commit) found = before;
-    if (bug_ == Bug::keys_lack_what_came) found &= before;
-    world_.ready = read_anew(world_.ready, found);
+    const Ready after = store_.ready();
+    auto came = static_cast<Ready>(after & ~before);
+    auto went = static_cast<Ready>(before & ~after);
+    for (int j = 0; j < kJobs; ++j) {
+      const bool claimed = flight.jobs[static_cast<std::size_t>(j)].flying.kind == Change::Kind::claim;
+      if (claimed) went |= ready_bit(j);
+    }
+    if (bug_ == Bug::keys_before_commit) came = went = 0;
+    if (bug_ == Bug::keys_lack_what_came) came = 0;
+    world_.ready = read_anew(world_.ready, before, came, went);
   }
 }
 
@@ -274,7 +281,7 @@ void Engine::refused() {
     const bool counts = is_end(each.flying.kind) && lease.open && bug_ != Bug::refusal_forgets_heartbeat;
     if (counts) lease.age = std::min(lease.age, machine(lease.machine).quiet);
   }
-  if (flight.reading == Reading::flying) world_.ready = read_anew(world_.ready, store_.ready());
+  if (flight.reading == Reading::flying) world_.ready = read_anew(world_.ready, store_.ready(), 0, 0);
   if (world_.waiting.front().kind != Change::Kind::none) form({});
 }
 

@@ -18,12 +18,18 @@ std::vector<core::ReadyKey> keys(Ready ready) {
   return out;
 }
 
+constexpr std::uint64_t kReading = 1;
+void read(core::ReadyIndex& index, const std::vector<core::ReadyKey>& found) {
+  index.begin_reading(kQueue, kReading, true);
+  index.finish_reading(kQueue, kReading, found, true);
+}
+
 }  // namespace
 
 core::ReadyIndex index_of(Ready ready) {
   core::ReadyIndex index(kJobs);
   index.restart(kQueue);
-  if ((ready & kUnread) == 0) index.refill(kQueue, keys(ready), true);
+  if ((ready & kUnread) == 0) read(index, keys(ready));
   return index;
 }
 
@@ -54,18 +60,11 @@ Becomes becomes(Change change) {
 // Each question is asked once: the same few are asked in every world.
 struct Answers {
   std::array<Becomes, kJobs> with, without;
-  std::array<Becomes, kStates> anew;
   Answers() {
     for (int job = 0; job < kJobs; ++job) {
       const auto at = static_cast<std::size_t>(job);
       with[at] = becomes([&](core::ReadyIndex& index) { index.add(kQueue, key(job)); });
       without[at] = becomes([&](core::ReadyIndex& index) { index.remove(kQueue, key(job)); });
-    }
-    for (int found = 0; found < kStates; ++found) {
-      anew[static_cast<std::size_t>(found)] = becomes([&](core::ReadyIndex& index) {
-        index.restart(kQueue);
-        index.refill(kQueue, keys(static_cast<Ready>(found)), true);
-      });
     }
   }
 };
@@ -82,8 +81,15 @@ Ready with_ready(Ready ready, int job) {
 Ready without_ready(Ready ready, int job) {
   return answers().without[static_cast<std::size_t>(job)][ready];
 }
-Ready read_anew(Ready ready, Ready found) {
-  return answers().anew[found][ready];
+Ready read_anew(Ready ready, Ready found, Ready came, Ready went) {
+  core::ReadyIndex index = index_of(ready);
+  index.begin_reading(kQueue, kReading, true);
+  for (int job = 0; job < kJobs; ++job) {
+    if (is_ready(went, job)) index.remove(kQueue, key(job));
+    if (is_ready(came, job)) index.add(kQueue, key(job));
+  }
+  index.finish_reading(kQueue, kReading, keys(found), true);
+  return state_of(index);
 }
 
 }  // namespace drover::model

@@ -30,7 +30,8 @@ inline constexpr Ready kUnread = 1 << kJobs;
 [[nodiscard]] Ready without_ready(Ready ready, int job);
 inline constexpr const char* kQueue = "q";
 [[nodiscard]] core::ReadyIndex index_of(Ready ready);
-// The keys as the store has them, in the place of all that memory holds.
-[[nodiscard]] Ready read_anew(Ready ready, Ready found);
+// The keys as the store had them, in the place of all that memory holds. Since the reading began, some came
+// and some went.
+[[nodiscard]] Ready read_anew(Ready ready, Ready found, Ready came, Ready went);
 
 }  // namespace drover::model

@@ -27,8 +27,8 @@ enum class Bug {
   batch_before_remembered,        // a batch is made before the one in flight is remembered
   heartbeat_renews_ending,        // a heartbeat renews an attempt whose end is with the writer
   waiting_expiry_not_asked,       // an expiry that waits is not asked again when its batch is made
-  keys_before_commit,             // ready keys are read before the batch of the same order is committed …
-  keys_lack_what_came,            // … and only what the batch claimed is taken from them
+  keys_before_commit,             // of a batch committed while ready keys are read nothing is noted …
+  keys_lack_what_came,            // … or only what became of those that were ready before
   give_back_takes_repeat,         // an undelivered answer takes back what a repeat of it handed out
   delivery_outlives_term,         // … or does so in a later term, which counts the answers anew
   report_renews_nothing,          // a report is no sign of life of its attempt

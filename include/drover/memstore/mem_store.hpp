@@ -43,6 +43,8 @@ class MemStore final : public ports::Store {
   Result<ports::TransactionFate> resolve(const std::string& transaction_id) override;
   Status ping() override { return Ok{}; }
   Result<std::unique_ptr<ports::DepthCount>> open_count() override;
+  Result<ports::ReadyAnswer> ready(const ports::ReadyQuestion& question) override;
+  Status make_partitions(WallTime) override { return Ok{}; }
   Result<std::optional<ports::JobRow>> job(JobNumber number) override;
   Result<std::vector<ports::JobRow>> jobs(const ports::JobFilter& filter) override;
   Result<std::vector<ports::AttemptRow>> attempts(JobNumber number) override;

@@ -76,6 +76,18 @@ struct JobFilter {
   std::int64_t task_bytes = static_cast<std::int64_t>(limits::kPageBytes);
 };
 
+// Ready jobs of one queue, in order.
+struct ReadyQuestion {
+  std::string queue;
+  bool suspects = false;                     // these alone, or all others
+  std::optional<core::ReadyKey> after = {};  // from the first one
+  int limit = 0;
+};
+struct ReadyAnswer {
+  std::vector<core::ReadyKey> keys;
+  std::int64_t epoch = 0;  // of the leader, as the server had it that was asked
+};
+
 struct QueueDepth {
   std::string queue;
   std::int64_t ready = 0;  // queued and due, no lease
@@ -117,15 +129,8 @@ class WriteSession {
   // Reserved numbers that were not used are the next to be reserved again, if they are the last that were;
   // otherwise nothing happens, and they are skipped.
   virtual Status give_back_numbers(JobNumber first, std::int64_t count) = 0;
-  // Keys of `queue` after `after` in order that are queued, due and without a lease: of the suspects, or of
-  // all others.
-  virtual Result<std::vector<core::ReadyKey>> ready_after(const std::string& queue,
-                                                          std::optional<core::ReadyKey> after, int limit,
-                                                          bool suspects) = 0;
   // Keeps the session from idling out. Called every third of the takeover time.
   virtual Status ping() = 0;
-  // Partitions for the coming days.
-  virtual Status make_partitions(WallTime now) = 0;
 };
 
 // A count of the ready jobs of each queue, on a connection of its own: it takes time with many jobs, for
@@ -160,6 +165,12 @@ class Store {
   virtual Status ping() = 0;
   // Connects.
   virtual Result<std::unique_ptr<DepthCount>> open_count() = 0;
+  // Jobs that are queued, due and without a lease, on a connection that no other reader uses: claims wait for
+  // the answer.
+  virtual Result<ReadyAnswer> ready(const ReadyQuestion& question) = 0;
+  // Tables for the coming days, on a connection of its own. May take its time; without them the rows go into
+  // one table for all days.
+  virtual Status make_partitions(WallTime now) = 0;
 
   virtual Result<std::optional<JobRow>> job(JobNumber number) = 0;
   virtual Result<std::vector<JobRow>> jobs(const JobFilter& filter) = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace drover::core {
 
@@ -9,6 +10,7 @@ ReadyIndex::ReadyIndex(std::size_t capacity) : capacity_(std::max<std::size_t>(c
 
 void ReadyIndex::add(const std::string& queue, ReadyKey key) {
   Queue& q = queues_[queue];
+  if (q.reading) q.reading->changed[key] = true;
   if (!q.covers(key)) return;  // `more` is set already: a key is uncovered only while there may be more
   q.keys.insert(key);
   shrink(q);
@@ -26,6 +28,7 @@ void ReadyIndex::shrink(Queue& q) const {
 bool ReadyIndex::remove(const std::string& queue, ReadyKey key) {
   const auto it = queues_.find(queue);
   if (it == queues_.end()) return false;
+  if (it->second.reading) it->second.reading->changed[key] = false;
   const bool removed = it->second.keys.erase(key) > 0;
   forget_if_empty(it);
   return removed;
@@ -33,7 +36,8 @@ bool ReadyIndex::remove(const std::string& queue, ReadyKey key) {
 
 // What is known to be empty needs no entry: clients make queue names up, without end.
 void ReadyIndex::forget_if_empty(Queues::iterator queue) {
-  if (queue->second.keys.empty() && !queue->second.more) queues_.erase(queue);
+  const Queue& q = queue->second;
+  if (q.keys.empty() && !q.more && !q.reading) queues_.erase(queue);
 }
 
 std::optional<std::pair<std::string, ReadyKey>> ReadyIndex::best(std::span<const std::string> queues) const {
@@ -70,20 +74,65 @@ std::optional<ReadyKey> ReadyIndex::cursor(const std::string& queue) const {
   return it == queues_.end() ? std::nullopt : it->second.cursor;
 }
 
-void ReadyIndex::refill(const std::string& queue, std::span<const ReadyKey> keys, bool exhausted) {
-  const auto it = queues_.try_emplace(queue).first;
+bool ReadyIndex::runs_low(const std::string& queue, std::size_t few) const {
+  const auto it = queues_.find(queue);
+  return it != queues_.end() && it->second.more && it->second.keys.size() < few;
+}
+
+std::optional<ReadyKey> ReadyIndex::begin_reading(const std::string& queue, std::uint64_t reading,
+                                                  bool anew) {
+  Queue& q = queues_[queue];
+  const std::optional<ReadyKey> after = anew ? std::nullopt : q.cursor;
+  q.reading = Reading{reading, anew, after};
+  return after;
+}
+
+bool ReadyIndex::is_being_read(const std::string& queue) const {
+  const auto it = queues_.find(queue);
+  return it != queues_.end() && it->second.reading;
+}
+
+ReadyIndex::Queues::iterator ReadyIndex::find_reading(const std::string& queue, std::uint64_t reading) {
+  const auto it = queues_.find(queue);
+  const bool is_it = it != queues_.end() && it->second.reading && it->second.reading->number == reading;
+  return is_it ? it : queues_.end();
+}
+
+bool ReadyIndex::finish_reading(const std::string& queue, std::uint64_t reading,
+                                std::span<const ReadyKey> keys, bool exhausted) {
+  const auto it = find_reading(queue, reading);
+  if (it == queues_.end()) return false;
   Queue& q = it->second;
-  for (const ReadyKey key : keys) {
-    q.keys.insert(q.keys.end(), key);
-    if (!q.cursor || *q.cursor < key) q.cursor = key;
+  const Reading read = std::move(*std::exchange(q.reading, std::nullopt));
+  if (!read.anew && q.cursor != read.after) {
+    forget_if_empty(it);
+    return false;
   }
+  if (read.anew) q.keys.clear();
+  q.cursor = keys.empty() ? read.after : keys.back();
   q.more = !exhausted;
+  q.keys.insert(keys.begin(), keys.end());
+  for (const auto& [key, ready] : read.changed) {
+    if (!ready) {
+      q.keys.erase(key);
+    } else if (q.covers(key)) {
+      q.keys.insert(key);
+    }
+  }
   shrink(q);
+  forget_if_empty(it);
+  return true;
+}
+
+void ReadyIndex::give_up_reading(const std::string& queue, std::uint64_t reading) {
+  const auto it = find_reading(queue, reading);
+  if (it == queues_.end()) return;
+  it->second.reading.reset();
   forget_if_empty(it);
 }
 
 void ReadyIndex::restart(const std::string& queue) {
-  queues_[queue] = Queue{{}, std::nullopt, true};
+  queues_[queue] = Queue{{}, std::nullopt, true, {}};
 }
 
 void ReadyIndex::clear() {

@@ -5,10 +5,10 @@ namespace {
 
 constexpr Seconds kEvery{3600};
 
-// The tables of the coming days.
+// The tables of the coming days, on a connection that the writer does not wait for.
 class Partitions final : public Chore {
  public:
-  void begin_term(SteadyTime now) override { next_ = now + kEvery; }
+  void begin_term(SteadyTime now) override { next_ = now; }
   [[nodiscard]] SteadyTime due(const Parts&) const override { return next_; }
   void run(Parts& parts) override {
     next_ = parts.clock.steady() + kEvery;

@@ -1,4 +1,4 @@
--- As write_ready_after, of the suspects: few jobs, in an index of their own.
+-- As read_ready, of the suspects: few jobs, in an index of their own.
 SELECT j.rank, j.number
   FROM jobs j
  WHERE j.finished_at = 'infinity' AND j.state = 'queued' AND j.wake_at IS NULL AND j.alone_s > 0 AND j.queue = $1::text
