@@ -25,24 +25,19 @@ Result<std::map<std::string, std::string>> changed_settings(const Json& body) {
   return values;
 }
 
-// `next` with the tunables as they are.
-void with_tunables(const ServicePtr& service, const CallPtr& call,
-                   std::function<void(const core::Tunables&)> next) {
-  service->deps.engine.view(service->then<engine::EngineView>(call, [service, call, next = std::move(next)](
-                                                                        const engine::EngineView& view) {
-    if (!view.leading) {
-      return call->fail(Error{.code = Errc::unavailable,
-                              .message = fmt::format("this daemon does not lead: {}", view.standby_reason),
-                              .retry_after_s = 5});
-    }
-    keep_defaults(*service, view.tunables);
-    next(view.tunables);
-  }));
+// As they are; an Error while this daemon does not lead.
+Result<core::Tunables> tunables_of(const Service& service) {
+  const auto view = service.deps.engine.shown();
+  if (view->leading) return view->tunables;
+  return Error{.code = Errc::unavailable,
+               .message = fmt::format("this daemon does not lead: {}", view->standby_reason),
+               .retry_after_s = 5};
 }
 
 void answer_config(const ServicePtr& service, const CallPtr& call) {
-  with_tunables(service, call,
-                [call](const core::Tunables& tunables) { call->send(200, tunables_json(tunables)); });
+  const Result<core::Tunables> tunables = tunables_of(*service);
+  if (!tunables.ok()) return call->fail(tunables.error());
+  call->send(200, tunables_json(*tunables));
 }
 
 void say_changes(const Call& call, const core::Tunables& before, const core::Tunables& after) {
@@ -67,16 +62,16 @@ void put_config(const ServicePtr& service, const CallPtr& call) {
   Result<std::map<std::string, std::string>> values = changed_settings(*body);
   if (!values.ok()) return call->fail(values.error());
   if (values->empty()) return answer_config(service, call);
-  with_tunables(service, call, [service, call, values = *values](const core::Tunables& before) {
-    service->deps.engine.apply(
-        ports::PutSettings{values, service->deps.clock.wall()},
-        service->then<ports::PutSettings::Answer>(call, [service, call, before](const auto&) {
-          with_tunables(service, call, [call, before](const core::Tunables& after) {
-            say_changes(*call, before, after);
-            call->send(200, tunables_json(after));
-          });
-        }));
-  });
+  const Result<core::Tunables> before = tunables_of(*service);
+  if (!before.ok()) return call->fail(before.error());
+  service->deps.engine.apply(
+      ports::PutSettings{std::move(*values), service->deps.clock.wall()},
+      service->then<ports::PutSettings::Answer>(call, [service, call, before = *before](const auto&) {
+        const Result<core::Tunables> after = tunables_of(*service);
+        if (!after.ok()) return call->fail(after.error());
+        say_changes(*call, before, *after);
+        call->send(200, tunables_json(*after));
+      }));
 }
 
 }  // namespace drover::api

@@ -114,29 +114,23 @@ void get_healthz(const ServicePtr&, const CallPtr& call) {
 }
 
 void get_readyz(const ServicePtr& service, const CallPtr& call) {
-  service->deps.engine.view(
-      service->then<engine::EngineView>(call, [service, call](const engine::EngineView& view) {
-        const std::string unready = service->deps.unready ? service->deps.unready() : "";
-        const bool leads = view.leading && view.store_reachable;
-        if (leads && unready.empty()) return call->send(http::Response::text(200, "ready\n"));
-        const std::string why = leads                          ? unready
-                                : !view.standby_reason.empty() ? view.standby_reason
-                                : view.leading                 ? "the database is out of reach"
-                                                               : "this daemon does not lead";
-        call->fail(Error{.code = Errc::unavailable, .message = "not ready: " + why, .retry_after_s = 2});
-      }));
+  const auto view = service->deps.engine.shown();
+  const std::string unready = service->deps.unready ? service->deps.unready() : "";
+  const bool leads = view->leading && view->store_reachable;
+  if (leads && unready.empty()) return call->send(http::Response::text(200, "ready\n"));
+  const std::string why = leads                           ? unready
+                          : !view->standby_reason.empty() ? view->standby_reason
+                          : view->leading                 ? "the database is out of reach"
+                                                          : "this daemon does not lead";
+  call->fail(Error{.code = Errc::unavailable, .message = "not ready: " + why, .retry_after_s = 2});
 }
 
 void get_metrics(const ServicePtr& service, const CallPtr& call) {
-  service->deps.engine.view([service, call](Result<engine::EngineView> result) {
-    auto view = std::make_shared<engine::EngineView>();
-    if (result.ok()) *view = std::move(*result);
-    service->duty(call, [service, call, view] {
-      refresh_gauges(*service, *view);
-      http::Response response = http::Response::text(200, service->deps.metrics.render());
-      response.headers.front().second = "text/plain; version=0.0.4; charset=utf-8";
-      call->send(std::move(response));
-    });
+  service->duty(call, [service, call] {
+    refresh_gauges(*service, *service->deps.engine.shown());
+    http::Response response = http::Response::text(200, service->deps.metrics.render());
+    response.headers.front().second = "text/plain; version=0.0.4; charset=utf-8";
+    call->send(std::move(response));
   });
 }
 

@@ -30,11 +30,12 @@ void answer_submitted(const CallPtr& call, bool many, std::vector<core::JobSpec>
   call->send(std::move(response));
 }
 
-void submit(const ServicePtr& service, const CallPtr& call, int max_attempts) {
+void submit(const ServicePtr& service, const CallPtr& call) {
   const std::optional<Json> body = body_or_fail(call);
   if (!body) return;
   call->request().body.clear();
-  Result<std::vector<core::JobSpec>> specs = parse_job_specs(*body, SpecDefaults{max_attempts});
+  const SpecDefaults defaults{service->deps.engine.shown()->tunables.default_max_attempts};
+  Result<std::vector<core::JobSpec>> specs = parse_job_specs(*body, defaults);
   if (!specs.ok()) return call->fail(specs.error());
   DROVER_FAILPOINT("api.submit");
   const bool many = body->if_array() != nullptr;
@@ -114,32 +115,24 @@ void finish_explain(const ServicePtr& service, const CallPtr& call,
   });
 }
 
-// Asks the engine where it stands, then where the job stands in its queue. What does not answer is left out.
+// Asks the engine where the job stands in its queue; without an answer that is left out.
 void explain_queued_job(const ServicePtr& service, const CallPtr& call,
                         const std::shared_ptr<ExplainInput>& input) {
-  service->deps.engine.view([service, call, input](Result<engine::EngineView> view) {
-    if (!view.ok()) return finish_explain(service, call, input);
-    input->view = std::move(*view);
-    const core::JobSpec& spec = input->job.spec;
-    service->deps.engine.place(spec.queue, core::ReadyKey{-spec.priority, input->job.number.value},
-                               [service, call, input](const Result<engine::JobPlace>& place) {
-                                 if (place.ok()) input->place = *place;
-                                 finish_explain(service, call, input);
-                               });
-  });
+  input->view = *service->deps.engine.shown();
+  const core::JobSpec& spec = input->job.spec;
+  service->deps.engine.place(spec.queue, core::ReadyKey{-spec.priority, input->job.number.value},
+                             [service, call, input](const Result<engine::JobPlace>& place) {
+                               if (place.ok()) input->place = *place;
+                               finish_explain(service, call, input);
+                             });
 }
 
 }  // namespace
 
 void post_jobs(const ServicePtr& service, const CallPtr& call) {
   const bool quick = call->request().body.size() <= kQuickBody;
-  const std::optional<int> max_attempts = fresh_max_attempts(*service);
-  if (max_attempts && quick) return submit(service, call, *max_attempts);
-  service->deps.engine.view(
-      service->then_duty<engine::EngineView>(call, [service, call](const engine::EngineView& view) {
-        keep_defaults(*service, view.tunables);
-        submit(service, call, view.tunables.default_max_attempts);
-      }));
+  if (quick) return submit(service, call);
+  service->duty(call, [service, call] { submit(service, call); });
 }
 
 void list_jobs(const ServicePtr& service, const CallPtr& call) {

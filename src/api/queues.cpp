@@ -39,15 +39,11 @@ void answer_queues(const CallPtr& call, const engine::EngineView& view, const Qu
 void list_queues(const ServicePtr& service, const CallPtr& call) {
   const Result<QueuePage> page = queue_page(call->request());
   if (!page.ok()) return call->fail(page.error());
-  service->deps.engine.view([service, call, page = *page](Result<engine::EngineView> result) {
-    if (!result.ok()) return call->fail(result.error());
-    if (!result->leading) {
-      return call->fail(
-          Error{.code = Errc::unavailable, .message = result->standby_reason, .retry_after_s = 2});
-    }
-    auto view = std::make_shared<engine::EngineView>(std::move(*result));
-    service->read(call, [call, page, view] { answer_queues(call, *view, page); });
-  });
+  const auto view = service->deps.engine.shown();
+  if (!view->leading) {
+    return call->fail(Error{.code = Errc::unavailable, .message = view->standby_reason, .retry_after_s = 2});
+  }
+  service->read(call, [call, page = *page, view] { answer_queues(call, *view, page); });
 }
 
 }  // namespace drover::api

@@ -90,15 +90,14 @@ std::string absolute_url(const http::Request& request) {
 }  // namespace
 
 void get_scheduler(const ServicePtr& service, const CallPtr& call) {
-  service->deps.engine.view(or_text<engine::EngineView>(call, [call](const engine::EngineView& view) {
-    if (!view.leading) {
-      return fail_text(call,
-                       Error{.code = Errc::unavailable,
-                             .message = fmt::format("This daemon does not lead: {}", view.standby_reason),
-                             .retry_after_s = 5});
-    }
-    call->send(http::Response::json(200, scheduler_body(view.paused)));
-  }));
+  const auto view = service->deps.engine.shown();
+  if (!view->leading) {
+    return fail_text(call,
+                     Error{.code = Errc::unavailable,
+                           .message = fmt::format("This daemon does not lead: {}", view->standby_reason),
+                           .retry_after_s = 5});
+  }
+  call->send(http::Response::json(200, scheduler_body(view->paused)));
 }
 
 void patch_scheduler(const ServicePtr& service, const CallPtr& call) {

@@ -56,10 +56,6 @@ struct Service : std::enable_shared_from_this<Service> {
   // behind them.
   BlockingPool reads;
   BlockingPool duties;
-  // A job's default number of attempts as last heard from the engine, and when (steady, nanoseconds; 0:
-  // never).
-  std::atomic<int> default_max_attempts{1};
-  std::atomic<std::int64_t> defaults_read{0};
 
   // Runs `work`, which only reads, on a thread that may block; answers `overloaded` or `unavailable` when
   // there is none. What has waited for a thread until its client had gone, or longer than limits::kReadTime,

@@ -162,14 +162,8 @@ Json status_json(Service& service, Call& call, const engine::EngineView& view) {
 }  // namespace
 
 void get_status(const ServicePtr& service, const CallPtr& call) {
-  service->deps.engine.view([service, call](Result<engine::EngineView> result) {
-    auto view = std::make_shared<engine::EngineView>();
-    if (result.ok()) {
-      *view = std::move(*result);
-    } else {
-      view->standby_reason = result.error().message;
-    }
-    service->read(call, [service, call, view] { call->send(200, status_json(*service, *call, *view)); });
+  service->read(call, [service, call] {
+    call->send(200, status_json(*service, *call, *service->deps.engine.shown()));
   });
 }
 

@@ -94,17 +94,4 @@ void set_queue(Json& to, const engine::QueueView& queue, bool counting) {
   if (counting) to.set("counting", true);
 }
 
-std::optional<int> fresh_max_attempts(const Service& service) {
-  constexpr std::int64_t kFreshNs = 1'000'000'000;
-  const std::int64_t now = service.deps.clock.steady().time_since_epoch().count();
-  const std::int64_t read = service.defaults_read.load();
-  if (read == 0 || now - read >= kFreshNs) return std::nullopt;
-  return service.default_max_attempts.load();
-}
-
-void keep_defaults(Service& service, const core::Tunables& tunables) {
-  service.default_max_attempts = tunables.default_max_attempts;
-  service.defaults_read = service.deps.clock.steady().time_since_epoch().count();
-}
-
 }  // namespace drover::api

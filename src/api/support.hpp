@@ -41,9 +41,4 @@ bool wants_shell(const http::Request& request);
 // `ready`, null while the jobs are counted, and `running` of a queue.
 void set_queue(Json& to, const engine::QueueView& queue, bool counting);
 
-// The number of attempts that a job gets which does not say itself, when it was heard from the engine within
-// the last second.
-std::optional<int> fresh_max_attempts(const Service& service);
-void keep_defaults(Service& service, const core::Tunables& tunables);
-
 }  // namespace drover::api

@@ -58,10 +58,10 @@ void answer_list(Service& service, const CallPtr& call, const WorkerList& list,
   call->send(std::move(response));
 }
 
-std::optional<Running> running_in(const Result<engine::EngineView>& view) {
-  if (!view.ok() || !view->leading) return std::nullopt;
+std::optional<Running> running_in(const engine::EngineView& view) {
+  if (!view.leading) return std::nullopt;
   Running running;
-  for (const engine::WorkerView& worker : view->workers) running[worker.id.value] = worker.leases;
+  for (const engine::WorkerView& worker : view.workers) running[worker.id.value] = worker.leases;
   return running;
 }
 
@@ -95,22 +95,19 @@ void move_worker(const ServicePtr& service, const CallPtr& call, core::WorkerMov
 void list_workers(const ServicePtr& service, const CallPtr& call) {
   const Result<WorkerList> list = worker_list(call->request());
   if (!list.ok()) return call->fail(list.error());
-  service->deps.engine.view([service, call, list = *list](const Result<engine::EngineView>& view) {
-    service->read(call, [service, call, list, running = running_in(view)] {
-      answer_list(*service, call, list, running);
-    });
+  service->read(call, [service, call, list = *list] {
+    answer_list(*service, call, list, running_in(*service->deps.engine.shown()));
   });
 }
 
 void get_worker(const ServicePtr& service, const CallPtr& call) {
-  service->deps.engine.view([service, call](const Result<engine::EngineView>& view) {
-    service->read(call, [service, call, running = running_in(view)] {
-      const Result<ports::WorkerRow> row = read_worker(*service, call->path("worker"));
-      if (!row.ok()) return call->fail(row.error());
-      std::optional<int> jobs;
-      if (running) jobs = running->contains(row->id.value) ? running->at(row->id.value) : 0;
-      call->send(200, worker_json(*row, jobs));
-    });
+  service->read(call, [service, call] {
+    const std::optional<Running> running = running_in(*service->deps.engine.shown());
+    const Result<ports::WorkerRow> row = read_worker(*service, call->path("worker"));
+    if (!row.ok()) return call->fail(row.error());
+    std::optional<int> jobs;
+    if (running) jobs = running->contains(row->id.value) ? running->at(row->id.value) : 0;
+    call->send(200, worker_json(*row, jobs));
   });
 }
 

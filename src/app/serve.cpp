@@ -137,14 +137,6 @@ api::FleetNotes fleet_notes(const reconcile::FleetStatus& status) {
   return notes;
 }
 
-// What the main thread knows of the engine, kept by the engine's answers.
-struct EngineWatch {
-  std::mutex mutex;
-  bool asked = false;
-  SteadyTime answered;
-  std::optional<engine::EngineView> view;
-};
-
 class Daemon {
  public:
   Daemon(const cli::ServeCommand& command, const Settings& settings,
@@ -165,8 +157,6 @@ class Daemon {
     metrics_.describe("drover_http_requests_total", "Requests answered, by method, route and status.");
     metrics_.describe("drover_http_request_seconds", "Time from a request's end to its answer.");
     engine_.on_demand([this] { reconciler_.wake(); });
-    watch_->answered = clock_.steady();
-    writer_alive_ = clock_.steady();
   }
 
   int run() {
@@ -253,24 +243,14 @@ class Daemon {
 
   // One round of the main thread: asks the engine how it is, and tells the service manager.
   void look_after() {
-    ask_engine();
-    std::optional<engine::EngineView> view;
-    SteadyTime answered;
-    {
-      const std::lock_guard lock(watch_->mutex);
-      view = std::exchange(watch_->view, std::nullopt);
-      answered = watch_->answered;
+    const auto view = engine_.shown();
+    reconcile_limit_ = Seconds{view->tunables.reconcile_interval_s} * 6 / 5 + kReconcileSlack;
+    tell_state(*view);
+    if (view->leading) {
+      pools_.make([this](ports::PutPool put, auto done) { engine_.apply(std::move(put), std::move(done)); },
+                  *view);
     }
-    if (view) {
-      reconcile_limit_ = Seconds{view->tunables.reconcile_interval_s} * 6 / 5 + kReconcileSlack;
-      tell_state(*view);
-      writer_alive_ = view->writer_alive;
-      if (view->leading) {
-        pools_.make([this](ports::PutPool put, auto done) { engine_.apply(std::move(put), std::move(done)); },
-                    *view);
-      }
-    }
-    feed_watchdog(answered);
+    feed_watchdog();
     give_memory_back();
   }
 
@@ -282,19 +262,6 @@ class Daemon {
     if (now < trimmed_ + kTrimEvery) return;
     trimmed_ = now;
     ::malloc_trim(0);
-  }
-
-  void ask_engine() {
-    {
-      const std::lock_guard lock(watch_->mutex);
-      if (std::exchange(watch_->asked, true)) return;
-    }
-    engine_.view([watch = watch_, &clock = clock_](Result<engine::EngineView> view) {
-      const std::lock_guard lock(watch->mutex);
-      watch->asked = false;
-      watch->answered = clock.steady();
-      if (view.ok()) watch->view = std::move(*view);
-    });
   }
 
   void tell_state(const engine::EngineView& view) {
@@ -322,14 +289,15 @@ class Daemon {
 
   // The service manager restarts a daemon whose loops no longer get on; one that only waits for the database
   // or the cloud does get on.
-  void feed_watchdog(SteadyTime answered) {
+  void feed_watchdog() {
     const auto interval = systemd_.watchdog_interval();
     const SteadyTime now = clock_.steady();
     if (!interval || now < fed_ + *interval) return;
     std::string_view stuck;
-    if (now - answered > kEngineSilence) {
+    const engine::EnginePulse pulse = engine_.pulse();
+    if (now - std::max(pulse.engine, started_) > kEngineSilence) {
       stuck = "engine";
-    } else if (now - writer_alive_ > kEngineSilence) {
+    } else if (now - std::max(pulse.writer, started_) > kEngineSilence) {
       stuck = "writer";
     } else if (now - reconciler_.last_progress() > reconcile_limit_) {
       stuck = "reconciler";
@@ -368,7 +336,6 @@ class Daemon {
   std::unique_ptr<artifacts::DirectoryStore> artifacts_;
   CloudParts cloud_;
   std::unique_ptr<ports::Store> store_;
-  const std::shared_ptr<EngineWatch> watch_ = std::make_shared<EngineWatch>();
   engine::Engine engine_;
   reconcile::EngineFleet fleet_;
   reconcile::Reconciler reconciler_;
@@ -381,7 +348,7 @@ class Daemon {
   std::atomic<bool> refused_{false};   // by the database
   std::string state_;
   SteadyTime fed_;
-  SteadyTime writer_alive_{};
+  const SteadyTime started_ = clock_.steady();
   SteadyTime trimmed_;
   Seconds reconcile_limit_{300};
   std::string_view stuck_;  // the loop that did not get on when that was looked at last

@@ -17,6 +17,7 @@
 #include "inbox.hpp"
 #include "leases.hpp"
 #include "round.hpp"
+#include "shown.hpp"
 #include "view.hpp"
 #include "writer.hpp"
 #include "writer_thread.hpp"
@@ -50,7 +51,8 @@ struct Engine::Impl {
                   inbox.tell(KeysRead{wanted, store.ready(wanted.question)});
                 });
               },
-              [this] { admin.put([this] { make_partitions(); }); }}) {}
+              [this] { admin.put([this] { make_partitions(); }); },
+              [this](EngineView view) { shown.show(std::move(view)); }}) {}
 
   void run();
   void make_partitions();
@@ -71,6 +73,7 @@ struct Engine::Impl {
   const Clock& clock;
   const EngineOptions options;
   Inbox inbox;
+  Shown shown;
   Counter counter;
   Errands keys{"keys"};
   Errands admin{"admin"};
@@ -88,6 +91,7 @@ void Engine::Impl::run() {
     Inbox::Mail mail = inbox.take(loop.due() - clock.steady(), until);
     const bool closed = mail.closed;
     loop.round(std::move(mail));
+    shown.gets_on(clock.steady());
     answers.hand_over();
     if (closed && loop.idle()) break;
   }
@@ -253,6 +257,20 @@ void Engine::view(Done<EngineView> done) {
     told(view_of(parts));
   };
   impl_->inbox.post(std::move(call));
+}
+
+std::shared_ptr<const EngineView> Engine::shown() const {
+  auto shown = impl_->shown.last();
+  const SteadyTime trusted_until = impl_->writer.contact().last() + impl_->options.takeover;
+  if (!shown->leading || impl_->clock.steady() < trusted_until) return shown;
+  EngineView cut_off = *shown;
+  cut_off.leading = false;
+  cut_off.standby_reason = kUntrusted;
+  return std::make_shared<const EngineView>(std::move(cut_off));
+}
+
+EnginePulse Engine::pulse() const {
+  return {impl_->shown.alive(), impl_->writer.contact().alive()};
 }
 
 void Engine::place(std::string queue, core::ReadyKey key, Done<JobPlace> done) {

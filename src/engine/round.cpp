@@ -9,6 +9,7 @@
 
 #include "changes/in_engine.hpp"
 #include "claims.hpp"
+#include "view.hpp"
 
 namespace drover::engine {
 namespace {
@@ -16,8 +17,11 @@ namespace {
 constexpr Seconds kDoubtPatience{20};  // waiters of a commit in doubt are told "unknown" after this
 constexpr Seconds kStandstill{1};      // a round that comes so much too late found the process stopped
 constexpr Seconds kSecondCheck{60};    // two failed checks within this: reading anew does not help
+// A round at least every so often: one that comes too late tells of a standstill of the process, and what is
+// shown stays fresh.
 constexpr Millis kPulse{500};
-constexpr Seconds kQuiet{3600};  // a round at least every so often
+constexpr Millis kShowEvery{100};
+constexpr int kShowShare = 10;  // of the time at most one part in so many goes into showing
 
 Error in_doubt() {
   return Error{Errc::commit_unknown,
@@ -53,7 +57,25 @@ void Loop::round(Inbox::Mail mail) {
   for (News& news : mail.news) checked([&] { hear(std::move(news)); });
   for (Call& call : mail.calls) checked([&] { serve(call); });
   checked([this] { move_on(); });
+  show();
   expected_ = due();
+}
+
+Loop::Head Loop::head() const {
+  const State& state = parts_.state;
+  return {parts_.term.leading(), parts_.term.store_reachable(), state.paused,  state.accounts.counting(),
+          state.epoch,           parts_.term.standby_reason(),  state.tunables};
+}
+
+// Before anybody is told what came of the round.
+void Loop::show() {
+  const SteadyTime now = parts_.clock.steady();
+  Head present = head();
+  stale_ = now < show_from_ && shown_ == present;
+  if (stale_) return;
+  hand_.show(view_of(parts_));
+  shown_ = std::move(present);
+  show_from_ = now + std::max<SteadyTime::duration>(kShowEvery, kShowShare * (parts_.clock.steady() - now));
 }
 
 // A broken check ends the term; the rest of the round is served without it.
@@ -234,11 +256,10 @@ void Loop::committed(const ports::Change& change, const ports::Settled& settled)
 
 SteadyTime Loop::due() const {
   const SteadyTime now = parts_.clock.steady();
-  SteadyTime next = now + kQuiet;
+  SteadyTime next = now + kPulse;
+  if (stale_) next = std::min(next, show_from_);
   if (!parts_.term.leading()) return parts_.pipeline.in_doubt() ? std::min(next, doubt_until_) : next;
   if (const auto deadline = parts_.waiters.first_end()) next = std::min(next, *deadline);
-  // A round this often at least, so that a standstill of the process shows as one that comes too late.
-  if (!parts_.state.leases.empty()) next = std::min(next, now + kPulse);
   if (parts_.pipeline.under_way()) return next;  // its outcome comes as news
   if (parts_.pipeline.waiting() > 0 || !parts_.keys_read.empty() || may_ask_for_keys(parts_)) return now;
   if (parts_.keys_from > now) next = std::min(next, parts_.keys_from);
@@ -280,6 +301,9 @@ void Loop::close(const Error& why) {
   end_polls();
   parts_.pipeline.abandon_doubt(why);
   parts_.pipeline.refuse_all(why);
+  EngineView last;
+  last.standby_reason = why.message;
+  hand_.show(std::move(last));
 }
 
 }  // namespace drover::engine

@@ -21,6 +21,7 @@ class Loop {
     std::function<void(std::int64_t)> open_count;
     std::function<void(KeysWanted)> read_keys;  // KeysRead comes as news
     std::function<void()> make_partitions;
+    std::function<void(EngineView)> show;
   };
   Loop(const Clock& clock, const EngineOptions& options, ports::Metrics& metrics, const Contact& contact,
        Hand hand);
@@ -54,6 +55,7 @@ class Loop {
   void checked(F&& step);
   void form_batch();
   void notice_standstill();
+  void show();
   void committed(const ports::Change& change, const ports::Settled& settled);
   void check_failed(const char* what);
 
@@ -64,6 +66,18 @@ class Loop {
   SteadyTime expected_;  // the last round was to be followed by one at this time at the latest
   SteadyTime doubt_until_{};
   std::optional<SteadyTime> failed_check_;
+  // Of what was shown last, that which may never be old; and when the figures are shown again.
+  struct Head {
+    bool leading = false, reachable = false, paused = false, counting = false;
+    std::int64_t epoch = 0;
+    std::string standby_reason;
+    core::Tunables tunables;
+    bool operator==(const Head&) const = default;
+  };
+  [[nodiscard]] Head head() const;
+  std::optional<Head> shown_;
+  bool stale_ = false;  // something may have happened since
+  SteadyTime show_from_{};
 };
 
 }  // namespace drover::engine

@@ -21,7 +21,7 @@ void Term::end(const std::string& why, bool reachable) {
 
 Status Term::trusted(SteadyTime now) const {
   if (now < trusted_until()) return Ok{};
-  return not_leading("the store has not answered for so long that another daemon may lead");
+  return not_leading(kUntrusted);
 }
 
 }  // namespace drover::engine

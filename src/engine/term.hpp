@@ -26,8 +26,6 @@ class Term {
   // Until then no other daemon can have become leader, unless an operator or a restart of the server ended
   // our session.
   [[nodiscard]] SteadyTime trusted_until() const { return contact_.last() + takeover_; }
-  // When the writer last got on.
-  [[nodiscard]] SteadyTime writer_alive() const { return contact_.alive(); }
   // An Error: nothing may be answered from memory, since another may lead by now.
   [[nodiscard]] Status trusted(SteadyTime now) const;
 
@@ -41,5 +39,7 @@ class Term {
 };
 
 [[nodiscard]] Error not_leading(const std::string& why);
+inline constexpr const char* kUntrusted =
+    "the store has not answered for so long that another daemon may lead";
 
 }  // namespace drover::engine

@@ -31,7 +31,6 @@ EngineView view_of(const Parts& parts) {
   EngineView view;
   view.leading = parts.term.leading();
   view.trusted_until = parts.term.trusted_until();
-  view.writer_alive = parts.term.writer_alive();
   view.standby_reason = parts.term.standby_reason();
   view.store_reachable = parts.term.store_reachable();
   view.paused = state.paused;

@@ -82,9 +82,13 @@ void Engine::lose_worker(WorkerId, core::Outcome, std::string, bool, Done<Ok> do
   impl_->answer<Ok>(done, Ok{});
 }
 void Engine::view(Done<EngineView> done) {
-  ++impl_->script.views;
-  done(impl_->script.view_error ? Result<EngineView>(*impl_->script.view_error)
-                                : Result<EngineView>(impl_->script.view));
+  done(impl_->script.view);
+}
+std::shared_ptr<const EngineView> Engine::shown() const {
+  return std::make_shared<const EngineView>(impl_->script.view);
+}
+EnginePulse Engine::pulse() const {
+  return {};
 }
 void Engine::place(std::string, core::ReadyKey, Done<JobPlace> done) {
   impl_->answer<JobPlace>(done, impl_->script.place);

@@ -19,8 +19,7 @@ namespace drover::api {
 // that a test says exactly what a handler gets to see.
 struct EngineScript {
   engine::EngineView view;
-  std::optional<Error> error;  // answers every call but view()
-  std::optional<Error> view_error;
+  std::optional<Error> error;  // answers every call
   Result<engine::ActAnswer> act = engine::ActAnswer{};
   Result<engine::Registered> registered = engine::Registered{};
   Result<engine::ClaimAnswer> claim = engine::ClaimAnswer{};
@@ -40,7 +39,6 @@ struct EngineScript {
   std::vector<engine::Report> reports;
   std::vector<std::pair<std::string, std::string>> artifacts;  // name, attempt's token
   std::vector<ports::Change> applied;
-  int views = 0;
 };
 
 class FakeStore final : public ports::Store {
@@ -69,6 +67,8 @@ class FakeStore final : public ports::Store {
   Result<std::unique_ptr<ports::DepthCount>> open_count() override {
     return Error{Errc::unavailable, "nothing is counted here", {}, {}, 1};
   }
+  Result<ports::ReadyAnswer> ready(const ports::ReadyQuestion&) override { return ports::ReadyAnswer{}; }
+  Status make_partitions(WallTime) override { return Ok{}; }
   Result<std::optional<ports::JobRow>> job(JobNumber number) override;
   Result<std::vector<ports::JobRow>> jobs(const ports::JobFilter& filter) override;
   Result<std::vector<ports::AttemptRow>> attempts(JobNumber number) override;

@@ -58,7 +58,7 @@ TEST_F(StatusPage, AStandbyIsNotOnline) {
 }
 
 TEST_F(StatusPage, AnswersWhenNothingElseDoes) {
-  store.engine.view_error = Error{Errc::unavailable, "stopped"};
+  store.engine.view = {};
   store.read_error = Error{Errc::unavailable, "away"};
   const Answer answer = get("/status");
   EXPECT_EQ(answer.status, 200);

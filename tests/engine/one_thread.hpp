@@ -46,7 +46,8 @@ class OneThread {
              {[this](Order one) { order = std::move(one); },
               [this](std::string why) { resignation = std::move(why); },
               [this](std::int64_t epoch) { count_wanted = epoch; },
-              [this](KeysWanted wanted) { keys_wanted.push_back(std::move(wanted)); }, [] {}}) {}
+              [this](KeysWanted wanted) { keys_wanted.push_back(std::move(wanted)); }, [] {},
+              [this](EngineView view) { shown = std::move(view); }}) {}
 
   void round() { loop.round(inbox.take(SteadyTime::duration::zero())); }
   // The writer's turn: with what it was given, or what is due without it.
@@ -241,6 +242,7 @@ class OneThread {
   EngineOptions options;
   Inbox inbox;
   Writer writer;
+  EngineView shown;
   bool counter_runs = true;  // settle() lets it
   std::optional<std::int64_t> count_wanted;
   std::unique_ptr<ports::DepthCount> counting;

@@ -151,8 +151,7 @@ struct EngineView {
   // While leading: until then the store cannot have let another lead, unless it ended our session of its own
   // accord (an operator, a restart). Whoever acts outside the store asks again after that.
   SteadyTime trusted_until{};
-  SteadyTime writer_alive{};   // when the thread that writes last got on
-  std::string standby_reason;  // why not leading
+  std::string standby_reason = "starting";  // why not leading
   bool store_reachable = false;
   bool paused = false;
   Uuid deployment;
@@ -165,6 +164,12 @@ struct EngineView {
   std::vector<ports::PoolRow> pools;
   std::int64_t jobs_submitted = 0;  // since start
   std::int64_t attempts_ended = 0;
+};
+// When the engine's threads last got on, whether or not they had anything to do. A second may pass between
+// two beats.
+struct EnginePulse {
+  SteadyTime engine{};
+  SteadyTime writer{};
 };
 struct JobPlace {
   bool in_memory = false;  // false: behind more jobs than memory holds
@@ -217,7 +222,15 @@ class Engine {
   // `with_many`: more of the fleet was lost at once than is credible, which says nothing against its jobs.
   void lose_worker(WorkerId worker, core::Outcome outcome, std::string reason, bool with_many, Done<Ok> done);
 
+  // As of a moment after the call; takes time of the engine's thread. For the reconciler, whose plans may be
+  // older than nothing that it read before.
   void view(Done<EngineView> done);
+  // What the engine's thread last showed: at once, and even while that thread is busy. Leadership, the pause
+  // and the tunables are those of the last change that was answered; the figures of queues, workers and pools
+  // may be a tenth of a second old, or ten times as old as it takes to gather them. No leader is shown from
+  // the moment on from which another daemon may lead. Never null.
+  [[nodiscard]] std::shared_ptr<const EngineView> shown() const;
+  [[nodiscard]] EnginePulse pulse() const;
   void place(std::string queue, core::ReadyKey key, Done<JobPlace> done);
 
   // Called (from the engine's thread, must not block) when something changed that the reconciler should look
