@@ -175,9 +175,15 @@ class OneThread {
     ask<Ok>(ports::Lane::system,
             [deliveries](Parts& to, const Place&, const auto&) { give_back(to, deliveries); });
   }
-  Answer<Ok> lose_worker(WorkerId worker, core::Outcome outcome) {
+  Answer<Ok> lose_worker(WorkerId worker, core::Outcome outcome, const std::string& reason = "lost",
+                         bool with_many = false) {
     return ask<Ok>(ports::Lane::system, [=](Parts& to, const Place&, auto done) {
-      engine::lose_worker(to, worker, outcome, "lost", false, done);
+      engine::lose_worker(to, worker, outcome, reason, with_many, done);
+    });
+  }
+  Answer<Registered> register_worker(const Registration& registration) {
+    return ask<Registered>(ports::Lane::workers, [registration](Parts& to, Place place, auto done) {
+      engine::register_worker(to, std::move(place), HashedRegistration(registration), done);
     });
   }
   Answer<ports::ActOnJob::Answer> act(JobNumber job, core::JobAction action) {
@@ -208,17 +214,26 @@ class OneThread {
       out.push_back(one.number);
     return out;
   }
-  // A registered worker of a pool of no provider, which serves the queue of its own name.
+  // Makes the pool, or edits it.
+  ports::PoolRow put_pool(const core::PoolSpec& spec) {
+    ports::PutPool put;
+    put.spec = spec;
+    put.create = !pools_.contains(spec.name);
+    put.now = clock.wall();
+    const ports::PoolRow row = taken(apply(put)).pool;
+    pools_[spec.name] = row.id;
+    return row;
+  }
+  // A registered worker. Where there is no such pool it is of a new one of no provider, which serves the
+  // queue of its own name.
   WorkerAuth add_worker(const std::string& instance, int slots = 4, const std::string& pool = "default") {
-    const WallTime now = clock.wall();
     if (!pools_.contains(pool)) {
-      ports::PutPool put;
-      put.spec.name = pool;
-      put.spec.provider = core::Provider::none;
-      put.create = true;
-      put.now = now;
-      pools_[pool] = taken(apply(put)).pool.id;
+      core::PoolSpec spec;
+      spec.name = pool;
+      spec.provider = core::Provider::none;
+      put_pool(spec);
     }
+    const WallTime now = clock.wall();
     core::LaunchRequest request;
     request.client_token = "launch-" + instance;
     const Secret bootstrap = ports::bootstrap_token(state().deployment_secret, request.client_token);
@@ -229,10 +244,7 @@ class OneThread {
     machine.state = core::InstanceState::running;
     taken(apply(ports::RecordLaunch{launch.launch, core::LaunchState::fulfilled, {machine}, "", now}));
     const Registration registration{instance, bootstrap, "nonce", slots, {}, "host", "test"};
-    const auto registered =
-        taken(ask<Registered>(ports::Lane::workers, [registration](Parts& to, Place place, auto done) {
-          engine::register_worker(to, std::move(place), HashedRegistration(registration), done);
-        }));
+    const Registered registered = taken(register_worker(registration));
     return {registered.worker, registered.token};
   }
 
