@@ -122,6 +122,8 @@ bool Executor::carry_out(const core::InsertLaunch& action) {
   insert.bootstrap_hash = sha256(token.reveal());
   insert.reason = action.reason;
   insert.now = clock_.wall();
+  insert.epoch = world_->view.epoch;
+  insert.pool_version = action.pool_version;
   DROVER_FAILPOINT("launch.chosen");
   const auto inserted = fleet_.apply(std::move(insert));
   DROVER_FAILPOINT("launch.intended");

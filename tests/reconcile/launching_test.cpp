@@ -265,6 +265,21 @@ TEST(Launching, AStaleLaunchIsDroppedAndTheLogSaysSo) {
   EXPECT_EQ(bench.metrics.value("drover_reconcile_actions_total{action=insert_launch}"), 1);
 }
 
+TEST(Launching, APoolEditedAmidTheTickIsLaunchedForAsItIsNow) {
+  Bench bench;
+  bench.put(pool_spec("p", 5));
+  bench.submit("p", 2);
+  core::PoolSpec edited = pool_spec("p", 5);
+  edited.image = "ami-2";
+  bench.fleet.before = {ports::InsertLaunch::kName, [&] { bench.put(edited); }};
+  bench.tick();
+  EXPECT_FALSE(bench.fleet.before) << "it was to be launched";
+  EXPECT_TRUE(bench.open_launches().empty());
+  bench.tick();
+  ASSERT_EQ(bench.cloud.launches.size(), 1U);
+  EXPECT_EQ(bench.cloud.launches[0].image, "ami-2");
+}
+
 TEST(Launching, AThrottleStormIsAnsweredWithLongerPauses) {
   Bench bench;
   bench.put(pool_spec("p", 5));

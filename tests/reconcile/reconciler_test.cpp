@@ -234,6 +234,22 @@ TEST(Reconciler, APlanOfAnotherTermLaunchesNothing) {
   }
 }
 
+TEST(Reconciler, APlanOfAnotherTermStoresNoIntent) {
+  Bench bench;
+  bench.put(pool_spec("p", 5));
+  bench.submit("p", 2);
+  bench.fleet.before = {ports::InsertLaunch::kName, [&] {
+                          bench.another_leads();
+                          bench.leads_again();
+                        }};
+  bench.tick();
+  EXPECT_FALSE(bench.fleet.before) << "it was to be launched";
+  EXPECT_TRUE(bench.open_launches().empty()) << "the other daemon may have launched for the same jobs";
+  EXPECT_TRUE(bench.cloud.launches.empty());
+  bench.tick();
+  EXPECT_EQ(bench.cloud.alive(), 2);
+}
+
 TEST(Reconciler, WithoutTheLeadItOnlyWatches) {
   Bench bench;
   settle(bench);
