@@ -10,8 +10,8 @@
 #include "drover/ports/store.hpp"
 
 // The store in memory, for tests of what stands above a store. It passes the conformance suite that
-// PostgreSQL passes, and the engine's tests run over it. What differs: nothing survives the process, and
-// nothing is fast.
+// PostgreSQL passes, and the tests of the engine and of the reconciler run over it. What differs: nothing
+// survives the process, nothing is fast, and a launch that was answered is open for good, not for an hour.
 namespace drover::memstore {
 
 struct Data;
