@@ -9,14 +9,20 @@ namespace drover::model {
 
 // A move is tried on a copy, with the engine and the store of the leader on it.
 struct Moves::At {
-  At(const World& before, Former& the_former, Bug the_bug, const Sink& the_sink)
-      : world(before), former(the_former), bug(the_bug), sink(the_sink), flying(in_flight(before)) {
+  At(const World& before, Former& the_former, Bug the_bug, Witness* the_witness, const Sink& the_sink)
+      : world(before),
+        former(the_former),
+        bug(the_bug),
+        witness(the_witness),
+        sink(the_sink),
+        flying(in_flight(before)) {
     if (before.leading) free = free_workers(before);
   }
 
   const World& world;
   Former& former;
   Bug bug;
+  Witness* witness;
   const Sink& sink;
   bool flying;            // a batch is
   std::vector<int> free;  // the workers that may ask for a job
@@ -34,7 +40,7 @@ struct Moves::At {
     World after = world;
     if (what.kind == Kind::fault) --after.faults;
     const char* broken = nullptr;
-    Store store(after, bug, broken);
+    Store store(after, bug, broken, witness);
     Engine engine(after, store, former, bug);
     change(after, engine, store);
     if (broken == nullptr) broken = undone(after);

@@ -244,7 +244,7 @@ void Engine::apply(const World& flight, unsigned reached) {
   for (int m = 0; m < kMachines; ++m) {
     if (flight.machines[static_cast<std::size_t>(m)].cordon) store_.move(m, core::WorkerMove::cordon_idle);
   }
-  if (flight.pausing) world_.paused = !flight.paused;
+  if (flight.pausing) store_.pause(!flight.paused);
   if (flight.reading == Reading::flying) {
     const Ready after = store_.ready();
     auto came = static_cast<Ready>(after & ~before);

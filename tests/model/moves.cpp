@@ -60,7 +60,7 @@ Change report_of(const Run& run, int machine) {
 }  // namespace
 
 void Moves::each(const World& world, const Sink& sink) {
-  At at(world, former_, bug_, sink);
+  At at(world, former_, bug_, witness_, sink);
   for (int m = 0; m < kMachines; ++m) {
     if (at.machine(m).worker == WorkerState::gone) continue;
     // What a machine does that has nothing to do with the batch in flight leads to the same after its

@@ -29,7 +29,8 @@ using Sink = std::function<void(const Move&, const World&, const char* broken)>;
 // All that can happen next in a world.
 class Moves {
  public:
-  explicit Moves(Bug bug) : bug_(bug) {}
+  // `witness` is told what each move asks the store for, before the sink takes the move.
+  explicit Moves(Bug bug, Witness* witness = nullptr) : bug_(bug), witness_(witness) {}
   void each(const World& world, const Sink& sink);
   [[nodiscard]] const Planner& planner() const { return planner_; }
   [[nodiscard]] const Former& former() const { return former_; }
@@ -52,6 +53,7 @@ class Moves {
   void user_moves(At& at);
 
   Bug bug_;
+  Witness* witness_;
   Planner planner_;
   Former former_;
 };

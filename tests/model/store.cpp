@@ -16,7 +16,18 @@ std::optional<int> lease_of(const World& world, int machine) {
   return std::nullopt;
 }
 
+bool Store::told(bool done, Asked asked) {
+  if (witness_ == nullptr) return done;
+  asked.done = done;
+  witness_->saw(asked, world_);
+  return done;
+}
+
 bool Store::claim(int index, int by) {
+  return told(do_claim(index, by), {.what = Asked::What::claim, .job = index, .machine = by});
+}
+
+bool Store::do_claim(int index, int by) {
   Job& wanted = job(index);
   const bool active = machine(by).worker == WorkerState::active;
   if (wanted.stored != JobState::queued || wanted.lease.open || !active) return false;
@@ -30,6 +41,10 @@ bool Store::claim(int index, int by) {
 }
 
 bool Store::end(const Change& end) {
+  return told(do_end(end), {.what = Asked::What::end, .job = end.job, .end = end});
+}
+
+bool Store::do_end(const Change& end) {
   Job& of = job(end.job);
   const bool own = of.lease.open && of.lease.attempt == end.attempt && of.lease.token == end.token;
   const Bug blind =
@@ -42,18 +57,20 @@ bool Store::end(const Change& end) {
   return true;
 }
 
-void Store::end_again(const Change& end) {
+bool Store::end_again(const Change& end) {
   Job& of = job(end.job);
   const Row& row = of.rows.at(end.attempt);
   const bool repeated = row.there && row.token == end.token && row.outcome == end.outcome;
   if (repeated && bug_ == Bug::repeat_counts_again) count(end.job, end.outcome, JobState::running, 0);
+  return told(repeated, {.what = Asked::What::end_again, .job = end.job, .end = end});
 }
 
 // The statement of an end: the lease goes, the attempt is written, the job becomes what the core decides.
 void Store::close(Job& of, const Change& end) {
   const Lease lease = of.lease;
   of.lease = {};
-  of.rows.at(lease.attempt) = Row{true, lease.token, end.outcome};
+  const bool reported = end.kind == Change::Kind::report || end.kind == Change::Kind::copy;
+  of.rows.at(lease.attempt) = Row{true, reported ? lease.token : Byte{0}, end.outcome};
   ++of.ended;
   of.attempts = lease.attempt;
   if (lease.wanted == JobState::running) {
@@ -68,7 +85,8 @@ void Store::count(int index, Outcome outcome, JobState wanted, int by) {
   Job& of = job(index);
   if (bug_ == Bug::interruption_is_failure && outcome == Outcome::interruption) outcome = Outcome::failure;
   if (bug_ == Bug::end_forgets_cancel && wanted == JobState::cancelled) wanted = JobState::running;
-  if (outcome == Outcome::infra) of.infra_here = static_cast<Byte>(of.infra_here | (1 << by));
+  const bool infra = outcome == Outcome::infra;
+  const auto broke_it = static_cast<Byte>(infra ? of.infra_here | (1 << by) : of.infra_here);
   core::RetryRules retry;
   retry.max_attempts = kMaxAttempts;
   retry.backoff = Seconds{0};
@@ -77,11 +95,12 @@ void Store::count(int index, Outcome outcome, JobState wanted, int by) {
                            wanted,
                            {of.failures, of.infra, of.interruptions},
                            retry,
-                           of.infra_gone + std::popcount(of.infra_here),
+                           of.infra_gone + std::popcount(broke_it),
                            {}};
   ended.charges = of.infra;
   ended.undelivered = outcome == Outcome::returned;
   const core::Disposition after = core::decide_end(ended);
+  if (after.charged) of.infra_here = broke_it;
   of.failures = static_cast<Byte>(after.counters.failures);
   of.infra = static_cast<Byte>(after.counters.infra);
   of.interruptions = static_cast<Byte>(after.counters.interruptions);
@@ -96,6 +115,10 @@ void Store::become(int index, JobState state) {
 }
 
 bool Store::act(int index, core::JobAction action) {
+  return told(do_act(index, action), {.what = Asked::What::act, .job = index, .action = action});
+}
+
+bool Store::do_act(int index, core::JobAction action) {
   Job& of = job(index);
   const core::ActionDecision decision =
       core::decide_action({of.stored, of.lease.open, of.lease.wanted}, action);
@@ -115,7 +138,7 @@ bool Store::act(int index, core::JobAction action) {
   return true;
 }
 
-void Store::move(int index, core::WorkerMove move) {
+bool Store::move(int index, core::WorkerMove move) {
   Machine& of = machine(index);
   const bool blind = bug_ == Bug::cordon_ignores_lease;
   const core::MoveDecision decision =
@@ -124,21 +147,30 @@ void Store::move(int index, core::WorkerMove move) {
                          .leased = !blind && lease_of(world_, index).has_value()},
                         move);
   if (decision.kind == core::MoveDecision::Kind::move) of.worker = decision.to;
+  return told(decision.kind != core::MoveDecision::Kind::refuse,
+              {.what = Asked::What::move, .machine = index, .move = move});
 }
 
-void Store::enlist(int index) {
+bool Store::enlist(int index) {
   Machine& of = machine(index);
   const auto decision = core::decide_registration(core::RegistrationBrief{of.worker, false, {}}, {});
-  if (decision.kind == core::RegistrationDecision::Kind::accept) of.worker = decision.to;
+  const bool accepted = decision.kind == core::RegistrationDecision::Kind::accept;
+  if (accepted) of.worker = decision.to;
+  return told(accepted, {.what = Asked::What::enlist, .machine = index});
 }
 
-void Store::launch(int index) {
-  if (world_.paused && bug_ != Bug::pause_misses_what_was_decided) return;
+bool Store::launch(int index) {
+  return told(do_launch(index), {.what = Asked::What::launch, .machine = index});
+}
+
+bool Store::do_launch(int index) {
+  if (world_.paused && bug_ != Bug::pause_misses_what_was_decided) return false;
   if (world_.paused) broke(kPausedIsPaused);
   Machine& of = machine(index);
   of.instance = Instance::running;
   of.worker = WorkerState::starting;
   of.process = Process::up;
+  return true;
 }
 
 void Store::gone(int index) {
@@ -148,6 +180,12 @@ void Store::gone(int index) {
     each.infra_here = static_cast<Byte>(each.infra_here & ~(1 << index));
     ++each.infra_gone;
   }
+  (void)told(true, {.what = Asked::What::gone, .machine = index});
+}
+
+void Store::pause(bool paused) {
+  world_.paused = paused;
+  (void)told(true, {.what = Asked::What::pause, .paused = paused});
 }
 
 Ready Store::ready() const {

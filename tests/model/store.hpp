@@ -52,29 +52,53 @@ inline constexpr const char* kFinalIsFinal = "a final job is opened by a user's 
 inline constexpr const char* kWithinMax = "there are never more machines than the pool's max";
 inline constexpr const char* kStatesAgree = "only a queued job has a lease, of a worker that lives";
 
+// What the store was asked for, and what came of it.
+struct Asked {
+  enum class What : Byte { claim, end, end_again, act, move, enlist, launch, gone, pause } what = What::claim;
+  int job = 0, machine = 0;
+  Change end = {};                                  // of end and end_again
+  core::JobAction action = core::JobAction::hold;   // of act
+  core::WorkerMove move = core::WorkerMove::drain;  // of move
+  bool paused = false;                              // of pause
+  bool done = false;                                // what the function of that name returns
+};
+// Is told of each change that the store was asked for, after it was carried out or refused, so that the store
+// can be judged by another.
+class Witness {
+ public:
+  virtual void saw(const Asked& asked, const World& after) = 0;
+
+ protected:
+  ~Witness() = default;
+};
+
 // The store: the changes of ports/changes.hpp that matter to it, each as small as can be, with what the
 // leader's memory takes over from them. What an action makes of a job is asked of the core here; what an end
 // does, was asked when the end was made.
 class Store {
  public:
-  Store(World& world, Bug bug, const char*& broken) : world_(world), bug_(bug), broken_(broken) {}
+  // `witness`: nullptr in the search.
+  Store(World& world, Bug bug, const char*& broken, Witness* witness = nullptr)
+      : world_(world), bug_(bug), broken_(broken), witness_(witness) {}
 
   // ClaimJob. False: refused.
   bool claim(int job, int machine);
   // EndAttempt. False: refused as stale.
   bool end(const Change& end);
-  // The same once more, of an attempt that is not open.
-  void end_again(const Change& end);
+  // The same once more, of an attempt that is not open. False: refused, it is no repeat.
+  bool end_again(const Change& end);
   // ActOnJob. False: refused, or nothing to do.
   bool act(int job, core::JobAction action);
-  // MoveWorker.
-  void move(int machine, core::WorkerMove move);
-  // RegisterWorker, of a machine that has not registered.
-  void enlist(int machine);
-  // InsertLaunch, and the cloud's answer to it.
-  void launch(int machine);
-  // MoveWorker, of a machine that is no more.
+  // MoveWorker. False: refused.
+  bool move(int machine, core::WorkerMove move);
+  // RegisterWorker, of a machine that has not registered. False: refused.
+  bool enlist(int machine);
+  // InsertLaunch, and the cloud's answer to it. False: not admitted.
+  bool launch(int machine);
+  // MoveWorker, of a machine that is no more and holds no lease.
   void gone(int machine);
+  // SetPaused.
+  void pause(bool paused);
   // What is ready, in the form in which memory holds it.
   [[nodiscard]] Ready ready() const;
 
@@ -83,6 +107,11 @@ class Store {
   }
 
  private:
+  bool told(bool done, Asked asked);
+  bool do_claim(int job, int machine);
+  bool do_end(const Change& end);
+  bool do_act(int job, core::JobAction action);
+  bool do_launch(int machine);
   void close(Job& job, const Change& end);
   void count(int job, core::Outcome outcome, core::JobState wanted, int machine);
   void become(int job, core::JobState state);
@@ -92,6 +121,7 @@ class Store {
   World& world_;
   Bug bug_;
   const char*& broken_;
+  Witness* witness_;
 };
 
 // What holds of any world by itself.

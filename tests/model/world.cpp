@@ -131,7 +131,7 @@ void shorten(World& world) {
     job.ended = static_cast<Byte>(job.ended - by);
     std::rotate(job.rows.begin(), job.rows.begin() + by, job.rows.end());
     for (Row& row : job.rows) {
-      if (row.there) row.token = static_cast<Byte>(row.token - by);
+      if (row.token > 0) row.token = static_cast<Byte>(row.token - by);
     }
   }
 }

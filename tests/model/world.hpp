@@ -59,7 +59,7 @@ struct Change {
 // What the store keeps of an attempt that has ended.
 struct Row {
   bool there = false;
-  Byte token = 0;
+  Byte token = 0;  // 0: it was not its worker that told the end, so no report can be a repeat of it
   core::Outcome outcome = core::Outcome::succeeded;
 };
 
@@ -67,7 +67,7 @@ struct Job {
   core::JobState stored = core::JobState::queued;
   Byte attempts = 0;
   Byte failures = 0, infra = 0, interruptions = 0;
-  Byte infra_gone = 0;  // machines that broke it and are no more …
+  Byte infra_gone = 0;  // machines that an infra end of it was charged on and that are no more …
   Byte infra_here = 0;  // … and those that are: one bit each
   Lease lease;
   std::array<Row, kRows> rows;  // by attempt

@@ -37,6 +37,9 @@ void apply(Parts& parts, Place place, const C& change, Told<C> told) {
   parts.pipeline.add(at(std::move(place), work_of<C>(change.keys(), std::move(make), std::move(told))));
 }
 
+// The end of an attempt as memory holds it, decided by core.
+[[nodiscard]] ports::EndAttempt end_of(const ports::OpenAttempt& attempt, core::Outcome outcome,
+                                       std::string reason, const Break& broken, WallTime now);
 // The end of an open attempt on our own account; it is on its way to the writer from now on.
 [[nodiscard]] ports::EndAttempt make_end(Parts& parts, Lease& lease, core::Outcome outcome,
                                          std::string reason, const Break& broken);

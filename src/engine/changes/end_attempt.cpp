@@ -29,10 +29,8 @@ struct InEngine<EndAttempt> {
 };
 DROVER_IN_ENGINE(ports::EndAttempt)
 
-EndAttempt make_end(Parts& parts, Lease& lease, core::Outcome outcome, std::string reason,
-                    const Break& broken) {
-  lease.end_sent = true;
-  const ports::OpenAttempt& attempt = lease.attempt;
+EndAttempt end_of(const ports::OpenAttempt& attempt, core::Outcome outcome, std::string reason,
+                  const Break& broken, WallTime now) {
   int infra_workers = static_cast<int>(attempt.infra_workers.size());
   if (outcome == core::Outcome::infra && std::find(attempt.infra_workers.begin(), attempt.infra_workers.end(),
                                                    attempt.worker) == attempt.infra_workers.end()) {
@@ -41,7 +39,7 @@ EndAttempt make_end(Parts& parts, Lease& lease, core::Outcome outcome, std::stri
   core::EndedAttempt ended{outcome, attempt.wanted, attempt.counters, attempt.retry, infra_workers, reason};
   ended.shared = broken.shared;
   ended.with_many = broken.with_many;
-  const SteadyTime::duration open = parts.clock.wall() - attempt.started;
+  const SteadyTime::duration open = now - attempt.started;
   ended.ran = std::max(open - broken.silent, SteadyTime::duration{0});
   ended.alone = attempt.alone;
   ended.charges = attempt.charges;
@@ -53,8 +51,14 @@ EndAttempt make_end(Parts& parts, Lease& lease, core::Outcome outcome, std::stri
   end.outcome = outcome;
   end.disposition = core::decide_end(ended);
   end.reason = std::move(reason);
-  end.now = parts.clock.wall();
+  end.now = now;
   return end;
+}
+
+EndAttempt make_end(Parts& parts, Lease& lease, core::Outcome outcome, std::string reason,
+                    const Break& broken) {
+  lease.end_sent = true;
+  return end_of(lease.attempt, outcome, std::move(reason), broken, parts.clock.wall());
 }
 
 void end_refused(Parts& parts, JobNumber job, int attempt) {
