@@ -72,6 +72,7 @@ Walked Calls::walk() {
 }
 
 void Calls::saw(const Asked& asked, const World& after) {
+  if (!out_.differs.empty()) return;
   tally_.count(asked);
   out_.steps += describe(asked) + "; ";
   out_.differs = mirror_.judge(asked, after);
@@ -93,11 +94,9 @@ void Calls::call() {
         (void)store.claim(j, m);
       break;
     case 3:
-    case 4: {
-      const Change end = some_end();
-      if (asks(job(end.job).lease.open)) (void)store.end(end);
+    case 4:
+      end(store);
       break;
-    }
     case 5:
       ask_again(store);
       break;
@@ -110,6 +109,14 @@ void Calls::call() {
     default:
       ask_machine(store, m);
   }
+}
+
+void Calls::end(Store& store) {
+  const Change end = some_end();
+  const Lease lease = job(end.job).lease;
+  if (!asks(lease.open)) return;
+  (void)store.end(end);
+  if (breaks_ && lease.open && !lease_of(world_, lease.machine)) store.gone(lease.machine);
 }
 
 // What the model may ask of a machine in its state.
@@ -162,6 +169,10 @@ Change Calls::some_end() {
   end.attempt = lease.open && below(4) != 0 ? lease.attempt : some_number();
   end.token = end.attempt;
   end.outcome = end.kind == End::give_back ? Outcome::returned : one_of(kBroken);
+  if (breaks_) {
+    end.kind = End::loss;
+    end.outcome = Outcome::infra;
+  }
   if (end.kind == End::report || end.kind == End::copy) report(end);
   return end;
 }
