@@ -37,7 +37,7 @@ TEST(Agree, InWhatIsRefused) {
     EXPECT_GT(tally.refused[what], 0) << static_cast<int>(what);
 }
 
-struct Planted {
+struct StoreBug {
   Bug bug;
   const char* name;
   What call;      // at which the stores differ
@@ -45,7 +45,7 @@ struct Planted {
 };
 
 // Those that are built into the store's part.
-const Planted kPlanted[] = {
+const StoreBug kStoreBugs[] = {
     {Bug::finish_without_token, "finish_without_token", What::end, false},
     {Bug::release_without_token, "release_without_token", What::end, false},
     {Bug::expiry_keeps_number, "expiry_keeps_number", What::end, true},
@@ -56,16 +56,16 @@ const Planted kPlanted[] = {
     {Bug::pause_misses_what_was_decided, "pause_misses_what_was_decided", What::launch, true},
 };
 
-void PrintTo(const Planted& planted, std::ostream* out) {
+void PrintTo(const StoreBug& planted, std::ostream* out) {
   *out << planted.name;
 }
 
-class PlantedInStore : public ::testing::TestWithParam<Planted> {};
+class PlantedInStore : public ::testing::TestWithParam<StoreBug> {};
 
 // By calls of the store alone each is found; by the model's moves in a few walks, where they lead to it at
 // all often.
 TEST_P(PlantedInStore, IsFoundByTheStoreInMemory) {
-  const Planted& planted = GetParam();
+  const StoreBug& planted = GetParam();
   Tally tally;
   Walked found;
   for (unsigned seed = 0; seed < kWalks && found.differs.empty(); ++seed)
@@ -80,7 +80,7 @@ TEST_P(PlantedInStore, IsFoundByTheStoreInMemory) {
   EXPECT_EQ(found.differed, planted.call) << found.steps << "\n" << found.differs;
 }
 
-INSTANTIATE_TEST_SUITE_P(Agree, PlantedInStore, ::testing::ValuesIn(kPlanted));
+INSTANTIATE_TEST_SUITE_P(Agree, PlantedInStore, ::testing::ValuesIn(kStoreBugs));
 
 }  // namespace
 }  // namespace drover::model
