@@ -247,9 +247,9 @@ void explain_pools(Explanation& out, const ExplainInput& input) {
 
 void explain_position(Explanation& out, const ExplainInput& input) {
   const std::string& queue = input.job.spec.queue;
-  const auto counted = input.view->queues.find(queue);
-  const std::int64_t others = counted == input.view->queues.end() ? 0 : counted->second.ready - 1;
-  const bool known = input.place && input.place->in_memory;
+  if (!input.place) return;  // the scheduler did not answer in time
+  const std::int64_t others = input.place->ready - 1;
+  const bool known = input.place->in_memory;
   const bool counting = input.view->counting;
   if ((known && input.place->ahead == 0) || (!counting && others <= 0)) {
     out.add("position", fmt::format("It is the next job of queue {}", queue)).set("ahead", 0);

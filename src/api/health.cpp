@@ -29,13 +29,15 @@ using Series = std::map<std::string_view, std::vector<ports::GaugeSample>>;
 
 void queue_gauges(Series& out, const engine::EngineView& view) {
   std::map<std::string, engine::QueueView, std::less<>> shown;
-  shown[std::string(kOther)];
+  engine::QueueView& other = shown[std::string(kOther)];
+  other.ready = view.other_queues.ready;
+  other.leased = static_cast<int>(view.other_queues.leased);
   for (const ports::PoolRow& pool : view.pools) {
     for (const std::string& queue : queues_of(pool.spec)) shown[queue];
   }
   for (const auto& [name, queue] : view.queues) {
     const auto found = shown.find(name);
-    engine::QueueView& sum = found == shown.end() ? shown.find(kOther)->second : found->second;
+    engine::QueueView& sum = found == shown.end() ? other : found->second;
     sum.ready += queue.ready;
     sum.leased += queue.leased;
   }

@@ -17,7 +17,7 @@ Result<QueuePage> queue_page(const http::Request& request) {
 
 void answer_queues(const CallPtr& call, const engine::EngineView& view, const QueuePage& page) {
   Json body = Json::array();
-  auto queue = view.queues.upper_bound(page.after);
+  auto queue = view.queues.begin();
   std::string last;
   for (int shown = 0; shown < page.limit && queue != view.queues.end(); ++shown, ++queue) {
     last = queue->first;
@@ -39,11 +39,18 @@ void answer_queues(const CallPtr& call, const engine::EngineView& view, const Qu
 void list_queues(const ServicePtr& service, const CallPtr& call) {
   const Result<QueuePage> page = queue_page(call->request());
   if (!page.ok()) return call->fail(page.error());
-  const auto view = service->deps.engine.shown();
-  if (!view->leading) {
-    return call->fail(Error{.code = Errc::unavailable, .message = view->standby_reason, .retry_after_s = 2});
-  }
-  service->read(call, [call, page = *page, view] { answer_queues(call, *view, page); });
+  engine::QueuesWanted wanted{engine::QueuesWanted::Which::by_name, static_cast<std::size_t>(page->limit) + 1,
+                              page->after};  // one more, which says whether there is another page
+  service->deps.engine.view(
+      std::move(wanted), [service, call, page = *page](Result<engine::EngineView> result) {
+        if (!result.ok()) return call->fail(result.error());
+        if (!result->leading) {
+          return call->fail(
+              Error{.code = Errc::unavailable, .message = result->standby_reason, .retry_after_s = 2});
+        }
+        auto view = std::make_shared<engine::EngineView>(std::move(*result));
+        service->read(call, [call, page, view] { answer_queues(call, *view, page); });
+      });
 }
 
 }  // namespace drover::api

@@ -76,28 +76,13 @@ Json queue_json(const engine::QueueView& queue, bool counting) {
   return entry;
 }
 
-// Clients make queue names up, so there may be a hundred thousand: the longest by name, the rest as one sum.
+// The longest by name, the rest as one sum.
 void set_queues(Json& out, const engine::EngineView& view) {
-  using Queue = std::pair<std::string_view, engine::QueueView>;
-  std::vector<Queue> queues(view.queues.begin(), view.queues.end());
-  const auto named = std::min(queues.size(), limits::kStatusQueues);
-  const auto longer = [](const Queue& a, const Queue& b) {
-    return std::tuple(b.second.ready + b.second.leased, a.first) <
-           std::tuple(a.second.ready + a.second.leased, b.first);
-  };
-  const auto rest = queues.begin() + static_cast<std::ptrdiff_t>(named);
-  std::partial_sort(queues.begin(), rest, queues.end(), longer);
-  std::sort(queues.begin(), rest, [](const Queue& a, const Queue& b) { return a.first < b.first; });
   Json listed = Json::object();
-  for (auto queue = queues.begin(); queue != rest; ++queue)
-    listed.set(std::string(queue->first), queue_json(queue->second, view.counting));
-  engine::QueueView sum;
-  for (auto queue = rest; queue != queues.end(); ++queue) {
-    sum.ready += queue->second.ready;
-    sum.leased += queue->second.leased;
-  }
-  Json others = queue_json(sum, view.counting);
-  others.set("count", static_cast<std::int64_t>(queues.size() - named));
+  for (const auto& [name, queue] : view.queues) listed.set(name, queue_json(queue, view.counting));
+  const engine::QueueSum& rest = view.other_queues;
+  Json others = queue_json({rest.ready, static_cast<int>(rest.leased)}, view.counting);
+  others.set("count", rest.count);
   out.set("queues", std::move(listed)).set("other_queues", std::move(others));
 }
 
@@ -135,7 +120,7 @@ Json pools_json(const engine::EngineView& view, const FleetNotes& notes) {
 Json status_json(Service& service, Call& call, const engine::EngineView& view) {
   const bool online = view.leading && view.store_reachable;
   const FleetNotes notes = service.deps.fleet_notes ? service.deps.fleet_notes() : FleetNotes{};
-  std::int64_t depth = 0;
+  std::int64_t depth = view.other_queues.ready;
   for (const auto& [name, queue] : view.queues) depth += queue.ready;
   Json master = Json::object();
   master.set("is_online", online)

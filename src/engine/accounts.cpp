@@ -8,8 +8,16 @@
 
 namespace drover::engine {
 
-void Accounts::counted(Queues::iterator queue) {
+void Accounts::counted(Queues::iterator queue, const Queue& before) {
   Queue& q = queue->second;
+  sum_.ready += q.ready - before.ready;
+  sum_.leased += q.leased - before.leased;
+  if (q.length() != before.length()) {
+    auto place = by_length_.extract({-before.length(), queue->first});
+    DROVER_CHECK(place, "a queue has no place among the others");
+    place.value().first = -q.length();
+    by_length_.insert(std::move(place));
+  }
   DROVER_CHECK(q.claiming >= 0, "fewer than no claims are under way");
   DROVER_CHECK(q.leased >= 0, "fewer than no leases are open");
   DROVER_CHECK(counting_ || q.ready >= q.claiming, "more jobs are being claimed than are ready");
@@ -20,22 +28,28 @@ void Accounts::counted(Queues::iterator queue) {
     q.announced = q.unserved();
     grown_ = true;
   }
-  if (q.ready == 0 && q.claiming == 0 && q.leased == 0) queues_.erase(queue);
+  if (q.ready == 0 && q.claiming == 0 && q.leased == 0) {
+    by_length_.erase({0, queue->first});
+    queues_.erase(queue);
+  }
 }
 
 template <class F>
 void Accounts::change(const std::string& queue, F&& how) {
-  const auto found = queues_.try_emplace(queue).first;
+  const auto [found, is_new] = queues_.try_emplace(queue);
+  if (is_new) by_length_.emplace(0, found->first);
+  const Queue before = found->second;
   how(found->second);
-  counted(found);
+  counted(found, before);
 }
 
 template <class F>
 void Accounts::change_all(F&& how) {
   for (auto queue = queues_.begin(); queue != queues_.end();) {
     const auto next = std::next(queue);
+    const Queue before = queue->second;
     how(queue->second);
-    counted(queue);
+    counted(queue, before);
     queue = next;
   }
 }
@@ -88,7 +102,7 @@ void Accounts::count_begins() {
 }
 
 void Accounts::count_ends(const std::vector<ports::QueueDepth>& depths) {
-  for (const ports::QueueDepth& depth : depths) queues_[depth.queue].ready += depth.ready;
+  for (const ports::QueueDepth& depth : depths) became_ready(depth.queue, depth.ready);
   counting_ = false;
   change_all([](Queue&) {});
 }

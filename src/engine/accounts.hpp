@@ -2,7 +2,10 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "drover/ports/store.hpp"
@@ -18,13 +21,25 @@ namespace drover::engine {
 // the difference since the count began.
 class Accounts {
  public:
+  Accounts() = default;
+  Accounts(Accounts&&) = default;  // a copy's by_length_ would name the queues of the original
+  Accounts& operator=(Accounts&&) = default;
+
   struct Queue {
     std::int64_t ready = 0;
     std::int64_t claiming = 0;  // of `ready`: claims under way
     std::int64_t leased = 0;
     std::int64_t announced = 0;  // work that nobody takes, when the reconciler was last told of it
     [[nodiscard]] std::int64_t unserved() const { return ready - claiming; }
+    [[nodiscard]] std::int64_t length() const { return ready + leased; }
   };
+  // Of all queues.
+  struct Sum {
+    std::int64_t ready = 0;
+    std::int64_t leased = 0;
+  };
+  // The longest first, those of one length by name: (-length, name).
+  using ByLength = std::set<std::pair<std::int64_t, std::string_view>>;
 
   void became_ready(const std::string& queue, std::int64_t jobs = 1);
   void no_longer_ready(const std::string& queue);
@@ -43,6 +58,9 @@ class Accounts {
   [[nodiscard]] bool counting() const { return counting_; }
 
   [[nodiscard]] const std::map<std::string, Queue, std::less<>>& queues() const { return queues_; }
+  // Kept beside queues(), so that nobody goes through all of them: clients make names up, without end.
+  [[nodiscard]] const ByLength& by_length() const { return by_length_; }
+  [[nodiscard]] const Sum& sum() const { return sum_; }
   [[nodiscard]] Queue of(const std::string& queue) const;
   // Work came that nobody takes: the first of its queue, or twice what was announced last. Asked once.
   [[nodiscard]] bool take_growth();
@@ -53,10 +71,13 @@ class Accounts {
   void change(const std::string& queue, F&& how);
   template <class F>
   void change_all(F&& how);
-  // The queue's counts have changed: they are checked, and the queue is forgotten if nothing is left of it.
-  void counted(Queues::iterator queue);
+  // The queue's counts have changed from `before`: they are checked, and the queue is forgotten if nothing is
+  // left of it.
+  void counted(Queues::iterator queue, const Queue& before);
 
   Queues queues_;
+  ByLength by_length_;  // of each of queues_, which holds the name
+  Sum sum_;
   bool counting_ = true;
   bool grown_ = false;
 };

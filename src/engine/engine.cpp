@@ -245,7 +245,7 @@ void Engine::lose_worker(WorkerId worker, core::Outcome outcome, std::string rea
       });
 }
 
-void Engine::view(Done<EngineView> done) {
+void Engine::view(QueuesWanted queues, Done<EngineView> done) {
   Call call;
   call.always = true;
   call.refuse = [done](const Error& error) {
@@ -253,9 +253,8 @@ void Engine::view(Done<EngineView> done) {
     view.standby_reason = error.message;
     done(std::move(view));
   };
-  call.run = [told = impl_->answers.later(call.lane, std::move(done))](Parts& parts, const Place&) {
-    told(view_of(parts));
-  };
+  call.run = [told = impl_->answers.later(call.lane, std::move(done)), queues = std::move(queues)](
+                 Parts& parts, const Place&) { told(view_of(parts, queues)); };
   impl_->inbox.post(std::move(call));
 }
 

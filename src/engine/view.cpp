@@ -1,5 +1,8 @@
 #include "view.hpp"
 
+#include <iterator>
+#include <set>
+#include <string>
 #include <utility>
 
 namespace drover::engine {
@@ -24,9 +27,55 @@ WorkerView view_of(const Parts& parts, const Worker& worker) {
   return view;
 }
 
+// While the jobs are counted those that a pool names are always among them: their keys are read first.
+std::set<std::string> chosen(const State& state, const QueuesWanted& wanted) {
+  using Which = QueuesWanted::Which;
+  std::set<std::string> out;
+  const auto& known = state.accounts.queues();
+  if (wanted.which != Which::by_name || state.accounts.counting()) {
+    for (const auto& [id, pool] : state.pools) {
+      for (std::string& queue : core::queues_of(pool.spec)) {
+        if (wanted.which != Which::by_name || queue > wanted.after) out.insert(std::move(queue));
+      }
+    }
+  }
+  if (wanted.which == Which::longest) {
+    std::size_t named = 0;
+    for (const auto& [length, name] : state.accounts.by_length()) {
+      if (named++ == wanted.limit) break;
+      out.emplace(name);
+    }
+  } else if (wanted.which == Which::by_name) {
+    auto queue = known.upper_bound(wanted.after);
+    for (std::size_t i = 0; i < wanted.limit && queue != known.end(); ++i, ++queue) out.insert(queue->first);
+    while (out.size() > wanted.limit) out.erase(std::prev(out.end()));
+  }
+  return out;
+}
+
+void name_queues(EngineView& view, const State& state, const QueuesWanted& wanted) {
+  const Accounts& accounts = state.accounts;
+  view.other_queues = {static_cast<std::int64_t>(accounts.queues().size()), accounts.sum().ready,
+                       accounts.sum().leased};
+  for (const std::string& name : chosen(state, wanted)) {
+    const auto found = accounts.queues().find(name);
+    const bool known = found != accounts.queues().end();
+    if (!known && !view.counting) continue;
+    const Accounts::Queue queue = known ? found->second : Accounts::Queue{};
+    const auto suspects = static_cast<std::int64_t>(state.suspects.size(name));
+    const std::int64_t ready = view.counting ? state.waiting_in_memory(name) + queue.claiming : queue.ready;
+    const QueueView shown{ready, static_cast<int>(queue.leased), suspects};
+    view.queues.emplace(name, shown);
+    if (!known) continue;
+    --view.other_queues.count;
+    view.other_queues.ready -= queue.ready;
+    view.other_queues.leased -= queue.leased;
+  }
+}
+
 }  // namespace
 
-EngineView view_of(const Parts& parts) {
+EngineView view_of(const Parts& parts, const QueuesWanted& queues) {
   const State& state = parts.state;
   EngineView view;
   view.leading = parts.term.leading();
@@ -41,19 +90,7 @@ EngineView view_of(const Parts& parts) {
   view.jobs_submitted = state.jobs_submitted;
   view.attempts_ended = state.attempts_ended;
   view.counting = view.leading && state.accounts.counting();
-  for (const auto& [name, queue] : state.accounts.queues()) {
-    view.queues[name] = QueueView{queue.ready, static_cast<int>(queue.leased),
-                                  static_cast<std::int64_t>(state.suspects.size(name))};
-  }
-  if (view.counting) {
-    for (const auto& [id, pool] : state.pools) {
-      for (const std::string& queue : core::queues_of(pool.spec)) view.queues[queue];
-    }
-    for (auto& [name, queue] : view.queues) {
-      queue.suspects = static_cast<std::int64_t>(state.suspects.size(name));
-      queue.ready = state.waiting_in_memory(name) + state.accounts.of(name).claiming;
-    }
-  }
+  name_queues(view, state, queues);
   for (const auto& [id, pool] : state.pools) view.pools.push_back(pool);
   for (const auto& [id, worker] : state.workers) view.workers.push_back(view_of(parts, worker));
   return view;
@@ -62,7 +99,8 @@ EngineView view_of(const Parts& parts) {
 JobPlace place_of(const Parts& parts, const std::string& queue, core::ReadyKey key) {
   const core::ReadyIndex& ready = parts.state.ready;
   const auto ahead = ready.ahead_of(queue, key);
-  return {ahead.has_value(), ahead.value_or(static_cast<std::int64_t>(ready.size(queue)))};
+  return {ahead.has_value(), ahead.value_or(static_cast<std::int64_t>(ready.size(queue))),
+          parts.state.accounts.of(queue).ready};
 }
 
 }  // namespace drover::engine

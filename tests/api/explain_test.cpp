@@ -17,8 +17,7 @@ class Explain : public ::testing::Test {
     input.job.spec.queue = "q";
     input.view.emplace();
     input.view->leading = true;
-    input.view->queues["q"].ready = 9;
-    input.place = engine::JobPlace{true, 3};
+    input.place = engine::JobPlace{true, 3, 9};
   }
   ports::PoolRow& add_pool(std::string name = "p", int max = 2) {
     ports::PoolRow pool;
@@ -313,18 +312,20 @@ TEST_F(Explain, Positions) {
   add_pool();
   EXPECT_EQ(reason(1).find("ahead")->dump(), "3");
   EXPECT_EQ(*reason(1).find("message")->if_string(), "3 jobs of queue q before it");
-  input.place = engine::JobPlace{true, 0};
+  input.place = engine::JobPlace{true, 0, 9};
   EXPECT_EQ(*reason(1).find("message")->if_string(), "It is the next job of queue q");
-  input.place = engine::JobPlace{false, 0};
+  input.place = engine::JobPlace{false, 0, 9};
   EXPECT_TRUE(reason(1).find("ahead")->is_null());
   EXPECT_EQ(reason(1).find("ahead_at_most")->dump(), "8");
-  input.view->queues["q"].ready = 1;  // it alone
+  input.place->ready = 1;  // it alone
   EXPECT_EQ(reason(1).find("ahead")->dump(), "0");
   input.view->counting = true;  // of those in memory it alone
   EXPECT_TRUE(reason(1).find("ahead")->is_null());
   EXPECT_EQ(reason(1).find("ahead_at_most"), nullptr);
-  input.place = engine::JobPlace{true, 2};
+  input.place = engine::JobPlace{true, 2, 1};
   EXPECT_EQ(reason(1).find("ahead")->dump(), "2");
+  input.place.reset();  // not answered
+  EXPECT_EQ(codes(), Codes{"launch_pending"});
 }
 
 TEST_F(Explain, Running) {

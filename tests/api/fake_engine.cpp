@@ -81,8 +81,14 @@ void Engine::apply_any(ports::Change change, std::function<void(ports::Settled)>
 void Engine::lose_worker(WorkerId, core::Outcome, std::string, bool, Done<Ok> done) {
   impl_->answer<Ok>(done, Ok{});
 }
-void Engine::view(Done<EngineView> done) {
-  done(impl_->script.view);
+void Engine::view(QueuesWanted queues, Done<EngineView> done) {
+  EngineView view = impl_->script.view;
+  if (queues.which == QueuesWanted::Which::by_name) {
+    std::erase_if(view.queues, [&](const auto& queue) { return queue.first <= queues.after; });
+    while (view.queues.size() > queues.limit) view.queues.erase(std::prev(view.queues.end()));
+  }
+  impl_->script.queues_wanted = std::move(queues);
+  impl_->answer<EngineView>(done, std::move(view));
 }
 std::shared_ptr<const EngineView> Engine::shown() const {
   return std::make_shared<const EngineView>(impl_->script.view);

@@ -245,8 +245,7 @@ TEST_F(Jobs, ExplainPutsTheSourcesTogether) {
   pool.spec.name = "default";
   pool.spec.max = 5;
   store.engine.view.pools = {pool};
-  store.engine.view.queues["default"].ready = 3;
-  store.engine.place = engine::JobPlace{true, 2};
+  store.engine.place = engine::JobPlace{true, 2, 3};
   notes.pools.push_back({"default", "InsufficientInstanceCapacity", "none left"});
   const Answer answer = get("/jobs/17/explain");
   EXPECT_EQ(answer.status, 200);

@@ -61,7 +61,7 @@ TEST_F(EngineCounting, AQueueThatNobodyServesIsCountedTooAndItsJobsAreFoundWhenS
   EXPECT_FALSE(view().queues.contains("forgotten"));
   taken(submit({job_spec("three", "forgotten")}));
   let_count();
-  EXPECT_EQ(view().queues.at("forgotten").ready, 3);
+  EXPECT_EQ(view().other_queues.ready, 3);
   const auto worker = add_worker("i-1", 4, "forgotten");
   EXPECT_EQ(taken(poll(worker, "n1", 4)).jobs.size(), 3U);
 }

@@ -318,6 +318,15 @@ class World : public testing::OneThread {
             << "nobody wakes job " << row.number.value;
       }
     }
+    Accounts::Sum sum;
+    for (const auto& [name, queue] : state().accounts.queues()) {
+      sum.ready += queue.ready;
+      sum.leased += queue.leased;
+      ASSERT_TRUE(state().accounts.by_length().contains({-queue.length(), name})) << name;
+    }
+    ASSERT_EQ(state().accounts.by_length().size(), state().accounts.queues().size());
+    ASSERT_EQ(state().accounts.sum().ready, sum.ready);
+    ASSERT_EQ(state().accounts.sum().leased, sum.leased);
     for (const std::string queue : kQueues) {
       const Accounts::Queue counted = state().accounts.of(queue);
       if (state().accounts.counting()) {

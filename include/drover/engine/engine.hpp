@@ -145,6 +145,18 @@ struct QueueView {
   int leased = 0;
   std::int64_t suspects = 0;  // of `ready`, those that wait for a worker to themselves
 };
+// Which queues a view names. Clients make names up, without end: nobody gets all of them at once.
+struct QueuesWanted {
+  enum class Which { served, longest, by_name };
+  Which which = Which::served;  // those that a pool names; `longest`: those too
+  std::size_t limit = 0;        // of the longest, or by name: at most so many
+  std::string after;            // by name: those above it
+};
+struct QueueSum {
+  std::int64_t count = 0;
+  std::int64_t ready = 0;
+  std::int64_t leased = 0;
+};
 // Memory, for /status, /explain, /metrics and the reconciler. Of a daemon that stops: the reason alone.
 struct EngineView {
   bool leading = false;
@@ -159,7 +171,8 @@ struct EngineView {
   std::int64_t epoch = 0;
   core::Tunables tunables;
   bool counting = false;  // how many jobs are ready is not known yet: the term began not long ago
-  std::map<std::string, QueueView> queues;
+  std::map<std::string, QueueView> queues;  // those that were wanted
+  QueueSum other_queues;                    // all others, together; `ready` says nothing while counting
   std::vector<WorkerView> workers;
   std::vector<ports::PoolRow> pools;
   std::int64_t jobs_submitted = 0;  // since start
@@ -174,6 +187,7 @@ struct EnginePulse {
 struct JobPlace {
   bool in_memory = false;  // false: behind more jobs than memory holds
   std::int64_t ahead = 0;  // jobs of its queue before it
+  std::int64_t ready = 0;  // all of its queue, unless they are being counted
 };
 
 // The queue engine: leadership, the ready index, leases, waiters. One thread owns all of its memory and
@@ -223,8 +237,9 @@ class Engine {
   void lose_worker(WorkerId worker, core::Outcome outcome, std::string reason, bool with_many, Done<Ok> done);
 
   // As of a moment after the call; takes time of the engine's thread. For the reconciler, whose plans may be
-  // older than nothing that it read before.
-  void view(Done<EngineView> done);
+  // older than nothing that it read before, and for pages of queues.
+  void view(Done<EngineView> done) { view({}, std::move(done)); }
+  void view(QueuesWanted queues, Done<EngineView> done);
   // What the engine's thread last showed: at once, and even while that thread is busy. Leadership, the pause
   // and the tunables are those of the last change that was answered; the figures of queues, workers and pools
   // may be a tenth of a second old, or ten times as old as it takes to gather them. No leader is shown from

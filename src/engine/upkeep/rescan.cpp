@@ -1,4 +1,4 @@
-#include <set>
+#include <optional>
 #include <string>
 
 #include "upkeep/chore.hpp"
@@ -6,13 +6,17 @@
 namespace drover::engine {
 namespace {
 
-// The queues that workers serve, and those with jobs.
-std::set<std::string> known_queues(const State& state) {
-  std::set<std::string> out;
-  for (const auto& [name, queue] : state.accounts.queues()) out.insert(name);
-  for (const auto& [id, worker] : state.workers)
-    out.insert(worker.row.queues.begin(), worker.row.queues.end());
-  return out;
+// Of the queues that workers serve, and those with jobs, the next by name. Not a list of them all, which may
+// be long.
+std::optional<std::string> next_queue(const State& state, const std::string& after) {
+  const auto counted = state.accounts.queues().upper_bound(after);
+  const std::string* next = counted == state.accounts.queues().end() ? nullptr : &counted->first;
+  for (const auto& [id, worker] : state.workers) {
+    for (const std::string& queue : worker.row.queues) {
+      if (queue > after && (next == nullptr || queue < *next)) next = &queue;
+    }
+  }
+  return next == nullptr ? std::nullopt : std::optional(*next);
 }
 
 // The ready keys of one queue after the other are read anew, so that rows which were changed by hand are
@@ -29,10 +33,9 @@ class Rescan final : public Chore {
   void run(Parts& parts) override {
     started_ = true;
     next_ = parts.clock.steady() + parts.options.rescan;
-    const std::set<std::string> known = known_queues(parts.state);
-    auto queue = known.upper_bound(last_);
-    if (queue == known.end()) queue = known.begin();
-    if (queue == known.end()) return;
+    auto queue = next_queue(parts.state, last_);
+    if (!queue) queue = next_queue(parts.state, "");
+    if (!queue) return;
     last_ = *queue;
     parts.to_rescan.insert(last_);
   }
