@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "drover/base/check.hpp"
+#include "drover/base/limits.hpp"
 #include "drover/base/log.hpp"
 
 #include "changes/in_engine.hpp"
@@ -63,8 +64,9 @@ void Loop::round(Inbox::Mail mail) {
 
 Loop::Head Loop::head() const {
   const State& state = parts_.state;
-  return {parts_.term.leading(), parts_.term.store_reachable(), state.paused,  state.accounts.counting(),
-          state.epoch,           parts_.term.standby_reason(),  state.tunables};
+  const bool leading = parts_.term.leading() && parts_.term.trusted(parts_.clock.steady());
+  return {leading,     parts_.term.store_reachable(), state.paused,  state.accounts.counting(),
+          state.epoch, parts_.term.standby_reason(),  state.tunables};
 }
 
 // Before anybody is told what came of the round.
@@ -73,7 +75,7 @@ void Loop::show() {
   Head present = head();
   stale_ = now < show_from_ && shown_ == present;
   if (stale_) return;
-  hand_.show(view_of(parts_));
+  hand_.show(view_of(parts_, {QueuesWanted::Which::longest, limits::kStatusQueues, {}}));
   shown_ = std::move(present);
   show_from_ = now + std::max<SteadyTime::duration>(kShowEvery, kShowShare * (parts_.clock.steady() - now));
 }

@@ -78,9 +78,11 @@ void name_queues(EngineView& view, const State& state, const QueuesWanted& wante
 EngineView view_of(const Parts& parts, const QueuesWanted& queues) {
   const State& state = parts.state;
   EngineView view;
-  view.leading = parts.term.leading();
+  const Status trusted = parts.term.trusted(parts.clock.steady());
+  view.leading = parts.term.leading() && trusted.ok();
   view.trusted_until = parts.term.trusted_until();
-  view.standby_reason = parts.term.standby_reason();
+  view.standby_reason =
+      parts.term.leading() && !trusted ? trusted.error().message : parts.term.standby_reason();
   view.store_reachable = parts.term.store_reachable();
   view.paused = state.paused;
   view.deployment = state.deployment;

@@ -87,7 +87,6 @@ void Engine::view(QueuesWanted queues, Done<EngineView> done) {
     std::erase_if(view.queues, [&](const auto& queue) { return queue.first <= queues.after; });
     while (view.queues.size() > queues.limit) view.queues.erase(std::prev(view.queues.end()));
   }
-  impl_->script.queues_wanted = std::move(queues);
   impl_->answer<EngineView>(done, std::move(view));
 }
 std::shared_ptr<const EngineView> Engine::shown() const {

@@ -19,8 +19,7 @@ namespace drover::api {
 // that a test says exactly what a handler gets to see.
 struct EngineScript {
   engine::EngineView view;
-  engine::QueuesWanted queues_wanted;  // as the last view() said
-  std::optional<Error> error;          // answers every call
+  std::optional<Error> error;  // answers every call
   Result<engine::ActAnswer> act = engine::ActAnswer{};
   Result<engine::Registered> registered = engine::Registered{};
   Result<engine::ClaimAnswer> claim = engine::ClaimAnswer{};

@@ -127,8 +127,6 @@ TEST_F(StatusPage, AFormerLeaderShowsNothingOfTheFleet) {
 TEST_F(StatusPage, NamesTheLongestQueuesAndCountsTheOthers) {
   store.engine.view.other_queues = {50, 1225, 60};
   const Answer answer = get("/status");
-  EXPECT_EQ(store.engine.queues_wanted.which, engine::QueuesWanted::Which::longest);
-  EXPECT_EQ(store.engine.queues_wanted.limit, 100U);
   EXPECT_EQ(answer.at("queues.b"), R"({"ready":5,"running":1})");
   EXPECT_EQ(answer.at("other_queues"), R"({"ready":1225,"running":60,"count":50})");
   EXPECT_EQ(answer.at("queue_depth"), "1240");

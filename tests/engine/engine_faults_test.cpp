@@ -364,6 +364,8 @@ TEST_F(EngineFaults, DuringALongCommitNothingIsAnsweredFromMemoryBeyondTheTrustA
     const bool trusted = clock.steady() < parts().term.trusted_until();
     EXPECT_EQ((*beat)->ok(), trusted) << tenths;
     EXPECT_EQ(trusted, tenths < 50);
+    EXPECT_EQ(view_of(parts()).leading, trusted) << "what is answered of queues and fleet is memory too";
+    EXPECT_EQ(view_of(parts()).standby_reason.empty(), trusted);
     clock.pass(Millis{100});
   }
   write();

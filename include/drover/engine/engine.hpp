@@ -159,7 +159,7 @@ struct QueueSum {
 };
 // Memory, for /status, /explain, /metrics and the reconciler. Of a daemon that stops: the reason alone.
 struct EngineView {
-  bool leading = false;
+  bool leading = false;  // and it is certain that nobody else does
   // While leading: until then the store cannot have let another lead, unless it ended our session of its own
   // accord (an operator, a restart). Whoever acts outside the store asks again after that.
   SteadyTime trusted_until{};
