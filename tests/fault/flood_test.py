@@ -17,7 +17,8 @@ CONNECTIONS = 64
 SECONDS = 20
 
 # A process of its own, so that its threads take no turns from those that beat. Each connection has one request under way at
-# any time: a hundred jobs of a kilobyte. Prints how many were accepted and how many refused.
+# any time: a hundred jobs of a kilobyte. It goes on for so long, and until more requests than connections were accepted. Prints
+# how many were accepted and how many refused.
 FLOOD = """
 import socket, sys, threading, time
 port, connections, seconds, body = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.stdin.buffer.read()
@@ -26,7 +27,7 @@ counts, lock, until = {}, threading.Lock(), time.monotonic() + seconds
 def submit():
     connection = socket.create_connection(("127.0.0.1", port))
     reader = connection.makefile("rb")
-    while time.monotonic() < until:
+    while time.monotonic() < until or counts.get(201, 0) <= connections:
         connection.sendall(request)
         status = int(reader.readline().split()[1])
         length = 0
