@@ -31,7 +31,7 @@ Result<core::Tunables> tunables_of(const Service& service) {
   if (view->leading) return view->tunables;
   return Error{.code = Errc::unavailable,
                .message = fmt::format("this daemon does not lead: {}", view->standby_reason),
-               .retry_after_s = 5};
+               .retry_after_s = 1};
 }
 
 void answer_config(const ServicePtr& service, const CallPtr& call) {

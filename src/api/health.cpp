@@ -124,7 +124,7 @@ void get_readyz(const ServicePtr& service, const CallPtr& call) {
                           : !view->standby_reason.empty() ? view->standby_reason
                           : view->leading                 ? "the database is out of reach"
                                                           : "this daemon does not lead";
-  call->fail(Error{.code = Errc::unavailable, .message = "not ready: " + why, .retry_after_s = 2});
+  call->fail(Error{.code = Errc::unavailable, .message = "not ready: " + why, .retry_after_s = 1});
 }
 
 void get_metrics(const ServicePtr& service, const CallPtr& call) {

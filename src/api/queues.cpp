@@ -46,7 +46,7 @@ void list_queues(const ServicePtr& service, const CallPtr& call) {
         if (!result.ok()) return call->fail(result.error());
         if (!result->leading) {
           return call->fail(
-              Error{.code = Errc::unavailable, .message = result->standby_reason, .retry_after_s = 2});
+              Error{.code = Errc::unavailable, .message = result->standby_reason, .retry_after_s = 1});
         }
         auto view = std::make_shared<engine::EngineView>(std::move(*result));
         service->read(call, [call, page, view] { answer_queues(call, *view, page); });

@@ -95,7 +95,7 @@ void get_scheduler(const ServicePtr& service, const CallPtr& call) {
     return fail_text(call,
                      Error{.code = Errc::unavailable,
                            .message = fmt::format("This daemon does not lead: {}", view->standby_reason),
-                           .retry_after_s = 5});
+                           .retry_after_s = 1});
   }
   call->send(http::Response::json(200, scheduler_body(view->paused)));
 }
