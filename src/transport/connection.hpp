@@ -78,7 +78,7 @@ class Connection final : public Answerer, public std::enable_shared_from_this<Co
   bool prepare_body(http::Response& response, std::int64_t& length);
   bool load_file_piece();
   void write_more();
-  void on_written(std::size_t bytes);
+  [[nodiscard]] ssize_t send_some();  // as ::sendmsg answers
   void on_answered();
   void send_continue();
   void linger();

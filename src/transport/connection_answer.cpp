@@ -5,7 +5,9 @@
 #include <boost/asio/strand.hpp>
 #include <boost/asio/write.hpp>
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "drover/http/problem.hpp"
@@ -119,21 +121,31 @@ void Connection::write_more() {
     if (file_left_ == 0) return on_answered();
     if (!load_file_piece()) return close();
   }
-  const std::size_t head_done = std::min(out_done_, out_head_.size());
-  const std::array<asio::const_buffer, 2> buffers{asio::buffer(out_head_) + head_done,
-                                                  asio::buffer(out_body_) + (out_done_ - head_done)};
   set_progress_deadline(shared_->options.write_time);
-  socket_.async_write_some(buffers, guarded([](Connection& self, error_code ec, std::size_t bytes) {
-                             if (self.stage_ == Stage::closed) return;
-                             if (ec) return self.close();
-                             self.on_written(bytes);
-                           }));
+  const ssize_t count = send_some();
+  if (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) return close();
+  if (count > 0) {
+    out_done_ += static_cast<std::size_t>(count);
+    moved_ += count;
+  }
+  // The usual answer has left at once, without another turn of the event loop.
+  if (file_left_ == 0 && out_done_ == out_head_.size() + out_body_.size()) return on_answered();
+  socket_.async_wait(Socket::wait_write, guarded([](Connection& self, error_code ec) {
+                       if (self.stage_ == Stage::closed) return;
+                       if (ec) return self.close();
+                       self.write_more();
+                     }));
 }
 
-void Connection::on_written(std::size_t bytes) {
-  out_done_ += bytes;
-  moved_ += static_cast<std::int64_t>(bytes);
-  write_more();
+ssize_t Connection::send_some() {
+  const std::size_t head_done = std::min(out_done_, out_head_.size());
+  const std::size_t body_done = out_done_ - head_done;
+  std::array<iovec, 2> parts{iovec{out_head_.data() + head_done, out_head_.size() - head_done},
+                             iovec{out_body_.data() + body_done, out_body_.size() - body_done}};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  return ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 void Connection::on_answered() {
@@ -148,7 +160,11 @@ void Connection::on_answered() {
   finish(reaches_peer_);
   if (stage_ == Stage::closed) return;
   if (close_after_) return linger();
-  next();
+  if (in_.empty()) return next();
+  // A flood of requests sent ahead is served one a turn.
+  asio::post(socket_.get_executor(), guarded([](Connection& self) {
+               if (self.stage_ == Stage::writing) self.next();
+             }));
 }
 
 void Connection::send_continue() {
