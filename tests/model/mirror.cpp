@@ -294,8 +294,8 @@ std::string Mirror::job_picture(int job, const ports::OpenAttempt* open) {
     if (attempt.outcome) out.ended += std::to_string(attempt.attempt) + " " + text(*attempt.outcome) + " ";
   }
   for (const bool suspects : {false, true}) {
-    const std::vector<core::ReadyKey> keys = *session_->ready_after(kQueue, {}, kKeys, suspects);
-    for (const core::ReadyKey& key : keys) out.ready = out.ready || key.number == number_of(job).value;
+    const ports::ReadyAnswer ready = *store_.ready({kQueue, suspects, {}, kKeys});
+    for (const core::ReadyKey& key : ready.keys) out.ready = out.ready || key.number == number_of(job).value;
   }
   return told(job, out);
 }
