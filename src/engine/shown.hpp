@@ -28,8 +28,13 @@ class Shown {
   [[nodiscard]] SteadyTime alive() const { return SteadyTime(SteadyTime::duration(alive_.load())); }
 
  private:
+  static std::shared_ptr<const EngineView> nothing_yet() {
+    EngineView view;
+    view.standby_reason = "starting";
+    return std::make_shared<const EngineView>(std::move(view));
+  }
   mutable std::mutex mutex_;
-  std::shared_ptr<const EngineView> last_ = std::make_shared<const EngineView>();
+  std::shared_ptr<const EngineView> last_ = nothing_yet();
   std::atomic<SteadyTime::rep> alive_{0};
 };
 

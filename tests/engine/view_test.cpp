@@ -53,7 +53,9 @@ TEST_F(EngineQueues, TheLongestAreThoseWithTheMostJobsThatWaitOrRun) {
   const EngineView three = view({Which::longest, 3, {}});
   EXPECT_EQ(names(three), (Names{"b", "d", "default"})) << "of one length by name";
   expect(three.other_queues, 1, 2, 0);
-  expect(view({Which::longest, 0, {}}).other_queues, 4, 8, 3);
+  const EngineView none = view({Which::longest, 0, {}});
+  EXPECT_EQ(names(none), Names{"default"}) << "a pool serves it";
+  expect(none.other_queues, 3, 8, 0);
 }
 
 TEST_F(EngineQueues, AreNamedPageByPage) {

@@ -163,7 +163,7 @@ struct EngineView {
   // While leading: until then the store cannot have let another lead, unless it ended our session of its own
   // accord (an operator, a restart). Whoever acts outside the store asks again after that.
   SteadyTime trusted_until{};
-  std::string standby_reason = "starting";  // why not leading
+  std::string standby_reason;  // why not leading
   bool store_reachable = false;
   bool paused = false;
   Uuid deployment;
