@@ -223,9 +223,9 @@ class Daemon {
     std::string said;
     while (!stopping_) {
       const auto applied = store_->migrate();
-      migrated_ = applied.ok();
       if (applied.ok()) {
-        if (*applied > 0) log_info("applied {} migrations", *applied);
+        if (*applied > 0) begin_schema(*applied);
+        migrated_ = true;
         return;
       }
       const Error& error = applied.error();
@@ -239,6 +239,14 @@ class Daemon {
       for (Millis waited{0}; waited < kMigrateRetry && !stopping_; waited += kStep)
         std::this_thread::sleep_for(kStep);
     }
+  }
+
+  // Rows of today that came before the tables of today would stay in the table for all days, so these are
+  // made before anybody leads.
+  void begin_schema(int migrations) {
+    log_info("applied {} migrations", migrations);
+    const Status made = store_->make_partitions(clock_.wall());
+    if (!made.ok()) log_warn("tables for the coming days were not made: {}", made.error().message);
   }
 
   // One round of the main thread: asks the engine how it is, and tells the service manager.

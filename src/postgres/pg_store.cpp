@@ -145,12 +145,7 @@ Result<int> PgStore::migrate() {
   session.reply_timeout = kMigrateTimeout;
   auto connection = Connection::open(session);
   if (!connection) return connection.error();
-  auto applied = postgres::migrate(**connection, embedded_files());
-  // Rows of today that come before today's tables would stay in the table for all days.
-  if (applied && *applied > 0) {
-    if (Status made = make_partitions(SystemClock().wall()); !made) return made.error();
-  }
-  return applied;
+  return postgres::migrate(**connection, embedded_files());
 }
 
 Result<std::unique_ptr<ports::WriteSession>> PgStore::lead() {
