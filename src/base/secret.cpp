@@ -2,9 +2,9 @@
 
 #include <cstdlib>
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
 
 #include "drover/base/text.hpp"
@@ -21,21 +21,48 @@ void require(bool ok) {
   if (!ok) std::abort();
 }
 
+// Asking OpenSSL for an algorithm by name costs more than hashing a token, so that is done once.
+const EVP_MD* sha256_algorithm() {
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  require(algorithm != nullptr);
+  return algorithm;
+}
+
+// HMAC-SHA-256 without a key yet.
+const EVP_MAC_CTX* hmac_algorithm() {
+  static const EVP_MAC_CTX* const algorithm = [] {
+    EVP_MAC* const mac = EVP_MAC_fetch(nullptr, OSSL_MAC_NAME_HMAC, nullptr);
+    require(mac != nullptr);
+    EVP_MAC_CTX* const made = EVP_MAC_CTX_new(mac);
+    EVP_MAC_free(mac);  // the context holds it
+    char digest[] = "SHA256";
+    const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                                     OSSL_PARAM_construct_end()};
+    require(made != nullptr && EVP_MAC_CTX_set_params(made, parameters) == 1);
+    return made;
+  }();
+  return algorithm;
+}
+
 }  // namespace
 
 Sha256 sha256(std::string_view data) {
   Sha256 out;
   unsigned int length = 0;
-  require(EVP_Digest(data.data(), data.size(), out.data(), &length, EVP_sha256(), nullptr) == 1);
+  require(EVP_Digest(data.data(), data.size(), out.data(), &length, sha256_algorithm(), nullptr) == 1);
   return out;
 }
 
 Sha256 hmac_sha256(std::string_view key, std::string_view data) {
   Sha256 out;
-  unsigned int length = 0;
-  require(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-               reinterpret_cast<const unsigned char*>(data.data()), data.size(), out.data(),
-               &length) != nullptr);
+  std::size_t length = 0;
+  // Without an address there would be no key, which is not the same as an empty one.
+  const auto* const bytes = reinterpret_cast<const unsigned char*>(key.empty() ? "" : key.data());
+  EVP_MAC_CTX* const context = EVP_MAC_CTX_dup(hmac_algorithm());
+  require(context != nullptr && EVP_MAC_init(context, bytes, key.size(), nullptr) == 1 &&
+          EVP_MAC_update(context, reinterpret_cast<const unsigned char*>(data.data()), data.size()) == 1 &&
+          EVP_MAC_final(context, out.data(), &length, out.size()) == 1);
+  EVP_MAC_CTX_free(context);  // wipes the key in it
   return out;
 }
 
@@ -45,7 +72,7 @@ std::string to_hex(const Sha256& hash) {
 
 Sha256Stream::Sha256Stream() : context_(EVP_MD_CTX_new()) {
   require(context_ != nullptr &&
-          EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_), EVP_sha256(), nullptr) == 1);
+          EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_), sha256_algorithm(), nullptr) == 1);
 }
 
 Sha256Stream::~Sha256Stream() {

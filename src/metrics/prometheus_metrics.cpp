@@ -9,6 +9,7 @@
 #include <set>
 #include <shared_mutex>
 #include <sstream>
+#include <unordered_map>
 
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
@@ -39,9 +40,14 @@ std::map<std::string, std::string> to_map(ports::MetricLabels labels) {
 struct PrometheusMetrics::Impl {
   template <class Kind>
   using Families = std::map<std::string, prometheus::Family<Kind>*, std::less<>>;
+  // By name and labels: looking one up in its family copies all labels, for every request answered.
+  template <class Kind>
+  using Samples = std::unordered_map<std::string, Kind*>;
 
   // Guards the maps; the families and their metrics lock themselves.
   std::shared_mutex mutex;
+  Samples<prometheus::Counter> counted;
+  Samples<prometheus::Histogram> observed;
   std::map<std::string, std::string, std::less<>> help;
   Families<prometheus::Counter> counters;
   Families<prometheus::Gauge> gauges;
@@ -73,6 +79,21 @@ struct PrometheusMetrics::Impl {
     return made;
   }
 
+  // The sample, made by `make` at its first use. Never removed.
+  template <class Kind, class Make>
+  Kind& sample(Samples<Kind>& known, std::string_view name, ports::MetricLabels labels, Make make) {
+    thread_local std::string key;
+    key.assign(name);
+    for (const auto& [label, value] : labels) key.append(1, '\0').append(label).append(1, '\0').append(value);
+    {
+      const std::shared_lock lock(mutex);
+      if (const auto found = known.find(key); found != known.end()) return *found->second;
+    }
+    Kind& made = make();
+    const std::unique_lock lock(mutex);
+    return *known.emplace(key, &made).first->second;
+  }
+
   // Runs one sample; what the library refuses is told once per name.
   template <class Sample>
   void guarded(std::string_view name, Sample sample) {
@@ -101,7 +122,10 @@ void PrometheusMetrics::describe(std::string_view name, std::string_view help) {
 void PrometheusMetrics::add(std::string_view counter, double amount, ports::MetricLabels labels) {
   if (!std::isfinite(amount) || amount < 0) return;
   impl_->guarded(counter, [&] {
-    impl_->family(impl_->counters, counter, prometheus::BuildCounter).Add(to_map(labels)).Increment(amount);
+    const auto make = [&]() -> prometheus::Counter& {
+      return impl_->family(impl_->counters, counter, prometheus::BuildCounter).Add(to_map(labels));
+    };
+    impl_->sample(impl_->counted, counter, labels, make).Increment(amount);
   });
 }
 
@@ -131,9 +155,11 @@ void PrometheusMetrics::replace(std::string_view gauge, const std::vector<ports:
 
 void PrometheusMetrics::observe(std::string_view histogram, double seconds, ports::MetricLabels labels) {
   impl_->guarded(histogram, [&] {
-    impl_->family(impl_->histograms, histogram, prometheus::BuildHistogram)
-        .Add(to_map(labels), seconds_buckets())
-        .Observe(seconds);
+    const auto make = [&]() -> prometheus::Histogram& {
+      return impl_->family(impl_->histograms, histogram, prometheus::BuildHistogram)
+          .Add(to_map(labels), seconds_buckets());
+    };
+    impl_->sample(impl_->observed, histogram, labels, make).Observe(seconds);
   });
 }
 
