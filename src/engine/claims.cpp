@@ -293,8 +293,8 @@ void match(Parts& parts) {
 
 namespace {
 
-// A claim was refused since the reading that is under way began, say: what it finds may be older than that,
-// so the queue is read once more behind it.
+// Not while the queue is being read: that reading may have begun before what makes another one necessary (a
+// claim that the store refused), so the next one is asked for when it is over.
 bool may_be_read(const Parts& parts, const std::string& queue) {
   return parts.clock.steady() >= parts.keys_from && !is_being_read(parts, queue);
 }
@@ -324,10 +324,10 @@ void take_keys(Parts& parts, const KeysRead& read) {
   const std::vector<core::ReadyKey>& keys = read.answer->keys;
   const bool exhausted = std::cmp_less(keys.size(), question.limit);
   if (!index.finish_reading(queue, read.wanted.reading, keys, exhausted)) return;
-  if (!state.accounts.counting()) {
+  if (state.accounts.counting()) {
+    if (!keys.empty()) parts.feed.wake_fleet();
+  } else if (!is_being_read(parts, queue)) {
     correct_account(state, queue);
-  } else if (!keys.empty()) {
-    parts.feed.wake_fleet();
   }
 }
 
