@@ -188,7 +188,7 @@ void claim_for(Parts& parts, WorkerId id, int room, bool suspect, std::vector<po
   group->waiter = std::move(*parts.waiters.take(id));
   parts.claiming[id] = group;
   if (suspect) parts.waiting_suspects.erase(index.best(worker.row.queues)->first);
-  while (room > 0) {
+  while (room > 0 && !parts.pipeline.is_full()) {
     const auto best = index.best(worker.row.queues);
     if (!best) break;
     const ports::ReadyJob job{best->first, best->second, suspect};
@@ -275,7 +275,8 @@ void match(Parts& parts) {
       end_poll(parts, id, ClaimAnswer{});  // nobody is there to take a job
       continue;
     }
-    if (lacks_keys(parts, worker.row.queues)) {
+    // Once the batch is full no job is looked at: each would be taken from the index and put back.
+    if (parts.pipeline.is_full() || lacks_keys(parts, worker.row.queues)) {
       later.insert(id);
       continue;
     }

@@ -34,6 +34,8 @@ class Pipeline {
   // False: one of its keys is taken, or the batch is full; the work was not made, and is dropped. It goes
   // with this batch or not at all.
   [[nodiscard]] bool offer(Work work);
+  // Nothing more goes with the batch that is being formed.
+  [[nodiscard]] bool is_full() const;
   [[nodiscard]] std::size_t fill(std::size_t numbers);
   // The batch is on its way to the writer with these changes.
   [[nodiscard]] std::vector<ports::Change> send();
@@ -50,7 +52,6 @@ class Pipeline {
   void refuse_all(const Error& error);
 
  private:
-  [[nodiscard]] bool is_full() const;
   [[nodiscard]] bool has_taken_key(const Work& work) const;
   void make(Work work);
   void fill_from(std::deque<Work>& lane);

@@ -117,6 +117,7 @@ TEST_F(PipelineTest, WhatIsOfferedGoesWithThisBatchOrNotAtAll) {
   EXPECT_EQ(form().size(), 1U);
   outcome(done());
   pipeline.begin();  // takes the second change of job 1
+  EXPECT_FALSE(pipeline.is_full());
   EXPECT_FALSE(pipeline.offer(work(1)));
   EXPECT_TRUE(pipeline.offer(work(2)));
   EXPECT_FALSE(pipeline.offer(work(2)));
@@ -127,6 +128,20 @@ TEST_F(PipelineTest, WhatIsOfferedGoesWithThisBatchOrNotAtAll) {
   pipeline.resolved({false, {}});
   EXPECT_EQ(codes[2], Errc::unavailable) << "the offer was for that batch";
   EXPECT_EQ(form(), (std::vector<std::int64_t>{1}));
+}
+
+TEST_F(PipelineTest, ToAFullBatchNothingMoreIsOffered) {
+  pipeline.begin();
+  for (std::size_t i = 0; i < limits::kBatchChanges; ++i) {
+    ASSERT_FALSE(pipeline.is_full()) << i;
+    ASSERT_TRUE(pipeline.offer(work(static_cast<std::int64_t>(i))));
+  }
+  EXPECT_TRUE(pipeline.is_full());
+  EXPECT_FALSE(pipeline.offer(work(1'000'000)));
+  EXPECT_EQ(send().size(), limits::kBatchChanges);
+  outcome(done());
+  pipeline.begin();
+  EXPECT_FALSE(pipeline.is_full());
 }
 
 TEST_F(PipelineTest, LanesGoInTheirOrder) {
