@@ -14,14 +14,11 @@
 namespace drover::app {
 
 int migrate(const Settings& settings) {
-  const auto store = make_store(settings);
-  const auto applied = store->migrate();
+  const auto applied = make_store(settings)->migrate();
   if (!applied.ok()) {
     std::cerr << "drover: " << without_passwords(describe(applied.error())) << "\n";
     return 1;
   }
-  // Before there is anything to put into them. A daemon makes those that are missing.
-  if (*applied > 0) static_cast<void>(store->make_partitions(SystemClock().wall()));
   std::cout << (*applied == 0 ? std::string("the schema is up to date")
                               : fmt::format("{} migrations applied; the schema is up to date", *applied))
             << "\n";

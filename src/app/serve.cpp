@@ -39,9 +39,8 @@ namespace {
 
 constexpr Millis kStep{250};  // of the main thread's loop
 constexpr Millis kMigrateRetry{1000};
-constexpr Millis kStopGrace{5000};  // for requests in flight, once the engine has answered its own
-constexpr Seconds kEngineSilence{
-    60};  // an engine that answers nothing, or whose writer does not come back, is stuck
+constexpr Millis kStopGrace{5000};       // for requests in flight, once the engine has answered its own
+constexpr Seconds kEngineSilence{60};    // an engine whose threads have not got on for so long is stuck
 constexpr Seconds kReconcileSlack{150};  // beyond its interval: calls of the cloud, with their repeats
 constexpr Seconds kTrimEvery{20};        // a trim of a large heap takes milliseconds
 
@@ -224,7 +223,8 @@ class Daemon {
     while (!stopping_) {
       const auto applied = store_->migrate();
       if (applied.ok()) {
-        if (*applied > 0) begin_schema(*applied);
+        if (*applied > 0) log_info("applied {} migrations", *applied);
+        make_tables();
         migrated_ = true;
         return;
       }
@@ -242,14 +242,13 @@ class Daemon {
   }
 
   // Rows of today that came before the tables of today would stay in the table for all days, so these are
-  // made before anybody leads.
-  void begin_schema(int migrations) {
-    log_info("applied {} migrations", migrations);
+  // made before this daemon leads. While it leads, the engine makes those that follow.
+  void make_tables() {
     const Status made = store_->make_partitions(clock_.wall());
     if (!made.ok()) log_warn("tables for the coming days were not made: {}", made.error().message);
   }
 
-  // One round of the main thread: asks the engine how it is, and tells the service manager.
+  // One round of the main thread: looks at the engine, and tells the service manager.
   void look_after() {
     const auto view = engine_.shown();
     reconcile_limit_ = Seconds{view->tunables.reconcile_interval_s} * 6 / 5 + kReconcileSlack;

@@ -315,13 +315,14 @@ void take_keys(Parts& parts, const KeysRead& read) {
   core::ReadyIndex& index = state.index(question.suspects);
   // Of a server on which another leads nothing is believed.
   if (!read.answer || read.answer->epoch != state.epoch) {
-    log_warn("the ready jobs of queue {} were not read: {}", queue,
-             read.answer ? "the server has another leader" : read.answer.error().message);
+    const std::string why = read.answer ? "the server has another leader" : read.answer.error().message;
+    if (std::exchange(parts.keys_trouble, why) != why) log_warn("ready jobs cannot be read: {}", why);
     index.give_up_reading(queue, read.wanted.reading);
     if (read.wanted.anew) parts.to_rescan.insert(queue);
     parts.keys_from = parts.clock.steady() + kReadingPause;
     return;
   }
+  if (!std::exchange(parts.keys_trouble, {}).empty()) log_info("ready jobs are read again");
   const std::vector<core::ReadyKey>& keys = read.answer->keys;
   const bool exhausted = std::cmp_less(keys.size(), question.limit);
   if (!index.finish_reading(queue, read.wanted.reading, keys, exhausted)) return;

@@ -21,9 +21,9 @@ void serve_held_polls(Parts& parts);
 // which memory holds too few for that are asked for.
 void match(Parts& parts);
 
-// Ready keys are read beside the batches. All three are for the time between two batches, when no claim is
-// under way.
-//
+// Ready keys are read beside the batches. The next three functions are called between two batches, when no
+// claim is under way.
+
 // What was read meanwhile enters memory.
 void take_keys(Parts& parts);
 // The keys of queues to rescan are asked for, as soon as that may be.

@@ -25,6 +25,8 @@
 namespace drover::engine {
 namespace {
 
+constexpr Seconds kHangs{10};  // without a round for so long, the engine's thread leads nobody
+
 Error stopping() {
   return not_leading("the daemon is stopping");
 }
@@ -96,14 +98,16 @@ void Engine::Impl::run() {
     if (closed && loop.idle()) break;
   }
   loop.end_polls();
+  answers.hand_over();
   loop.part();
   writing.stop();
   counter.stop();
-  keys.stop();
-  admin.stop();
-  loop.round(inbox.take(SteadyTime::duration::zero()));
+  loop.round(inbox.take(SteadyTime::duration::zero()));  // hears that the term is over
   loop.close(stopping());
   answers.hand_over();
+  // Whatever these two still wait for, everybody has been answered.
+  keys.stop();
+  admin.stop();
   answers.stop();
 }
 
@@ -260,11 +264,14 @@ void Engine::view(QueuesWanted queues, Done<EngineView> done) {
 
 std::shared_ptr<const EngineView> Engine::shown() const {
   auto shown = impl_->shown.last();
-  const SteadyTime trusted_until = impl_->writer.contact().last() + impl_->options.takeover;
-  if (!shown->leading || impl_->clock.steady() < trusted_until) return shown;
+  if (!shown->leading) return shown;
+  const SteadyTime now = impl_->clock.steady();
+  const bool trusted = now < impl_->writer.contact().last() + impl_->options.takeover;
+  const bool hangs = now - impl_->shown.alive() > kHangs;
+  if (trusted && !hangs) return shown;
   EngineView cut_off = *shown;
   cut_off.leading = false;
-  cut_off.standby_reason = kUntrusted;
+  cut_off.standby_reason = trusted ? "the thread that decides does not get on" : kUntrusted;
   return std::make_shared<const EngineView>(std::move(cut_off));
 }
 

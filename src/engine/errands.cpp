@@ -1,5 +1,8 @@
 #include "errands.hpp"
 
+#include <exception>
+
+#include "drover/base/log.hpp"
 #include "drover/base/thread_name.hpp"
 
 namespace drover::engine {
@@ -36,7 +39,11 @@ void Errands::run() {
       errand = std::move(waiting_.front());
       waiting_.pop_front();
     }
-    errand();
+    try {
+      errand();
+    } catch (const std::exception& error) {
+      log_error("an errand of the thread {} failed: {}", name_, error.what());
+    }
   }
 }
 

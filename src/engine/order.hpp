@@ -9,7 +9,7 @@
 
 #include "drover/ports/store.hpp"
 
-// What the engine's thread asks of the writer, and what the writer tells it.
+// What the engine's thread asks of the writer and of those who read beside it, and what they tell.
 namespace drover::engine {
 
 // One batch, and what else the leader's session is asked for at the same turn, after the batch is committed.

@@ -50,7 +50,8 @@ struct Parts {
   std::vector<KeysWanted> keys_wanted;  // to be asked for
   std::vector<KeysRead> keys_read;      // to be taken over between two batches
   std::uint64_t readings = 0;
-  SteadyTime keys_from{};  // nothing is read before: the last try failed
+  SteadyTime keys_from{};    // nothing is read before: the last try failed …
+  std::string keys_trouble;  // … for this reason, which has been logged
   // By queue, the suspect that every worker which asked would have had to take next, and since when.
   std::map<std::string, std::pair<core::ReadyKey, SteadyTime>> waiting_suspects;
   bool partitions_wanted = false;

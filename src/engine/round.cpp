@@ -247,6 +247,10 @@ void Loop::committed(const ports::Change& change, const ports::Settled& settled)
           end_polls_of_ineligible(parts_, answer.worker.id);
         }
         if constexpr (std::is_same_v<C, ports::PutPool>) {
+          // What the pool is to serve shows in its queues' keys until the jobs are counted.
+          if (parts_.state.accounts.counting()) {
+            for (const std::string& queue : core::queues_of(answer.pool.spec)) parts_.to_rescan.insert(queue);
+          }
           for (const auto& [id, worker] : parts_.state.workers) {
             if (worker.row.pool == answer.pool.id) parts_.waiters.serve(id, worker.row.queues);
           }

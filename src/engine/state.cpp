@@ -32,8 +32,7 @@ void State::boot(ports::BootState state, SteadyTime now, WallTime wall) {
   }
 }
 
-// A queue that was not counted yet may have any jobs; of those that somebody serves the keys are read at
-// once.
+// A queue that was not counted yet may have any jobs.
 void State::serve_queues(const std::vector<std::string>& queues) {
   if (!accounts.counting()) return;
   for (const std::string& queue : queues) restart(queue);

@@ -1,5 +1,6 @@
 #include "writer_thread.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "drover/base/check.hpp"
@@ -41,7 +42,8 @@ void WriterThread::run() {
     writer_.get_on();
     {
       std::unique_lock lock(mutex_);
-      const auto wait = writer_.due() - writer_.now();
+      // A second at most, so that the writer is seen to get on.
+      const auto wait = std::min<SteadyTime::duration>(writer_.due() - writer_.now(), Seconds{1});
       if (wait > SteadyTime::duration::zero())
         changed_.wait_for(lock, wait, [this] { return order_ || resignation_ || stopping_; });
       order = std::exchange(order_, std::nullopt);

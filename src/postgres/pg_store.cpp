@@ -212,20 +212,23 @@ Result<ports::ReadyAnswer> PgStore::ready(const ports::ReadyQuestion& question) 
   return out;
 }
 
-// A day at a time, so that readers are held up for one day's tables only.
+// A day at a time, so that readers are held up for one day's tables only. Another daemon may be making the
+// same tables: a day that fails so is left to it.
 Status PgStore::make_partitions(WallTime now) {
   SessionOptions session;
   session.conninfo = options_.conninfo;
   session.application_name = "drover admin";
-  session.reply_timeout = kWriteTimeout;
+  session.statement_timeout = kWriteTimeout;
+  session.reply_timeout = kWriteTimeout + kReplyGrace;
   session.primary = true;
   auto connection = Connection::open(session);
   if (!connection) return connection.error();
-  for (int day = kFirstDay; day <= kLastDay; ++day) {
-    auto made = (*connection)->run_once("admin_make_partitions", Params::of(now, day));
-    if (!made) return made.error();
+  Status made = Ok{};
+  for (int day = kFirstDay; day <= kLastDay && !(*connection)->broken(); ++day) {
+    const auto done = (*connection)->run_once("admin_make_partitions", Params::of(now, day));
+    if (!done) made = done.error();
   }
-  return Ok{};
+  return made;
 }
 
 Status PgStore::ping() {

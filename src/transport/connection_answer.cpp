@@ -121,7 +121,6 @@ void Connection::write_more() {
     if (file_left_ == 0) return on_answered();
     if (!load_file_piece()) return close();
   }
-  set_progress_deadline(shared_->options.write_time);
   const ssize_t count = send_some();
   if (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) return close();
   if (count > 0) {
@@ -130,6 +129,7 @@ void Connection::write_more() {
   }
   // The usual answer has left at once, without another turn of the event loop.
   if (file_left_ == 0 && out_done_ == out_head_.size() + out_body_.size()) return on_answered();
+  set_progress_deadline(shared_->options.write_time);
   socket_.async_wait(Socket::wait_write, guarded([](Connection& self, error_code ec) {
                        if (self.stage_ == Stage::closed) return;
                        if (ec) return self.close();

@@ -109,7 +109,7 @@ TEST(ReadyIndex, WhatHappensDuringAReadingOverrulesWhatWasRead) {
   ReadyIndex index(10);
   read(index, "q", keys({1, 2}), false);
   EXPECT_EQ(index.begin_reading("q", 2, false), (ReadyKey{0, 2}));
-  index.remove("q", {0, 3});  // claimed, though memory did not hold it: as after a hold
+  index.remove("q", {0, 3});  // held by a user, say, while it is being read
   index.add("q", {0, 4});
   index.add("q", {0, 9});  // beyond what is read
   index.remove("q", {0, 1});

@@ -84,7 +84,6 @@ def test_workers_are_heard_during_a_flood_of_submissions():
         print(f"{accepted} requests of 100 jobs accepted, {refused} refused; {len(latencies)} heartbeats, "
               f"p50 {latencies[len(latencies) // 2]:.3f} s, p99 {latencies[len(latencies) * 99 // 100]:.3f} s, "
               f"longest {latencies[-1]:.3f} s")
-        assert accepted > CONNECTIONS, "that was no flood"
         assert not wrong, f"{len(wrong)} heartbeats were refused or told to stop; the first: {wrong[0]}"
         ended = drover.postgres.sql("SELECT count(*) FROM attempt")
         assert ended == "0", f"{ended} attempts have ended"

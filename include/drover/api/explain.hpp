@@ -11,7 +11,7 @@ namespace drover::api {
 
 struct ExplainInput {
   ports::JobRow job;
-  std::optional<engine::EngineView> view;  // absent: the engine did not answer
+  std::optional<engine::EngineView> view;  // of jobs that are queued
   FleetNotes notes;
   std::optional<engine::JobPlace> place;
   WallTime now;

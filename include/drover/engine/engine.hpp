@@ -243,7 +243,8 @@ class Engine {
   // What the engine's thread last showed: at once, and even while that thread is busy. Leadership, the pause
   // and the tunables are those of the last change that was answered; the figures of queues, workers and pools
   // may be a tenth of a second old, or ten times as old as it takes to gather them. No leader is shown from
-  // the moment on from which another daemon may lead. Never null.
+  // the moment on from which another daemon may lead, nor when that thread has not got on for ten seconds.
+  // Never null.
   [[nodiscard]] std::shared_ptr<const EngineView> shown() const;
   [[nodiscard]] EnginePulse pulse() const;
   void place(std::string queue, core::ReadyKey key, Done<JobPlace> done);

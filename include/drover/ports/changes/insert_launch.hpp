@@ -16,8 +16,8 @@ struct InsertLaunch {
   Sha256 bootstrap_hash;  // SHA-256 of bootstrap_token(deployment secret, request.client_token)
   std::string reason;
   WallTime now;
-  // Of the plan that wants it: refused (conflict) in another term of leadership, and when the pool was edited
-  // since. 0: whatever they are.
+  // Of the plan that wants it: refused by the engine (conflict) in another term of leadership, and when the
+  // pool was edited since. 0: whatever they are.
   std::int64_t epoch = 0;
   std::int64_t pool_version = 0;
 
