@@ -302,7 +302,10 @@ Error Connection::error_of(const pg_result* result) {
   }
   std::string message = field(result, PG_DIAG_MESSAGE_PRIMARY);
   if (const std::string more = field(result, PG_DIAG_MESSAGE_DETAIL); !more.empty()) message += ": " + more;
-  const Errc code = errc_of(state);
+  // A row that goes into the table for all days while a table of its day is made fails this check, which has
+  // no name: no value in it is wrong.
+  const bool between_tables = state == "23514" && field(result, PG_DIAG_CONSTRAINT_NAME).empty();
+  const Errc code = between_tables ? Errc::unavailable : errc_of(state);
   return Error{code, "PostgreSQL: " + message, {}, state, code == Errc::unavailable ? 1 : 0};
 }
 

@@ -59,7 +59,11 @@ class EngineTest : public PgTest {
   explicit EngineTest(const engine::EngineOptions& options = often())
       : engine_(*store_, clock_, metrics_, options) {}
 
-  void SetUp() override { start(engine_); }
+  // As the daemon does before it leads.
+  void SetUp() override {
+    ASSERT_TRUE(store_->make_partitions(clock_.wall()));
+    start(engine_);
+  }
 
   void start(engine::Engine& engine) {
     engine.start();

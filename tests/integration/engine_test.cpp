@@ -520,7 +520,9 @@ TEST_F(EngineTest, AFullQueueRefusesWithAHintInsteadOfGrowing) {
   std::thread lock(
       [&] { sql("DO $$ BEGIN LOCK TABLE jobs_live IN ACCESS EXCLUSIVE MODE; PERFORM pg_sleep(2); END $$"); });
   const std::string waiting =
-      "SELECT count(*) FROM pg_locks WHERE relation = 'jobs_live'::regclass AND NOT granted";
+      "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.application_name = "
+      "'drover leader' "
+      "AND l.relation = 'jobs_live'::regclass AND NOT l.granted";
   EXPECT_TRUE(eventually([&] {
     return value(
                "SELECT count(*) FROM pg_locks WHERE relation = 'jobs_live'::regclass AND mode = "
