@@ -134,11 +134,13 @@ def check_record(drover, marks, numbers):
     """What the jobs' own processes saw: no attempt ran twice, and none beside another that was not lost before."""
     outcome = {tuple(map(int, line.split("|")[:2])): line.split("|")[2]
                for line in drover.postgres.sql("SELECT number, attempt, outcome FROM attempt").splitlines()}
-    starts, ends, beside, steps = Counter(), Counter(), [], defaultdict(list)
+    starts, ends, beside, ran_on, steps = Counter(), Counter(), [], [], defaultdict(list)
     with open(f"{marks}/record", encoding="utf-8") as record:
         for line in record:
             what, number, attempt, how = line.split()
             key = int(number), int(attempt)
+            if what != "start" and any(job == key[0] and later > key[1] for job, later in beside):
+                ran_on.append(key)
             if what == "step":
                 steps[int(number)].append(int(how))
                 continue
@@ -151,8 +153,9 @@ def check_record(drover, marks, numbers):
         last = max(attempt for job, attempt in outcome if job == number)
         assert outcome[number, last] == "succeeded" and (number, last) in ends, f"job {number} has not run to its end"
     # With a notice the job is ended before it is given back, and a machine that is gone runs nothing: only a worker
-    # that is out of reach may run on beside the next attempt, and its attempt has ended as infra.
-    assert [key for key in beside if outcome[key[0], key[1] - 1] != "infra"] == []
+    # that is out of reach may run on beside the next attempt, and its attempt has ended as infra. A process that was
+    # killed holds its lock until the system has come to end it, which takes a while on a busy machine; it does nothing.
+    assert [key for key in ran_on if outcome[key] != "infra"] == []
     resumed = [number for number, seen in steps.items() if (number, 1) not in ends and len(seen) < 16]
     print(f"{len(steps)} long jobs, resumed in the middle: {len(resumed)}; beside an earlier attempt: {len(beside)}")
     for number, seen in steps.items():
