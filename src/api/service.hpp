@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "drover/api/api.hpp"
-#include "drover/api/blocking_pool.hpp"
+#include "drover/base/blocking_pool.hpp"
 #include "drover/base/json.hpp"
 #include "drover/base/log.hpp"
 #include "drover/http/problem.hpp"

@@ -2,9 +2,11 @@
 // engine's thread.
 #include "drover/engine/engine.hpp"
 
+#include <limits>
 #include <thread>
 #include <utility>
 
+#include "drover/base/blocking_pool.hpp"
 #include "drover/base/log.hpp"
 #include "drover/base/thread_name.hpp"
 
@@ -13,7 +15,6 @@
 #include "changes/in_engine.hpp"
 #include "claims.hpp"
 #include "counter.hpp"
-#include "errands.hpp"
 #include "inbox.hpp"
 #include "leases.hpp"
 #include "round.hpp"
@@ -25,6 +26,7 @@
 namespace drover::engine {
 namespace {
 
+constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();
 constexpr Seconds kHangs{10};  // without a round for so long, the engine's thread leads nobody
 
 Error stopping() {
@@ -49,11 +51,11 @@ struct Engine::Impl {
               [this](std::string why) { writing.resign(std::move(why)); },
               [this](std::int64_t epoch) { counter.open(epoch); },
               [this](KeysWanted wanted) {
-                keys.put([this, wanted = std::move(wanted)] {
+                static_cast<void>(keys.post([this, wanted = std::move(wanted)] {
                   inbox.tell(KeysRead{wanted, store.ready(wanted.question)});
-                });
+                }));
               },
-              [this] { admin.put([this] { make_partitions(); }); },
+              [this] { static_cast<void>(admin.post([this] { make_partitions(); })); },
               [this](EngineView view) { shown.show(std::move(view)); }}) {}
 
   void run();
@@ -77,8 +79,8 @@ struct Engine::Impl {
   Inbox inbox;
   Shown shown;
   Counter counter;
-  Errands keys{"keys"};
-  Errands admin{"admin"};
+  BlockingPool keys{"keys", 1, kUnbounded};  // an answer that never came would leave its queue unread
+  BlockingPool admin{"admin", 1, kUnbounded};
   Writer writer;
   WriterThread writing;
   Loop loop;
@@ -127,8 +129,6 @@ void Engine::start() {
   if (impl_->thread.joinable()) return;
   impl_->answers.start();
   impl_->counter.start();
-  impl_->keys.start();
-  impl_->admin.start();
   impl_->writing.start();
   impl_->thread = std::thread([this] { impl_->run(); });
 }

@@ -46,8 +46,8 @@ class OneThread {
              {[this](Order one) { order = std::move(one); },
               [this](std::string why) { resignation = std::move(why); },
               [this](std::int64_t epoch) { count_wanted = epoch; },
-              [this](KeysWanted wanted) { keys_wanted.push_back(std::move(wanted)); }, [] {},
-              [this](EngineView view) { shown = std::move(view); }}) {}
+              [this](KeysWanted wanted) { keys_wanted.push_back(std::move(wanted)); },
+              [this] { ++tables_wanted; }, [this](EngineView view) { shown = std::move(view); }}) {}
 
   void round() { loop.round(inbox.take(SteadyTime::duration::zero())); }
   // The writer's turn: with what it was given, or what is due without it.
@@ -255,6 +255,7 @@ class OneThread {
   Inbox inbox;
   Writer writer;
   EngineView shown;
+  int tables_wanted = 0;     // how often
   bool counter_runs = true;  // settle() lets it
   std::optional<std::int64_t> count_wanted;
   std::unique_ptr<ports::DepthCount> counting;

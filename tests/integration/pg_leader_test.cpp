@@ -310,6 +310,28 @@ TEST_F(PgLeader, ReservedNumbersAreConsecutiveAndNobodyElses) {
   EXPECT_EQ(session_->reserve_numbers(1)->value, second.value + 1);
 }
 
+// No value in the row is wrong: refused as data, the end of an attempt would be lost for good.
+TEST_F(PgLeader, ARowWhoseTableIsMadeMeanwhileIsNotRefusedAsData) {
+  ports::EndAttempt end = end_command(claim(insert(), worker("i-1")), core::Outcome::succeeded);
+  end.now = now_ + Seconds{40 * 86'400};
+  const std::string waits = "FROM pg_locks WHERE relation = 'jobs_default'::regclass AND NOT granted";
+  std::thread table([&] {
+    sql("DO $$ BEGIN PERFORM make_partitions((now() + interval '40 days')::date); "
+        "PERFORM make_partitions((now() + interval '41 days')::date); "
+        "WHILE NOT EXISTS (SELECT " +
+        waits + ") LOOP PERFORM pg_sleep(0.01); END LOOP; END $$");
+  });
+  EXPECT_TRUE(
+      eventually("SELECT count(*) FROM pg_locks WHERE relation = 'jobs_default'::regclass AND mode = "
+                 "'AccessExclusiveLock' "
+                 "AND granted",
+                 "1"));
+  const auto refused = session_->commit(std::vector<ports::Change>{end});
+  table.join();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::unavailable) << refused.error().message;
+}
+
 TEST_F(PgLeader, ADayWithoutAPartitionFallsIntoTheNetAndIsFoundThere) {
   const WorkerId who = worker("i-1");
   ports::EndAttempt end = end_command(claim(insert(), who), core::Outcome::succeeded);

@@ -168,8 +168,9 @@ class Store {
   // Jobs that are queued, due and without a lease, on a connection that no other reader uses: claims wait for
   // the answer.
   virtual Result<ReadyAnswer> ready(const ReadyQuestion& question) = 0;
-  // Tables for the coming days, on a connection of its own. May take its time; without them the rows go into
-  // one table for all days.
+  // Tables for the coming days, on a connection of its own. May take its time. Rows of a day without tables
+  // go into one table for all days; a batch with such rows that is committed meanwhile is refused
+  // (unavailable).
   virtual Status make_partitions(WallTime now) = 0;
 
   virtual Result<std::optional<JobRow>> job(JobNumber number) = 0;

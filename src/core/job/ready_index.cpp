@@ -69,11 +69,6 @@ bool ReadyIndex::is_whole(const std::string& queue) const {
   return it == queues_.end() || !it->second.more;
 }
 
-std::optional<ReadyKey> ReadyIndex::cursor(const std::string& queue) const {
-  const auto it = queues_.find(queue);
-  return it == queues_.end() ? std::nullopt : it->second.cursor;
-}
-
 bool ReadyIndex::runs_low(const std::string& queue, std::size_t few) const {
   const auto it = queues_.find(queue);
   return it != queues_.end() && it->second.more && it->second.keys.size() < few;

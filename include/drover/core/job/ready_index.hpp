@@ -35,8 +35,6 @@ class ReadyIndex {
   [[nodiscard]] std::optional<std::string> needs_refill(std::span<const std::string> queues) const;
   // Memory holds all ready keys of the queue.
   [[nodiscard]] bool is_whole(const std::string& queue) const;
-  // Where a refill of the queue goes on from.
-  [[nodiscard]] std::optional<ReadyKey> cursor(const std::string& queue) const;
   // Fewer than `few` keys of the queue are in memory, while there may be more beyond its cursor.
   [[nodiscard]] bool runs_low(const std::string& queue, std::size_t few) const;
 

@@ -1,4 +1,4 @@
-#include "drover/api/blocking_pool.hpp"
+#include "drover/base/blocking_pool.hpp"
 
 #include <atomic>
 #include <future>
@@ -8,7 +8,7 @@
 
 #include "patience.hpp"
 
-namespace drover::api {
+namespace drover {
 namespace {
 
 TEST(BlockingPool, RunsTasksAtTheSameTime) {
@@ -86,4 +86,4 @@ TEST(BlockingPool, AnExceptionEndsItsTaskOnly) {
 }
 
 }  // namespace
-}  // namespace drover::api
+}  // namespace drover

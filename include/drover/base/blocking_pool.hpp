@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-namespace drover::api {
+namespace drover {
 
 // A fixed number of threads for work that blocks, behind a queue of bounded length. Thread-safe.
 class BlockingPool {
@@ -36,4 +36,4 @@ class BlockingPool {
   std::vector<std::thread> threads_;
 };
 
-}  // namespace drover::api
+}  // namespace drover

@@ -1,4 +1,4 @@
-#include "drover/api/blocking_pool.hpp"
+#include "drover/base/blocking_pool.hpp"
 
 #include <exception>
 #include <utility>
@@ -6,7 +6,7 @@
 #include "drover/base/log.hpp"
 #include "drover/base/thread_name.hpp"
 
-namespace drover::api {
+namespace drover {
 
 BlockingPool::BlockingPool(const char* name, int threads, std::size_t queue_limit) : limit_(queue_limit) {
   threads_.reserve(static_cast<std::size_t>(threads));
@@ -68,4 +68,4 @@ void BlockingPool::run() {
   }
 }
 
-}  // namespace drover::api
+}  // namespace drover
