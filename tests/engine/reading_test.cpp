@@ -4,6 +4,8 @@
 namespace drover::engine {
 namespace {
 
+using testing::job_spec;
+
 class Reading : public ::testing::Test, protected testing::OneThread {
  protected:
   void SetUp() override {
