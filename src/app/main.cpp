@@ -18,6 +18,12 @@
 #include "drover/localcloud/local_cloud.hpp"
 #include "drover/net/curl_client.hpp"
 
+// Read by jemalloc when the program starts (its manual, TUNING). Memory that a flood of large requests needed
+// is given back to the system ten seconds after its use, by a thread of the allocator's: without it an idle
+// daemon would stay at its peak.
+extern "C" const char* malloc_conf;
+const char* malloc_conf = "background_thread:true";
+
 namespace {
 
 using namespace drover;

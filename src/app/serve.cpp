@@ -11,7 +11,6 @@
 #include <thread>
 #include <utility>
 
-#include <malloc.h>
 #include <unistd.h>
 
 #include "drover/api/api.hpp"
@@ -42,7 +41,6 @@ constexpr Millis kMigrateRetry{1000};
 constexpr Millis kStopGrace{5000};       // for requests in flight, once the engine has answered its own
 constexpr Seconds kEngineSilence{60};    // an engine whose threads have not got on for so long is stuck
 constexpr Seconds kReconcileSlack{150};  // beyond its interval: calls of the cloud, with their repeats
-constexpr Seconds kTrimEvery{20};        // a trim of a large heap takes milliseconds
 
 void block(std::initializer_list<int> signals) {
   sigset_t set;
@@ -258,17 +256,6 @@ class Daemon {
                   *view);
     }
     feed_watchdog();
-    give_memory_back();
-  }
-
-  // The allocator keeps what large requests and answers needed, in pieces between what is still in use, and
-  // gives the system nothing of it on its own: after an hour of large submissions the daemon would stay at
-  // its peak.
-  void give_memory_back() {
-    const SteadyTime now = clock_.steady();
-    if (now < trimmed_ + kTrimEvery) return;
-    trimmed_ = now;
-    ::malloc_trim(0);
   }
 
   void tell_state(const engine::EngineView& view) {
@@ -356,7 +343,6 @@ class Daemon {
   std::string state_;
   SteadyTime fed_;
   const SteadyTime started_ = clock_.steady();
-  SteadyTime trimmed_;
   Seconds reconcile_limit_{300};
   std::string_view stuck_;  // the loop that did not get on when that was looked at last
 };
@@ -364,10 +350,6 @@ class Daemon {
 }  // namespace
 
 int serve(const cli::ServeCommand& command) {
-  // Fixed: of their own accord both thresholds rise to 32 and 64 MiB after the first large request, and each
-  // of the allocator's arenas keeps that much for good.
-  ::mallopt(M_MMAP_THRESHOLD, 256 * 1024);
-  ::mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
   block({SIGINT, SIGTERM, SIGHUP});  // before any thread: the main one alone takes them
   const auto settings = read_settings(command);
   if (!settings.ok()) {
