@@ -1,6 +1,8 @@
 #include "drover/base/json.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -9,6 +11,9 @@
 #include "drover/base/text.hpp"
 
 namespace drover {
+namespace {
+constexpr std::size_t kUsualMembers = 4;  // of an object: room for them is made at once
+}
 
 Json::Json(std::uint64_t value) {
   if (value <= static_cast<std::uint64_t>(INT64_MAX)) {
@@ -70,6 +75,7 @@ Json& Json::set(std::string key, Json value) {
       return *this;
     }
   }
+  if (members.empty()) members.reserve(kUsualMembers);
   members.push_back(Member{std::move(key), std::move(value)});
   return *this;
 }
@@ -81,8 +87,16 @@ Json& Json::push(Json value) {
 }
 
 void write_json_string(std::string_view text, std::string& out) {
+  const auto plain = [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\'; };
   out += '"';
-  for (const char c : text) {
+  while (!text.empty()) {
+    const auto run =
+        static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), plain) - text.begin());
+    out.append(text.substr(0, run));
+    text.remove_prefix(run);
+    if (text.empty()) break;
+    const char c = text.front();
+    text.remove_prefix(1);
     switch (c) {
       case '"':
         out += "\\\"";
@@ -100,11 +114,7 @@ void write_json_string(std::string_view text, std::string& out) {
         out += "\\t";
         break;
       default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-        } else {
-          out += c;
-        }
+        fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
     }
   }
   out += '"';
@@ -133,7 +143,8 @@ void Json::write(std::string& out) const {
   } else if (const auto* boolean = if_bool()) {
     out += *boolean ? "true" : "false";
   } else if (const auto* integer = if_int()) {
-    out += fmt::format("{}", *integer);
+    const fmt::format_int digits(*integer);
+    out.append(digits.data(), digits.size());
   } else if (const auto* fraction = if_fraction()) {
     write_fraction(*fraction, out);
   } else if (const auto* text = if_string()) {
@@ -214,8 +225,7 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   bool key(string_t& value) override {
     if (value.find('\0') != std::string::npos) return refuse("a member's name holds the character U+0000");
     Frame& frame = frames_.back();
-    if (!frame.keys.insert(value).second)
-      return refuse("the member \"" + value + "\" stands twice in one object");
+    if (stands_in(frame, value)) return refuse("the member \"" + value + "\" stands twice in one object");
     frame.next_key = std::move(value);
     return true;
   }
@@ -235,9 +245,20 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   struct Frame {
     Json value;
     std::string next_key;
-    std::unordered_set<std::string> keys;
+    std::unordered_set<std::string> keys;  // of an object with more than kFewMembers
   };
+  static constexpr std::size_t kFewMembers = 16;
 
+  // A few names are compared one by one, which takes no memory; with many that would be quadratic.
+  static bool stands_in(Frame& frame, const std::string& key) {
+    if (frame.keys.empty()) {
+      if (frame.value.find(key) != nullptr) return true;
+      const Json::Object& members = *frame.value.if_object();
+      if (members.size() < kFewMembers) return false;
+      for (const Json::Member& member : members) frame.keys.insert(member.key);
+    }
+    return !frame.keys.insert(key).second;
+  }
   bool refuse(std::string why) {
     failure = std::move(why);
     return false;
@@ -250,6 +271,7 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
     }
     Frame& frame = frames_.back();
     if (Json::Object* members = frame.value.if_object()) {
+      if (members->empty()) members->reserve(kUsualMembers);
       members->push_back(Json::Member{std::move(frame.next_key), std::move(value)});
     } else {
       frame.value.if_array()->push_back(std::move(value));

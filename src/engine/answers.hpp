@@ -27,11 +27,11 @@ class Answers {
   // When all that was handed over has been told. Any thread.
   void stop();
 
-  // What the engine's thread calls in place of `done`.
+  // What the engine's thread calls in place of `done`: once, since it hands `done` on.
   template <class T>
   [[nodiscard]] Done<T> later(ports::Lane lane, Done<T> done) {
-    return [this, lane, done = std::move(done)](Result<T> result) {
-      add(lane, [done, result = std::move(result)]() mutable { done(std::move(result)); });
+    return [this, lane, done = std::move(done)](Result<T> result) mutable {
+      add(lane, [done = std::move(done), result = std::move(result)]() mutable { done(std::move(result)); });
     };
   }
   // The engine's thread, at the end of its round.

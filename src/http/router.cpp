@@ -24,7 +24,8 @@ namespace drover::http {
 
 namespace {
 
-using OnAccess = std::function<void(const Access&)>;
+// Shared: a reply may come after the router is gone.
+using OnAccess = std::shared_ptr<const std::function<void(const Access&)>>;
 
 SteadyTime steady_now() {
   return SystemClock{}.steady();
@@ -88,10 +89,10 @@ Status check_body(const Route& route, const Request& request) {
 // else does.
 class TimedSink final : public Reply::Sink {
  public:
-  TimedSink(Reply inner, const OnAccess& on_access, const Request& request, std::string_view route,
+  TimedSink(Reply inner, OnAccess on_access, const Request& request, std::string_view route,
             std::string request_id)
       : inner_(std::move(inner)),
-        on_access_(on_access),
+        on_access_(std::move(on_access)),
         method_(request.method),
         path_(request.path),
         route_(route),
@@ -125,15 +126,15 @@ class TimedSink final : public Reply::Sink {
 
  private:
   void forward(Response response, std::function<void(bool)> done, int counted) {
-    if (on_access_) {
-      on_access_({method_, route_, path_, request_id_, counted,
-                  std::chrono::duration<double>(steady_now() - start_).count()});
+    if (*on_access_) {
+      (*on_access_)({method_, route_, path_, request_id_, counted,
+                     std::chrono::duration<double>(steady_now() - start_).count()});
     }
     inner_.send(std::move(response.with("X-Request-Id", request_id_)), std::move(done));
   }
 
   Reply inner_;
-  OnAccess on_access_;  // a copy: a reply may come after the router is gone
+  OnAccess on_access_;
   std::string method_;
   std::string path_;
   std::string route_;
@@ -222,7 +223,7 @@ struct Router::Impl {
 };
 
 Router::Router(std::function<void(const Access&)> on_access, Gate gate) : impl_(std::make_unique<Impl>()) {
-  impl_->on_access = std::move(on_access);
+  impl_->on_access = std::make_shared<const std::function<void(const Access&)>>(std::move(on_access));
   impl_->gate = std::move(gate);
 }
 Router::~Router() = default;
@@ -270,7 +271,8 @@ std::variant<BodyPolicy, Response> Router::on_head(const Request& head) {
     found.refusal = problem(admitted.error());
   }
   const std::string id = request_id_of(head);
-  if (impl_->on_access) impl_->on_access({head.method, found.label, head.path, id, found.refusal.status, 0});
+  if (*impl_->on_access)
+    (*impl_->on_access)({head.method, found.label, head.path, id, found.refusal.status, 0});
   return std::move(found.refusal.with("X-Request-Id", id));
 }
 

@@ -19,6 +19,7 @@ using boost::system::error_code;
 namespace {
 
 constexpr std::size_t kReadBytes = 64 * 1024;
+constexpr std::size_t kUsualFields = 12;
 constexpr std::size_t kAheadBytes = 64 * 1024;        // of later requests, while an answer is pending
 constexpr std::size_t kChunkHeaderBytes = 16 * 1024;  // a chunk's size line, or all trailers
 constexpr std::size_t kLingerBytes =
@@ -169,6 +170,7 @@ void Connection::on_need_more_head() {
 void Connection::on_head() {
   request_ = http::Request{};
   request_.peer = peer_;
+  request_.headers.reserve(kUsualFields);
   parser_ = std::make_unique<RequestParser>();
   const std::string_view block =
       std::string_view(in_).substr(scanner_.begin(), scanner_.end() - scanner_.begin());

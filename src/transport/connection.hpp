@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -11,8 +12,11 @@
 #include <string>
 #include <utility>  // before Asio 1.74, which misses it
 
+#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/strand.hpp>
 
 #include "drover/base/clock.hpp"
 #include "drover/base/log.hpp"
@@ -34,7 +38,12 @@ namespace drover::transport {
 // bytes of a next request.
 class Connection final : public Answerer, public std::enable_shared_from_this<Connection> {
  public:
-  using Socket = boost::asio::ip::tcp::socket;  // with a strand as its executor
+  // Named rather than any executor: wrapping one up costs each step of a connection an allocation.
+  using Executor = boost::asio::strand<boost::asio::io_context::executor_type>;
+  using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
+  using Timer =
+      boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                        boost::asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
   Connection(std::shared_ptr<Shared> shared, Socket socket, std::string peer);
   Connection(const Connection&) = delete;
@@ -101,7 +110,7 @@ class Connection final : public Answerer, public std::enable_shared_from_this<Co
 
   const std::shared_ptr<Shared> shared_;  // first: the socket and the timer live on its event loop
   Socket socket_;
-  boost::asio::steady_timer timer_;
+  Timer timer_;
   const std::string peer_;
 
   Stage stage_ = Stage::head;

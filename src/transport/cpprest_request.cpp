@@ -189,9 +189,9 @@ void CpprestRequest::deliver() {
 web::http::http_response CpprestRequest::to_library(const http::Response& response, bool close) const {
   web::http::http_response out(static_cast<web::http::status_code>(response.status));
   out.set_reason_phrase(std::string(http::reason_phrase(response.status)));
-  for (const auto& [name, value] :
-       fields_to_send(response, state_->options.server_name, SystemClock{}.wall()))
-    out.headers().add(name, value);
+  fields_to_send(
+      response, state_->options.server_name, SystemClock{}.wall(),
+      [&out](const std::string& name, const std::string& value) { out.headers().add(name, value); });
   if (close) {
     out.headers().add("Connection", "close");
   } else if (http10_) {

@@ -1,5 +1,7 @@
 #include "head_scanner.hpp"
 
+#include <algorithm>
+
 #include "drover/base/limits.hpp"
 
 namespace drover::transport {
@@ -28,10 +30,22 @@ HeadScanner::State HeadScanner::step(char c) {
 
 HeadScanner::State HeadScanner::scan(std::string_view data) {
   while (verdict_ == State::more && at_ < data.size()) {
+    pass_plain(data);
+    if (at_ == data.size()) break;
     verdict_ = step(data[at_]);
     ++at_;
   }
   return verdict_;
+}
+
+// Most bytes stand within a line and are no control characters: step() would only count them.
+void HeadScanner::pass_plain(std::string_view data) {
+  if (at_ == line_ || after_cr_) return;
+  std::size_t end = std::min(data.size(), limit_);
+  if (first_line_) end = std::min(end, line_ + limits::kTargetBytes + kAroundTarget);
+  std::size_t at = at_;
+  while (at < end && data[at] > '\r') ++at;
+  at_ = at;
 }
 
 }  // namespace drover::transport

@@ -25,6 +25,7 @@ class HeadScanner {
 
  private:
   State step(char c);
+  void pass_plain(std::string_view data);
 
   std::size_t limit_;
   std::size_t at_ = 0;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -20,7 +21,8 @@ bool has_body(int status);
 // The fields that a handler may set and a client may see, in order: without those that are the transport's
 // own, without any whose name or value would break the header (logged), and with a Date in front. A handler
 // that runs on another clock than this machine's brings its own Date.
-http::Headers fields_to_send(const http::Response& response, const std::string& server_name, WallTime now);
+void fields_to_send(const http::Response& response, const std::string& server_name, WallTime now,
+                    const std::function<void(const std::string& name, const std::string& value)>& send);
 // Whether a name is a token and a value free of control characters.
 bool is_sound_field(std::string_view name, std::string_view value);
 // Status line and fields through the blank line.

@@ -24,19 +24,20 @@ namespace drover::transport {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
+using Socket = Connection::Socket;
 using boost::system::error_code;
 
 namespace {
 
 constexpr Millis kAcceptPause{100};  // when no descriptor is left: trying on at once would only burn time
 
-void set_option(const tcp::socket& socket, int level, int name, int value) {
+void set_option(const Socket& socket, int level, int name, int value) {
   // Best effort: a connection without it works too.
-  ::setsockopt(const_cast<tcp::socket&>(socket).native_handle(), level, name, &value, sizeof value);
+  ::setsockopt(const_cast<Socket&>(socket).native_handle(), level, name, &value, sizeof value);
 }
 
 // A peer that vanished without a word, as a spot machine does, has to be noticed while a reply is pending.
-void tune(const tcp::socket& socket) {
+void tune(const Socket& socket) {
   set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
   set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
   set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, 30);
@@ -62,9 +63,9 @@ class BeastServer final : public Server {
  private:
   Status listen();
   void accept();
-  void on_accept(error_code ec, tcp::socket& socket);
-  void admit(tcp::socket socket);
-  void turn_away(tcp::socket& socket);
+  void on_accept(error_code ec, Socket& socket);
+  void admit(Socket socket);
+  void turn_away(Socket& socket);
   void run();
 
   std::shared_ptr<Shared> shared_;
@@ -107,11 +108,11 @@ Status BeastServer::listen() {
 }
 
 void BeastServer::accept() {
-  const auto socket = std::make_shared<tcp::socket>(asio::make_strand(shared_->context));
+  const auto socket = std::make_shared<Socket>(asio::make_strand(shared_->context));
   acceptor_.async_accept(*socket, [this, socket](error_code ec) { on_accept(ec, *socket); });
 }
 
-void BeastServer::on_accept(error_code ec, tcp::socket& socket) {
+void BeastServer::on_accept(error_code ec, Socket& socket) {
   if (shared_->stopping() || !acceptor_.is_open()) return;
   if (ec && ec != asio::error::connection_aborted) {
     if (!accept_failing_) log_error("connections cannot be accepted: {}", ec.message());
@@ -131,7 +132,7 @@ void BeastServer::on_accept(error_code ec, tcp::socket& socket) {
   accept();
 }
 
-void BeastServer::admit(tcp::socket socket) {
+void BeastServer::admit(Socket socket) {
   error_code ec;
   const tcp::endpoint peer = socket.remote_endpoint(ec);
   if (ec) return;  // gone already
@@ -144,7 +145,7 @@ void BeastServer::admit(tcp::socket socket) {
 }
 
 // One try to say why, without waiting for anything.
-void BeastServer::turn_away(tcp::socket& socket) {
+void BeastServer::turn_away(Socket& socket) {
   http::Response response = http::problem(Error{Errc::unavailable, "Too many connections.", {}, {}, 1});
   const std::string& body = std::get<std::string>(response.body);
   const Framing framing{static_cast<std::int64_t>(body.size()), true, false};

@@ -1,5 +1,6 @@
 #include "drover/base/json.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace drover {
@@ -57,6 +58,31 @@ TEST(Json, NamesTheDuplicateMember) {
   const auto parsed = parse_json(R"({"queue":1,"queue":2})");
   ASSERT_FALSE(parsed.ok());
   EXPECT_NE(parsed.error().message.find("queue"), std::string::npos);
+}
+
+// A few members are compared one by one, many by a table.
+TEST(Json, FindsADuplicateAmongFewMembersAndMany) {
+  for (const int members : {2, 15, 16, 17, 18, 40}) {
+    for (const int again : {0, members / 2, members - 1}) {
+      std::string text = R"({"outer":{)";
+      for (int i = 0; i < members; ++i) text += fmt::format(R"("m{}":{{"m{}":1}},)", i, i);
+      EXPECT_FALSE(parse_json(text + fmt::format(R"("m{}":2}}}})", again)).ok()) << members << " " << again;
+      const Result<Json> sound = parse_json(text + R"("other":2},"m0":3})");
+      ASSERT_TRUE(sound.ok()) << members;
+      EXPECT_EQ(sound->find("outer")->if_object()->size(), static_cast<std::size_t>(members) + 1);
+    }
+  }
+}
+
+TEST(Json, WritesEveryCharacterSoThatItIsReadAgain) {
+  for (int c = 1; c < 0x80; ++c) {
+    for (const char* around : {"", "x", "\"", "\xc3\xa9"}) {
+      const std::string text = std::string(around) + static_cast<char>(c) + around;
+      const Result<Json> again = parse_json(Json(text).dump());
+      ASSERT_TRUE(again.ok()) << c;
+      EXPECT_EQ(*again->if_string(), text);
+    }
+  }
 }
 
 TEST(Json, FindsAndSetsMembers) {

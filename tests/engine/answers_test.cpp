@@ -39,9 +39,8 @@ TEST(Answers, AreAllToldBeforeTheirThreadStops) {
   int told = 0;
   Answers answers;
   answers.start();
-  const Done<Ok> done = answers.later<Ok>(Lane::workers, [&](const Status&) { ++told; });
   for (int i = 0; i < kAnswers; ++i) {
-    done(Ok{});
+    answers.later<Ok>(Lane::workers, [&](const Status&) { ++told; })(Ok{});
     if (i % 7 == 0) answers.hand_over();
   }
   answers.hand_over();

@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <random>
 #include <string>
 
 #include <gtest/gtest.h>
 
+#include "drover/base/limits.hpp"
 #include "drover/http/message.hpp"
 
 #include "transport/body.hpp"
@@ -121,6 +123,11 @@ TEST(HeadScanner, JudgesTheSameInPiecesOfAnySize) {
       {"GET / HTTP/1.1\rA", State::bad},
       {"GET / HTTP/1.1\r\n\r\r\n", State::bad},
       {"GET / HTTP/1.1\r\nA: 0123456789012345678", State::header_too_large},
+      {"GET / HTTP/1.1\r\nA: b\tc\xff\r\n\r\n", State::complete},
+      {"GET / HTTP/1.1\r\nAbcde: 56789\r\n\r\n", State::complete},  // as long as the limit
+      {"GET / HTTP/1.1\r\nAbcde: 567890\r\n\r\n", State::header_too_large},
+      {{"GET / HTTP/1.1\r\nA: b\0c\r\n\r\n", 26}, State::bad},
+      {"GET / HTTP/1.1\r\n\tb\r\n\r\n", State::bad},
       {"\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n",
        State::header_too_large},
   };
@@ -137,6 +144,25 @@ TEST(HeadScanner, JudgesTheSameInPiecesOfAnySize) {
       EXPECT_EQ(bytes.substr(scanner.begin(), 3), "GET");
       EXPECT_EQ(bytes.substr(scanner.end() - 4, 4), "\r\n\r\n");
     }
+  }
+}
+
+TEST(HeadScanner, BoundsTheTargetBeforeItsLineEnds) {
+  const std::string longest(limits::kTargetBytes, 'a');
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{1000}, 2 * limits::kTargetBytes}) {
+    HeadScanner scanner(64 * 1024);
+    const std::string taken = "GET /" + longest + " HTTP/1.1\r\nA: " + longest + "\r\n\r\n";
+    for (std::size_t end = piece; end < taken.size(); end += piece)
+      ASSERT_EQ(scanner.scan(std::string_view(taken).substr(0, end)), HeadScanner::State::more);
+    EXPECT_EQ(scanner.scan(taken), HeadScanner::State::complete);
+    HeadScanner refusing(64 * 1024);
+    const std::string refused = "GET /" + longest + std::string(100, 'b');
+    HeadScanner::State state = HeadScanner::State::more;
+    for (std::size_t end = 0; state == HeadScanner::State::more && end < refused.size();) {
+      end = std::min(end + piece, refused.size());
+      state = refusing.scan(std::string_view(refused).substr(0, end));
+    }
+    EXPECT_EQ(state, HeadScanner::State::target_too_long);
   }
 }
 
