@@ -35,8 +35,10 @@ void Call::did(std::string_view text, LogMembers members) const {
 }
 
 bool Call::given_up() {
-  if (!context_.reply.open()) return true;  // not answered, so it is counted as 499
-  if (std::chrono::steady_clock::now() - since_ < limits::kReadTime) return false;
+  const auto waited = std::chrono::steady_clock::now() - since_;
+  if (waited > limits::kClosedReadWait && !context_.reply.open())
+    return true;  // not answered, so it is counted as 499
+  if (waited < limits::kReadTime) return false;
   fail(Error{.code = Errc::overloaded,
              .message = fmt::format("this took longer than {} s; ask for less, or again later",
                                     limits::kReadTime.count()),

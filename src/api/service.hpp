@@ -33,8 +33,9 @@ class Call {
   void defect(const std::exception& error);  // logged, and a 500 that says nothing of it
   // A line in the log for what somebody has had done, with the id of the request that asked for it.
   void did(std::string_view text, LogMembers members = {}) const;
-  // True, and the call is answered, when its client has gone or it is older than limits::kReadTime: asked by
-  // reads of several steps between these, so that nobody's list does not hold up everybody's.
+  // True when the client has closed and the call is older than limits::kClosedReadWait; true, and the call is
+  // answered, when it is older than limits::kReadTime. Asked by reads of several steps between these, so that
+  // nobody's list does not hold up everybody's.
   [[nodiscard]] bool given_up();
 
  private:

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <unordered_set>
+#include <set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -245,7 +245,9 @@ class Builder final : public nlohmann::json_sax<nlohmann::json> {
   struct Frame {
     Json value;
     std::string next_key;
-    std::unordered_set<std::string> keys;  // of an object with more than kFewMembers
+    // Of an object with more than kFewMembers. In order rather than hashed: a client that knows the hash
+    // could choose names that all have the same, and make each look-up go through all of them.
+    std::set<std::string> keys;
   };
   static constexpr std::size_t kFewMembers = 16;
 

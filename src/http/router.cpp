@@ -105,7 +105,9 @@ class TimedSink final : public Reply::Sink {
     // Who has gone is not waited for, so a handler may let go of its request: that is no fault of the server.
     const bool gone = !inner_.open();
     if (!gone) log_error("{} {} ({}): no handler answered", method_, route_, request_id_);
-    forward(internal_problem(request_id_), {}, gone ? kClientGone : 500);
+    Response answer = internal_problem(request_id_);
+    answer.abandon = gone;  // it may have closed its sending half alone, and would be told of a fault
+    forward(std::move(answer), {}, gone ? kClientGone : 500);
   }
 
   void send(Response response, std::function<void(bool)> done) override {

@@ -252,6 +252,7 @@ TEST_F(RouterTest, AClientThatHasGoneIsNoFaultOfTheServer) {
   waiting.clear();  // let go of, for nobody waits
   ASSERT_EQ(seen_.size(), 1U);
   EXPECT_EQ(seen_[0].status, 499);
+  EXPECT_TRUE(sink->responses.at(0).abandon) << "whoever still listens is told of no fault";
 }
 
 TEST_F(RouterTest, SendsTheFirstAnswerOnly) {

@@ -34,6 +34,9 @@ inline constexpr int kPageRows = 1000;                 // `limit` of a list
 inline constexpr int kPageRowsDefault = 100;
 inline constexpr std::size_t kPageBytes = 8 * 1024 * 1024;  // of a list: read from the store, and sent
 inline constexpr std::size_t kStatusQueues = 100;           // named by /status; GET /queues pages through all
+// A read that waits no longer for a thread is carried out although its client has closed: it may have closed
+// its sending half alone, as `printf … | nc -N` does, and still listen.
+inline constexpr Millis kClosedReadWait{250};
 inline constexpr Seconds kReadTime{
     30};  // from a read's arrival to its answer; whoever asked has given up by then
 
