@@ -131,7 +131,7 @@ Json status_json(Service& service, Call& call, const engine::EngineView& view) {
   Json out = Json::object();
   out.set("master", std::move(master))
       .set("scheduler", std::move(scheduler))
-      .set("queue_depth", view.counting ? Json() : Json(depth));
+      .set("queue_depth", view.leading && !view.counting ? Json(depth) : Json());
   if (online) {
     if (std::optional<Json> resources = resources_json(service, call, view))
       out.set("resources", std::move(*resources));

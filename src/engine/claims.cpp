@@ -96,8 +96,14 @@ void end_poll(Parts& parts, WorkerId worker, ClaimAnswer answer) {
 }
 
 void end_overdue_polls(Parts& parts) {
-  while (const auto worker = parts.waiters.overdue(parts.clock.steady()))
-    end_poll(parts, *worker, ClaimAnswer{});
+  const SteadyTime now = parts.clock.steady();
+  // Whether the worker is to drain is memory too, and another daemon may know better.
+  const Status trusted = parts.term.trusted(now);
+  while (const auto worker = parts.waiters.overdue(now)) {
+    const auto waiter = parts.waiters.take(*worker);
+    if (!waiter) continue;
+    trusted.ok() ? waiter->done(ClaimAnswer{}) : waiter->done(trusted.error());
+  }
 }
 
 void end_polls_of_ineligible(Parts& parts, WorkerId worker) {

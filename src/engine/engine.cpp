@@ -270,7 +270,11 @@ std::shared_ptr<const EngineView> Engine::shown() const {
   const bool hangs = now - impl_->shown.alive() > kHangs;
   if (trusted && !hangs) return shown;
   EngineView cut_off = *shown;
-  cut_off.leading = false;
+  cut_off.leading = cut_off.counting = false;
+  cut_off.queues.clear();
+  cut_off.other_queues = {};
+  cut_off.workers.clear();
+  cut_off.pools.clear();
   cut_off.standby_reason = trusted ? "the thread that decides does not get on" : kUntrusted;
   return std::make_shared<const EngineView>(std::move(cut_off));
 }

@@ -54,6 +54,7 @@ TEST_F(StatusPage, AStandbyIsNotOnline) {
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.at("master.is_online"), "false");
   EXPECT_EQ(answer.at("scheduler.is_online"), "false");
+  EXPECT_EQ(answer.at("queue_depth"), "null");
   EXPECT_EQ(answer.at("standby_reason"), "\"another daemon leads\"");
   EXPECT_EQ(answer.at("resources"), "");
 }

@@ -356,6 +356,8 @@ TEST_F(EngineFaults, WithEveryCommitSlowADeadWorkersJobGoesElsewhereAndALiveOneK
 
 TEST_F(EngineFaults, DuringALongCommitNothingIsAnsweredFromMemoryBeyondTheTrustAndNoLeaseIsLost) {
   const auto [worker, job] = expiring();
+  const auto early = poll(add_worker("i-early"), "early", 1, Seconds{3});
+  const auto late = poll(add_worker("i-late"), "late", 1, Seconds{7});
   commit_begins();
   for (int tenths = 0; tenths < 80; ++tenths) {
     const auto beat = heartbeat(worker, {job});
@@ -366,8 +368,12 @@ TEST_F(EngineFaults, DuringALongCommitNothingIsAnsweredFromMemoryBeyondTheTrustA
     EXPECT_EQ(trusted, tenths < 50);
     EXPECT_EQ(view_of(parts()).leading, trusted) << "what is answered of queues and fleet is memory too";
     EXPECT_EQ(view_of(parts()).standby_reason.empty(), trusted);
+    EXPECT_EQ(view_of(parts()).workers.empty(), !trusted);
     clock.pass(Millis{100});
   }
+  ASSERT_TRUE(*early && *late) << "a poll is answered when its time is over";
+  EXPECT_TRUE((*early)->ok());
+  EXPECT_EQ((*late)->error().code, Errc::unavailable) << "whether it is to drain another may know better";
   write();
   settle();
   EXPECT_TRUE(taken(heartbeat(worker, {job})).stop.empty());
