@@ -112,9 +112,9 @@ std::string plural(std::int64_t count, std::string_view noun) {
 }
 
 // What the fleet's loop says of a pool; the cloud's refusals before the rest.
-const PoolNote* note_of(const FleetNotes& notes, const std::string& pool) {
-  const PoolNote* found = nullptr;
-  for (const PoolNote& note : notes.pools) {
+const ports::PoolNote* note_of(const ports::FleetNotes& notes, const std::string& pool) {
+  const ports::PoolNote* found = nullptr;
+  for (const ports::PoolNote& note : notes.pools) {
     if (note.pool == pool && (found == nullptr || (found->code.empty() && !note.code.empty()))) found = &note;
   }
   return found;
@@ -124,7 +124,7 @@ std::string next_try_text(const std::optional<WallTime>& time, WallTime now) {
   return time && *time > now ? fmt::format("; next try at {}", to_rfc3339(*time)) : std::string();
 }
 
-void explain_refusal(Explanation& out, const ExplainInput& input, const PoolNote& note) {
+void explain_refusal(Explanation& out, const ExplainInput& input, const ports::PoolNote& note) {
   Json& reason =
       out.add("no_capacity", fmt::format("The cloud refuses machines to pool {}: {}: {}{}", note.pool,
                                          note.code, note.message, next_try_text(note.next_try, input.now)));
@@ -151,7 +151,7 @@ void explain_no_launch(Explanation& out, const ExplainInput& input, const ports:
     return;
   }
   if (!input.notes.blind.empty()) return;  // said before: nothing is launched while the cloud is not seen
-  const PoolNote* note = note_of(input.notes, name);
+  const ports::PoolNote* note = note_of(input.notes, name);
   if (note != nullptr && !note->code.empty()) return explain_refusal(out, input, *note);
   // Said already, or by pool_full: the loop's note would only repeat it.
   if (input.view->paused || machines >= pool.spec.max) return;

@@ -84,7 +84,7 @@ void refresh_gauges(Service& service, const engine::EngineView& view) {
   if (view.leading) {
     series["drover_scheduler_paused"] = {{{}, view.paused ? 1.0 : 0.0}};
     series["drover_leader_epoch"] = {{{}, static_cast<double>(view.epoch)}};
-    const bool frozen = service.deps.fleet_notes && service.deps.fleet_notes().frozen;
+    const bool frozen = service.fleet_notes().frozen;
     series["drover_fleet_frozen"] = {{{}, frozen ? 1.0 : 0.0}};
     queue_gauges(series, view);
     worker_gauges(series, view);

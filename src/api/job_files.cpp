@@ -115,7 +115,7 @@ class Assembly {
 // waits for them any more.
 Result<std::optional<Assembly>> assemble(Service& service, Call& call, const ports::JobRow& job,
                                          std::string_view stream) {
-  const Result<std::vector<ports::AttemptRow>> attempts = service.deps.store.attempts(job.number);
+  const Result<std::vector<ports::AttemptRow>> attempts = service.deps.reads.attempts(job.number);
   if (!attempts.ok()) return attempts.error();
   Result<Assembly> out = Assembly::open(service.deps.artifacts.spool_directory());
   if (!out.ok()) return out.error();
@@ -171,7 +171,7 @@ Error no_file(JobNumber job, const std::string& name) {
 void answer_file(Service& service, const CallPtr& call, const std::string& name) {
   const Result<ports::JobRow> job = read_job(service, call->path("job"));
   if (!job.ok()) return call->fail(job.error());
-  const Result<std::optional<ports::ArtifactRow>> row = service.deps.store.artifact(job->number, name);
+  const Result<std::optional<ports::ArtifactRow>> row = service.deps.reads.artifact(job->number, name);
   if (!row.ok()) return call->fail(row.error());
   if (!row->has_value()) return call->fail(no_file(job->number, name));
   const ports::ArtifactRow& kept = **row;
@@ -208,7 +208,7 @@ void list_artifacts(const ServicePtr& service, const CallPtr& call) {
     const Result<ports::JobRow> job = read_job(*service, call->path("job"));
     if (!job.ok()) return call->fail(job.error());
     const Result<std::vector<ports::ArtifactRow>> rows =
-        service->deps.store.artifacts(job->number, call->request().query_value("after").value_or(""), limit);
+        service->deps.reads.artifacts(job->number, call->request().query_value("after").value_or(""), limit);
     if (!rows.ok()) return call->fail(rows.error());
     Json body = Json::array();
     for (const ports::ArtifactRow& row : *rows) body.push(artifact_json(row));

@@ -109,7 +109,7 @@ void change_job(const ServicePtr& service, const CallPtr& call, core::JobAction 
 void finish_explain(const ServicePtr& service, const CallPtr& call,
                     const std::shared_ptr<ExplainInput>& input) {
   service->read(call, [service, call, input] {
-    if (service->deps.fleet_notes) input->notes = service->deps.fleet_notes();
+    input->notes = service->fleet_notes();
     input->now = service->deps.clock.wall();
     call->send(200, explain_job(*input));
   });
@@ -139,7 +139,7 @@ void list_jobs(const ServicePtr& service, const CallPtr& call) {
   const Result<ports::JobFilter> filter = job_filter(call->request());
   if (!filter.ok()) return call->fail(filter.error());
   service->read(call, [service, call, filter = *filter] {
-    const Result<std::vector<ports::JobRow>> rows = service->deps.store.jobs(filter);
+    const Result<std::vector<ports::JobRow>> rows = service->deps.reads.jobs(filter);
     if (!rows.ok()) return call->fail(rows.error());
     answer_page(call, filter, *rows);
   });
@@ -171,7 +171,7 @@ void list_attempts(const ServicePtr& service, const CallPtr& call) {
   service->read(call, [service, call] {
     const Result<ports::JobRow> row = read_job(*service, call->path("job"));
     if (!row.ok()) return call->fail(row.error());
-    const Result<std::vector<ports::AttemptRow>> attempts = service->deps.store.attempts(row->number);
+    const Result<std::vector<ports::AttemptRow>> attempts = service->deps.reads.attempts(row->number);
     if (!attempts.ok()) return call->fail(attempts.error());
     Json body = Json::array();
     for (const ports::AttemptRow& attempt : *attempts) body.push(attempt_json(attempt));

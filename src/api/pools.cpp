@@ -17,7 +17,7 @@ Error no_pool(const std::string& name) {
 }
 
 Result<ports::PoolRow> read_pool(Service& service, const std::string& name) {
-  Result<std::vector<ports::PoolRow>> pools = service.deps.store.pools();
+  Result<std::vector<ports::PoolRow>> pools = service.deps.reads.pools();
   if (!pools.ok()) return pools.error();
   const auto found =
       std::find_if(pools->begin(), pools->end(), [&](const auto& pool) { return pool.spec.name == name; });
@@ -121,7 +121,7 @@ void edit_pool(const ServicePtr& service, const CallPtr& call, const IfMatch& ma
 
 void list_pools(const ServicePtr& service, const CallPtr& call) {
   service->read(call, [service, call] {
-    const Result<std::vector<ports::PoolRow>> pools = service->deps.store.pools();
+    const Result<std::vector<ports::PoolRow>> pools = service->deps.reads.pools();
     if (!pools.ok()) return call->fail(pools.error());
     Json body = Json::array();
     for (const ports::PoolRow& pool : *pools) body.push(pool_json(pool));

@@ -58,6 +58,9 @@ struct Service : std::enable_shared_from_this<Service> {
   BlockingPool reads;
   BlockingPool duties;
 
+  [[nodiscard]] ports::FleetNotes fleet_notes() const {
+    return deps.fleet != nullptr ? deps.fleet->notes() : ports::FleetNotes{};
+  }
   // Runs `work`, which only reads, on a thread that may block; answers `overloaded` or `unavailable` when
   // there is none. What has waited for a thread until its client had gone, or longer than limits::kReadTime,
   // is not begun.

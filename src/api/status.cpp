@@ -53,7 +53,7 @@ std::optional<Json> resources_json(Service& service, Call& call, const engine::E
   std::optional<WorkerId> before;
   for (;;) {
     if (call.given_up()) return std::nullopt;
-    const Result<std::vector<ports::WorkerRow>> rows = service.deps.store.workers(false, before, kFleetRows);
+    const Result<std::vector<ports::WorkerRow>> rows = service.deps.reads.workers(false, before, kFleetRows);
     if (!rows.ok()) return std::nullopt;
     for (const ports::WorkerRow& row : *rows) {
       if (!row.registered) continue;
@@ -97,17 +97,17 @@ Json workers_json(const engine::EngineView& view) {
   return out;
 }
 
-std::string note_text(const PoolNote& note) {
+std::string note_text(const ports::PoolNote& note) {
   return note.code.empty() ? note.message : note.code + ": " + note.message;
 }
 
-Json pools_json(const engine::EngineView& view, const FleetNotes& notes) {
+Json pools_json(const engine::EngineView& view, const ports::FleetNotes& notes) {
   Json out = Json::object();
   for (const ports::PoolRow& pool : view.pools) {
     const auto machines = std::count_if(view.workers.begin(), view.workers.end(),
                                         [&](const auto& worker) { return worker.pool == pool.spec.name; });
     const auto note = std::find_if(notes.pools.begin(), notes.pools.end(),
-                                   [&](const PoolNote& n) { return n.pool == pool.spec.name; });
+                                   [&](const ports::PoolNote& n) { return n.pool == pool.spec.name; });
     Json entry = Json::object();
     entry.set("workers", static_cast<std::int64_t>(machines)).set("max", pool.spec.max);
     entry.set("blocked_reason", pool.blocked_reason.empty() ? Json() : Json(pool.blocked_reason));
@@ -119,7 +119,7 @@ Json pools_json(const engine::EngineView& view, const FleetNotes& notes) {
 
 Json status_json(Service& service, Call& call, const engine::EngineView& view) {
   const bool online = view.leading && view.store_reachable;
-  const FleetNotes notes = service.deps.fleet_notes ? service.deps.fleet_notes() : FleetNotes{};
+  const ports::FleetNotes notes = service.fleet_notes();
   std::int64_t depth = view.other_queues.ready;
   for (const auto& [name, queue] : view.queues) depth += queue.ready;
   Json master = Json::object();

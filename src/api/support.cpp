@@ -25,7 +25,7 @@ Result<JobKey> job_key(const std::string& text) {
 Result<ports::JobRow> read_job(Service& service, const std::string& text) {
   const Result<JobKey> key = job_key(text);
   if (!key.ok()) return key.error();
-  Result<std::optional<ports::JobRow>> row = service.deps.store.job(key->number);
+  Result<std::optional<ports::JobRow>> row = service.deps.reads.job(key->number);
   if (!row.ok()) return row.error();
   if (!row->has_value() || (key->id && (*row)->id != *key->id)) return no_job(text);
   return std::move(**row);

@@ -145,7 +145,7 @@ void get_bootstrap(const ServicePtr& service, const CallPtr& call) {
   const std::string token(bearer(call->request()));
   if (token.empty()) return call->fail(no_token());
   service->duty(call, [service, call, hash = sha256(token)] {
-    const Result<std::optional<ports::LaunchRow>> launch = service->deps.store.launch_by_token(hash);
+    const Result<std::optional<ports::LaunchRow>> launch = service->deps.reads.launch_by_token(hash);
     if (!launch.ok()) return call->fail(launch.error());
     if (!launch->has_value())
       return call->fail(Error{Errc::unauthenticated, "this bootstrap token is not known"});

@@ -41,7 +41,7 @@ void answer_list(Service& service, const CallPtr& call, const WorkerList& list,
                  const std::optional<Running>& running) {
   const bool with_gone = list.state == core::WorkerState::gone;
   const Result<std::vector<ports::WorkerRow>> rows =
-      service.deps.store.workers(with_gone, list.before, list.limit);
+      service.deps.reads.workers(with_gone, list.before, list.limit);
   if (!rows.ok()) return call->fail(rows.error());
   Json body = Json::array();
   for (const ports::WorkerRow& row : *rows) {
@@ -66,7 +66,7 @@ std::optional<Running> running_in(const engine::EngineView& view) {
 }
 
 Result<ports::WorkerRow> read_worker(Service& service, const std::string& name) {
-  Result<std::optional<ports::WorkerRow>> row = service.deps.store.worker(name);
+  Result<std::optional<ports::WorkerRow>> row = service.deps.reads.worker(name);
   if (!row.ok()) return row.error();
   if (!row->has_value()) return Error{Errc::not_found, fmt::format("there is no worker {}", name)};
   return std::move(**row);

@@ -117,23 +117,6 @@ http::Gate gate(const Settings& settings) {
   };
 }
 
-api::FleetNotes fleet_notes(const reconcile::FleetStatus& status) {
-  api::FleetNotes notes;
-  notes.frozen = !status.frozen.empty();
-  notes.frozen_reason = status.frozen;
-  if (status.trouble) notes.last_error = core::describe(status.trouble->error);
-  for (const reconcile::FleetNote& note : status.notes) {
-    if (!note.pool.empty()) {
-      notes.pools.push_back({note.pool, note.error ? note.error->code : "",
-                             note.error ? note.error->message : note.text, note.instance_type,
-                             note.next_try});
-    } else if (note.kind == core::NoteKind::no_cloud) {
-      notes.blind = note.error ? core::describe(*note.error) : note.text;
-    }
-  }
-  return notes;
-}
-
 class Daemon {
  public:
   Daemon(const cli::ServeCommand& command, const Settings& settings,
@@ -201,12 +184,12 @@ class Daemon {
 
   api::ApiDeps api_deps() {
     return api::ApiDeps{.engine = engine_,
-                        .store = *store_,
+                        .reads = *store_,
                         .artifacts = *artifacts_,
                         .metrics = metrics_,
                         .clock = clock_,
                         .worker_program = [] { return std::string(worker::worker_program()); },
-                        .fleet_notes = [this] { return fleet_notes(reconciler_.status()); },
+                        .fleet = &reconciler_,
                         .hostname = hostname(),
                         .port = [this] { return server_->port(); },
                         .unready = [this] { return pools_.missing(); },

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "drover/ports/store.hpp"
+#include "drover/ports/reads.hpp"
 
 namespace drover::engine {
 

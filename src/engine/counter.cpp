@@ -58,7 +58,7 @@ void Counter::run() {
 }
 
 void Counter::count(std::int64_t epoch) {
-  auto opened = store_.open_count();
+  auto opened = reads_.open_count();
   if (!opened) {
     tell_(Counted{epoch, opened.error()});
     return;

@@ -8,7 +8,7 @@
 #include <optional>
 #include <thread>
 
-#include "drover/ports/store.hpp"
+#include "drover/ports/reads.hpp"
 
 #include "order.hpp"
 
@@ -18,7 +18,7 @@ namespace drover::engine {
 // writer go on.
 class Counter {
  public:
-  Counter(ports::Store& store, std::function<void(News)> tell) : store_(store), tell_(std::move(tell)) {}
+  Counter(ports::Reads& reads, std::function<void(News)> tell) : reads_(reads), tell_(std::move(tell)) {}
   ~Counter() { stop(); }
   Counter(const Counter&) = delete;
   Counter& operator=(const Counter&) = delete;
@@ -37,7 +37,7 @@ class Counter {
   void run();
   void count(std::int64_t epoch);
 
-  ports::Store& store_;
+  ports::Reads& reads_;
   std::function<void(News)> tell_;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -7,7 +7,8 @@
 #include <variant>
 #include <vector>
 
-#include "drover/ports/store.hpp"
+#include "drover/ports/leader_session.hpp"
+#include "drover/ports/reads.hpp"
 
 // What the engine's thread asks of the writer and of those who read beside it, and what they tell.
 namespace drover::engine {

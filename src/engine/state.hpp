@@ -10,7 +10,7 @@
 #include "drover/core/tunables.hpp"
 #include "drover/core/worker/lease.hpp"
 #include "drover/engine/engine.hpp"
-#include "drover/ports/store.hpp"
+#include "drover/ports/leader_session.hpp"
 
 #include "accounts.hpp"
 

@@ -5,7 +5,7 @@
 #include <unordered_map>
 
 #include "drover/engine/engine.hpp"
-#include "drover/ports/store.hpp"
+#include "drover/ports/rows.hpp"
 
 namespace drover::engine {
 

@@ -24,9 +24,10 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 }  // namespace
 
-Writer::Writer(ports::Store& store, const Clock& clock, ports::Metrics& metrics, const EngineOptions& options,
-               std::function<void(News)> tell, std::function<Status()> begin_count)
-    : store_(store),
+Writer::Writer(ports::Leadership& leadership, const Clock& clock, ports::Metrics& metrics,
+               const EngineOptions& options, std::function<void(News)> tell,
+               std::function<Status()> begin_count)
+    : leadership_(leadership),
       clock_(clock),
       metrics_(metrics),
       options_(options),
@@ -142,7 +143,7 @@ void Writer::turn() {
 // False: it cannot be known yet.
 bool Writer::resolve_doubt() {
   if (!doubt_) return true;
-  const auto fate = store_.resolve(doubt_->transaction);
+  const auto fate = leadership_.resolve(doubt_->transaction);
   if (!fate || *fate == ports::TransactionFate::in_progress) return false;
   const Doubt doubt = std::move(*std::exchange(doubt_, std::nullopt));
   const bool committed = *fate == ports::TransactionFate::committed;
@@ -180,7 +181,7 @@ std::optional<ports::BootState> Writer::begin_term() {
     tell_(NotLed{why, reachable});
     return std::nullopt;
   };
-  auto session = store_.lead();
+  auto session = leadership_.lead();
   if (!session) {
     const bool reachable = session.error().code == Errc::conflict;
     if (!reachable && said_ != "the store is out of reach")

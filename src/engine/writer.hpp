@@ -10,8 +10,8 @@
 
 #include "drover/base/clock.hpp"
 #include "drover/engine/engine.hpp"
+#include "drover/ports/leader_session.hpp"
 #include "drover/ports/metrics.hpp"
-#include "drover/ports/store.hpp"
 
 #include "order.hpp"
 
@@ -36,8 +36,8 @@ class Contact {
 // at a time, but for contact().
 class Writer {
  public:
-  Writer(ports::Store& store, const Clock& clock, ports::Metrics& metrics, const EngineOptions& options,
-         std::function<void(News)> tell, std::function<Status()> begin_count);
+  Writer(ports::Leadership& leadership, const Clock& clock, ports::Metrics& metrics,
+         const EngineOptions& options, std::function<void(News)> tell, std::function<Status()> begin_count);
 
   // Tells OrderDone in any case, and Lost after it when the session was lost.
   void carry_out(Order order);
@@ -68,13 +68,13 @@ class Writer {
   [[nodiscard]] std::optional<ports::BootState> begin_term();
   void lose(const std::string& why);
 
-  ports::Store& store_;
+  ports::Leadership& leadership_;
   const Clock& clock_;
   ports::Metrics& metrics_;
   const EngineOptions& options_;
   std::function<void(News)> tell_;
   std::function<Status()> begin_count_;
-  std::unique_ptr<ports::WriteSession> session_;
+  std::unique_ptr<ports::LeaderSession> session_;
   std::optional<Doubt> doubt_;
   std::string said_;  // the reason that was logged last
   SteadyTime next_try_{};

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "drover/ports/changes.hpp"
-#include "drover/ports/store.hpp"
+#include "drover/ports/reads.hpp"
 
 // The rows, as the schema of the database has them.
 namespace drover::memstore {

@@ -55,7 +55,7 @@ Status carry_out_all(Data& data, std::span<const ports::Change> batch, std::vect
 
 }  // namespace
 
-class MemStore::Session final : public ports::WriteSession {
+class MemStore::Session final : public ports::LeaderSession {
  public:
   Session(std::shared_ptr<Shared> shared, std::int64_t number, std::int64_t epoch)
       : shared_(std::move(shared)), number_(number), epoch_(epoch) {}
@@ -185,11 +185,11 @@ std::string MemStore::picture() const {
   return out;
 }
 
-Result<std::unique_ptr<ports::WriteSession>> MemStore::lead() {
+Result<std::unique_ptr<ports::LeaderSession>> MemStore::lead() {
   const std::lock_guard lock(shared_->mutex);
   if (shared_->leader != 0) return Error{Errc::conflict, "another daemon leads"};
   shared_->leader = ++shared_->sessions;
-  return std::unique_ptr<ports::WriteSession>(
+  return std::unique_ptr<ports::LeaderSession>(
       std::make_unique<Session>(shared_, shared_->leader, ++shared_->data.epoch));
 }
 

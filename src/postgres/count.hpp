@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "drover/ports/store.hpp"
+#include "drover/ports/reads.hpp"
 
 #include "connection.hpp"
 

@@ -68,9 +68,8 @@ class PgStore final : public ports::Store {
         keys_(keys_session(options_), 1) {}
 
   Result<int> migrate() override;
-  Result<std::unique_ptr<ports::WriteSession>> lead() override;
+  Result<std::unique_ptr<ports::LeaderSession>> lead() override;
   Result<ports::TransactionFate> resolve(const std::string& transaction_id) override;
-  Status ping() override;
   Result<std::unique_ptr<ports::DepthCount>> open_count() override;
   Result<ports::ReadyAnswer> ready(const ports::ReadyQuestion& question) override;
   Status make_partitions(WallTime now) override;
@@ -148,7 +147,7 @@ Result<int> PgStore::migrate() {
   return postgres::migrate(**connection, embedded_files());
 }
 
-Result<std::unique_ptr<ports::WriteSession>> PgStore::lead() {
+Result<std::unique_ptr<ports::LeaderSession>> PgStore::lead() {
   LeaderOptions leader;
   leader.session.conninfo = options_.conninfo;
   leader.session.application_name = "drover leader";
@@ -229,12 +228,6 @@ Status PgStore::make_partitions(WallTime now) {
     if (!done) made = done.error();
   }
   return made;
-}
-
-Status PgStore::ping() {
-  auto rows = pool_.run("read_ping");
-  if (!rows) return rows.error();
-  return Ok{};
 }
 
 // Most questions are about living jobs: their partition is asked alone first.

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "drover/ports/store.hpp"
+#include "drover/ports/reads.hpp"
 
 #include "wire.hpp"
 

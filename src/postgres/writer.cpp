@@ -12,7 +12,7 @@
 namespace drover::postgres {
 namespace {
 
-class PgWriter final : public ports::WriteSession {
+class PgWriter final : public ports::LeaderSession {
  public:
   PgWriter(std::unique_ptr<Connection> connection, const LeaderOptions& options, std::int64_t epoch,
            std::int64_t last_event)
@@ -154,7 +154,7 @@ Status prepare_all(Connection& connection) {
 
 }  // namespace
 
-Result<std::unique_ptr<ports::WriteSession>> lead(const LeaderOptions& options) {
+Result<std::unique_ptr<ports::LeaderSession>> lead(const LeaderOptions& options) {
   auto opened = Connection::open(options.session);
   if (!opened) return opened.error();
   Connection& connection = **opened;
@@ -178,7 +178,7 @@ Result<std::unique_ptr<ports::WriteSession>> lead(const LeaderOptions& options) 
   auto last = connection.run("write_last_event");
   if (!last) return last.error();
   const std::int64_t last_event = last->empty() ? 0 : (*last)[0].get<std::int64_t>();
-  return std::unique_ptr<ports::WriteSession>(
+  return std::unique_ptr<ports::LeaderSession>(
       std::make_unique<PgWriter>(std::move(*opened), options, (*epoch)[0].get<std::int64_t>(), last_event));
 }
 

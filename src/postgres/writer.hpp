@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "drover/ports/store.hpp"
+#include "drover/ports/leader_session.hpp"
 
 #include "connection.hpp"
 
@@ -17,7 +17,7 @@ struct LeaderOptions {
 
 // Becomes leader: connects, checks that a commit is durable, takes the lock, raises the epoch.
 // conflict: another leads, the server may lose commits, or the schema is not this version's.
-Result<std::unique_ptr<ports::WriteSession>> lead(const LeaderOptions& options);
+Result<std::unique_ptr<ports::LeaderSession>> lead(const LeaderOptions& options);
 
 // "xid:epoch:event": the transaction, and an event (0: none) that exists with this epoch if and only if it
 // committed. The event is what decides: after a crash the server may give an xid, whose WAL was never

@@ -23,15 +23,15 @@ Result<T> answer_of(Millis wait, Call call) {
 
 }  // namespace
 
-EngineFleet::EngineFleet(engine::Engine& engine, ports::Store& store, Millis answer_time)
-    : engine_(engine), store_(store), answer_time_(answer_time) {}
+EngineFleet::EngineFleet(engine::Engine& engine, ports::Reads& reads, Millis answer_time)
+    : engine_(engine), reads_(reads), answer_time_(answer_time) {}
 
 Result<engine::EngineView> EngineFleet::view() {
   return answer_of<engine::EngineView>(answer_time_, [&](auto done) { engine_.view(std::move(done)); });
 }
 
 Result<ports::FleetSnapshot> EngineFleet::fleet() {
-  return store_.fleet();
+  return reads_.fleet();
 }
 
 ports::Settled EngineFleet::apply_any(ports::Change change) {

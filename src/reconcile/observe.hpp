@@ -6,7 +6,7 @@
 
 #include "drover/core/fleet/plan.hpp"
 #include "drover/engine/engine.hpp"
-#include "drover/ports/store.hpp"
+#include "drover/ports/reads.hpp"
 
 namespace drover::reconcile {
 

@@ -316,6 +316,24 @@ FleetStatus Reconciler::status() const {
   return impl_->status;
 }
 
+ports::FleetNotes Reconciler::notes() const {
+  const FleetStatus now = status();
+  ports::FleetNotes notes;
+  notes.frozen = !now.frozen.empty();
+  notes.frozen_reason = now.frozen;
+  if (now.trouble) notes.last_error = core::describe(now.trouble->error);
+  for (const FleetNote& note : now.notes) {
+    const std::string message = note.error ? note.error->message : note.text;
+    if (!note.pool.empty()) {
+      notes.pools.push_back(
+          {note.pool, note.error ? note.error->code : "", message, note.instance_type, note.next_try});
+    } else if (note.kind == core::NoteKind::no_cloud) {
+      notes.blind = note.error ? core::describe(*note.error) : note.text;
+    }
+  }
+  return notes;
+}
+
 SteadyTime Reconciler::last_progress() const {
   return SteadyTime{SteadyTime::duration{impl_->last_progress.load()}};
 }

@@ -57,13 +57,12 @@ class FakeStore final : public ports::Store {
   std::function<void()> before_jobs;  // called by jobs(), on the caller's thread
 
   Result<int> migrate() override { return 0; }
-  Result<std::unique_ptr<ports::WriteSession>> lead() override {
+  Result<std::unique_ptr<ports::LeaderSession>> lead() override {
     return Error{Errc::conflict, "not in this test"};
   }
   Result<ports::TransactionFate> resolve(const std::string&) override {
     return ports::TransactionFate::aborted;
   }
-  Status ping() override { return Ok{}; }
   Result<std::unique_ptr<ports::DepthCount>> open_count() override {
     return Error{Errc::unavailable, "nothing is counted here", {}, {}, 1};
   }

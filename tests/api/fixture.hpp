@@ -108,16 +108,21 @@ class ApiTest : public ::testing::Test {
   FakeArtifacts artifacts;
   FakeMetrics metrics;
   FakeClock clock;
-  FleetNotes notes;
+  struct Board final : ports::FleetBoard {
+    [[nodiscard]] ports::FleetNotes notes() const override { return shown; }
+    ports::FleetNotes shown;
+  };
+  Board board;
+  ports::FleetNotes& notes = board.shown;
   bool delivers = true;  // does an answer reach its peer
   engine::Engine engine{store, clock, metrics, {}};
   Api api{ApiDeps{.engine = engine,
-                  .store = store,
+                  .reads = store,
                   .artifacts = artifacts,
                   .metrics = metrics,
                   .clock = clock,
                   .worker_program = [] { return std::string("#!/bin/bash\n"); },
-                  .fleet_notes = [this] { return notes; },
+                  .fleet = &board,
                   .hostname = "head",
                   .port = [] { return std::uint16_t{8080}; },
                   .version = "1.2.3",

@@ -192,12 +192,12 @@ class Server {
   drover::api::FakeClock clock_;
   drover::engine::Engine engine_{store_, clock_, metrics_, {}};
   drover::api::Api api_{drover::api::ApiDeps{.engine = engine_,
-                                             .store = store_,
+                                             .reads = store_,
                                              .artifacts = files_,
                                              .metrics = metrics_,
                                              .clock = clock_,
                                              .worker_program = [] { return std::string("#!/bin/bash\n"); },
-                                             .fleet_notes = {},
+                                             .fleet = nullptr,
                                              .hostname = "head",
                                              .port = [] { return std::uint16_t{8080}; },
                                              .version = "1.2.3",

@@ -285,9 +285,9 @@ TEST_F(PgLeader, WhatWasCommittedSurvivesACrashOfTheServerAndReadsComeBackByThem
   ASSERT_TRUE(*store_->job(number));
   cluster.crash();
   EXPECT_EQ(session_->ping().error().code, Errc::unavailable);
-  EXPECT_EQ(store_->ping().error().code, Errc::unavailable);
+  EXPECT_EQ(store_->pools().error().code, Errc::unavailable);
   cluster.start();
-  EXPECT_TRUE(store_->ping());
+  EXPECT_TRUE(store_->pools());
   EXPECT_TRUE(*store_->job(number));
   become_leader();
   EXPECT_GT(insert().value, number.value);
@@ -296,7 +296,7 @@ TEST_F(PgLeader, WhatWasCommittedSurvivesACrashOfTheServerAndReadsComeBackByThem
 }
 
 TEST_F(PgLeader, AConnectionStringThatCannotBeReadIsNotQuoted) {
-  const auto failed = postgres::make_pg_store(options("host=x password=hunter2 oops"))->ping();
+  const auto failed = postgres::make_pg_store(options("host=x password=hunter2 oops"))->pools();
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code, Errc::invalid);
   EXPECT_EQ(failed.error().message.find("hunter2"), std::string::npos);

@@ -176,7 +176,7 @@ class StoreCase : public Backend {
   }
 
   const WallTime now_ = SystemClock().wall();
-  std::unique_ptr<ports::WriteSession> session_;
+  std::unique_ptr<ports::LeaderSession> session_;
   PoolId pool_;
 };
 

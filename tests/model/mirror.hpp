@@ -50,7 +50,7 @@ class Mirror {
     Secret token;
   };
   memstore::MemStore store_;
-  std::unique_ptr<ports::WriteSession> session_;
+  std::unique_ptr<ports::LeaderSession> session_;
   engine::State engine_;  // what is admitted is asked of it
   PoolId pool_;
   std::array<Known, kMachines> machines_;

@@ -94,7 +94,7 @@ class Bench {
   std::map<std::string, Program> programs_;  // by instance
   SteadyTime next_beat_;
   int polls_ = 0;
-  std::unique_ptr<ports::WriteSession> other_;  // another daemon's
+  std::unique_ptr<ports::LeaderSession> other_;  // another daemon's
   FleetStatus status_;
 };
 

@@ -11,35 +11,20 @@
 #include "drover/engine/engine.hpp"
 #include "drover/http/router.hpp"
 #include "drover/ports/artifact_store.hpp"
+#include "drover/ports/fleet_board.hpp"
 #include "drover/ports/metrics.hpp"
-#include "drover/ports/store.hpp"
+#include "drover/ports/reads.hpp"
 
 namespace drover::api {
 
-// What the fleet's loop knows beyond the rows: why it does not launch at this moment, and until when.
-struct PoolNote {
-  std::string pool;
-  std::string code;                // the cloud's own, where the cloud refused; else empty
-  std::string message;             // a sentence
-  std::string instance_type = {};  // that the cloud refused
-  std::optional<WallTime> next_try = {};
-};
-struct FleetNotes {
-  bool frozen = false;  // too much of the fleet is absent at once: nothing is launched or given up
-  std::string frozen_reason;
-  std::string last_error;  // of a call of the cloud that has not worked since; empty: none
-  std::string blind;       // why the cloud could not be looked at; empty: it could
-  std::vector<PoolNote> pools;
-};
-
 struct ApiDeps {
   engine::Engine& engine;
-  ports::Store& store;
+  ports::Reads& reads;
   ports::ArtifactStore& artifacts;
   ports::Metrics& metrics;
   const Clock& clock;
   std::function<std::string()> worker_program;  // text served to instances that start; thread-safe
-  std::function<FleetNotes()> fleet_notes;      // may be empty; thread-safe, does not block
+  const ports::FleetBoard* fleet = nullptr;     // absent: nothing is said of the fleet
   std::string hostname;                         // shown by /status
   std::function<std::uint16_t()> port;          // likewise; asked once it listens
   std::function<std::string()> unready = {};    // why a leader is not ready; empty: it is. Thread-safe

@@ -12,7 +12,7 @@ namespace drover::api {
 struct ExplainInput {
   ports::JobRow job;
   std::optional<engine::EngineView> view;  // of jobs that are queued
-  FleetNotes notes;
+  ports::FleetNotes notes;
   std::optional<engine::JobPlace> place;
   WallTime now;
 };

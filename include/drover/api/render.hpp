@@ -5,7 +5,7 @@
 
 #include "drover/base/json.hpp"
 #include "drover/engine/engine.hpp"
-#include "drover/ports/store.hpp"
+#include "drover/ports/reads.hpp"
 
 namespace drover::api {
 

@@ -39,9 +39,8 @@ class MemStore final : public ports::Store {
   [[nodiscard]] std::int64_t events() const;  // how many there are
 
   Result<int> migrate() override { return 0; }
-  Result<std::unique_ptr<ports::WriteSession>> lead() override;
+  Result<std::unique_ptr<ports::LeaderSession>> lead() override;
   Result<ports::TransactionFate> resolve(const std::string& transaction_id) override;
-  Status ping() override { return Ok{}; }
   Result<std::unique_ptr<ports::DepthCount>> open_count() override;
   Result<ports::ReadyAnswer> ready(const ports::ReadyQuestion& question) override;
   Status make_partitions(WallTime) override { return Ok{}; }

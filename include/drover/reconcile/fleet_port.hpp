@@ -8,7 +8,7 @@
 #include "drover/base/result.hpp"
 #include "drover/engine/engine.hpp"
 #include "drover/ports/changes.hpp"
-#include "drover/ports/store.hpp"
+#include "drover/ports/reads.hpp"
 
 namespace drover::reconcile {
 
@@ -41,7 +41,7 @@ class FleetPort {
 // The real one. `answer_time` bounds the wait for the engine's answers.
 class EngineFleet final : public FleetPort {
  public:
-  EngineFleet(engine::Engine& engine, ports::Store& store, Millis answer_time = Seconds{15});
+  EngineFleet(engine::Engine& engine, ports::Reads& reads, Millis answer_time = Seconds{15});
   Result<engine::EngineView> view() override;
   Result<ports::FleetSnapshot> fleet() override;
   ports::Settled apply_any(ports::Change change) override;
@@ -49,7 +49,7 @@ class EngineFleet final : public FleetPort {
 
  private:
   engine::Engine& engine_;
-  ports::Store& store_;
+  ports::Reads& reads_;
   Millis answer_time_;
 };
 

@@ -9,6 +9,7 @@
 #include "drover/base/clock.hpp"
 #include "drover/core/fleet/plan.hpp"
 #include "drover/ports/cloud.hpp"
+#include "drover/ports/fleet_board.hpp"
 #include "drover/ports/metrics.hpp"
 #include "drover/reconcile/fleet_port.hpp"
 
@@ -52,12 +53,12 @@ struct FleetStatus {
 
 // Keeps the fleet as the pools want it: one thread that looks (store, cloud, store again), plans and carries
 // out. What it learns of the cloud's refusals lives in memory and starts afresh with each term of leadership.
-class Reconciler {
+class Reconciler final : public ports::FleetBoard {
  public:
   // All references must outlive it; `fleet` and `cloud` are used by its thread alone.
   Reconciler(FleetPort& fleet, ports::Cloud& cloud, const Clock& clock, ports::Metrics& metrics,
              ReconcileOptions options);
-  ~Reconciler();  // stop()s
+  ~Reconciler() override;  // stop()s
   Reconciler(const Reconciler&) = delete;
   Reconciler& operator=(const Reconciler&) = delete;
 
@@ -71,6 +72,7 @@ class Reconciler {
 
   // Any thread; does not block for long.
   [[nodiscard]] FleetStatus status() const;
+  [[nodiscard]] ports::FleetNotes notes() const override;
   // When the loop last got on, a failed cloud call included: a watchdog's question. Any thread.
   [[nodiscard]] SteadyTime last_progress() const;
 

@@ -8,7 +8,7 @@
 namespace drover::ports {
 
 struct NewJob {
-  JobNumber number;  // reserved by WriteSession::reserve_numbers
+  JobNumber number;  // reserved by LeaderSession::reserve_numbers
   Uuid id;
   core::JobSpec spec;
   WallTime created;
