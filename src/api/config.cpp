@@ -25,21 +25,6 @@ Result<std::map<std::string, std::string>> changed_settings(const Json& body) {
   return values;
 }
 
-// As they are; an Error while this daemon does not lead.
-Result<core::Tunables> tunables_of(const Service& service) {
-  const auto view = service.deps.engine.shown();
-  if (view->leading) return view->tunables;
-  return Error{.code = Errc::unavailable,
-               .message = fmt::format("this daemon does not lead: {}", view->standby_reason),
-               .retry_after_s = 1};
-}
-
-void answer_config(const ServicePtr& service, const CallPtr& call) {
-  const Result<core::Tunables> tunables = tunables_of(*service);
-  if (!tunables.ok()) return call->fail(tunables.error());
-  call->send(200, tunables_json(*tunables));
-}
-
 void say_changes(const Call& call, const core::Tunables& before, const core::Tunables& after) {
   const auto old = core::tunable_values(before);
   const auto now = core::tunable_values(after);
@@ -52,7 +37,9 @@ void say_changes(const Call& call, const core::Tunables& before, const core::Tun
 }  // namespace
 
 void get_config(const ServicePtr& service, const CallPtr& call) {
-  answer_config(service, call);
+  const Result<core::Tunables> tunables = service->scheduler.tunables(Call::who());
+  if (!tunables.ok()) return call->fail(tunables.error());
+  call->send(200, tunables_json(*tunables));
 }
 
 // PUT and PATCH both: what is named changes, all of it or nothing, and the answer is the whole.
@@ -61,16 +48,11 @@ void put_config(const ServicePtr& service, const CallPtr& call) {
   if (!body) return;
   Result<std::map<std::string, std::string>> values = changed_settings(*body);
   if (!values.ok()) return call->fail(values.error());
-  if (values->empty()) return answer_config(service, call);
-  const Result<core::Tunables> before = tunables_of(*service);
-  if (!before.ok()) return call->fail(before.error());
-  service->deps.engine.apply(
-      ports::PutSettings{std::move(*values), service->deps.clock.wall()},
-      service->then<ports::PutSettings::Answer>(call, [service, call, before = *before](const auto&) {
-        const Result<core::Tunables> after = tunables_of(*service);
-        if (!after.ok()) return call->fail(after.error());
-        say_changes(*call, before, *after);
-        call->send(200, tunables_json(*after));
+  service->scheduler.put_tunables(
+      Call::who(), std::move(*values),
+      service->then<services::TunablesPut>(call, [call](const services::TunablesPut& put) {
+        say_changes(*call, put.before, put.after);
+        call->send(200, tunables_json(put.after));
       }));
 }
 

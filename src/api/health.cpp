@@ -84,7 +84,7 @@ void refresh_gauges(Service& service, const engine::EngineView& view) {
   if (view.leading) {
     series["drover_scheduler_paused"] = {{{}, view.paused ? 1.0 : 0.0}};
     series["drover_leader_epoch"] = {{{}, static_cast<double>(view.epoch)}};
-    const bool frozen = service.fleet_notes().frozen;
+    const bool frozen = service.scheduler.notes().frozen;
     series["drover_fleet_frozen"] = {{{}, frozen ? 1.0 : 0.0}};
     queue_gauges(series, view);
     worker_gauges(series, view);
@@ -116,20 +116,14 @@ void get_healthz(const ServicePtr&, const CallPtr& call) {
 }
 
 void get_readyz(const ServicePtr& service, const CallPtr& call) {
-  const auto view = service->deps.engine.shown();
-  const std::string unready = service->deps.unready ? service->deps.unready() : "";
-  const bool leads = view->leading && view->store_reachable;
-  if (leads && unready.empty()) return call->send(http::Response::text(200, "ready\n"));
-  const std::string why = leads                           ? unready
-                          : !view->standby_reason.empty() ? view->standby_reason
-                          : view->leading                 ? "the database is out of reach"
-                                                          : "this daemon does not lead";
+  const std::string why = service->scheduler.unready();
+  if (why.empty()) return call->send(http::Response::text(200, "ready\n"));
   call->fail(Error{.code = Errc::unavailable, .message = "not ready: " + why, .retry_after_s = 1});
 }
 
 void get_metrics(const ServicePtr& service, const CallPtr& call) {
   service->duty(call, [service, call] {
-    refresh_gauges(*service, *service->deps.engine.shown());
+    refresh_gauges(*service, *service->scheduler.view());
     http::Response response = http::Response::text(200, service->deps.metrics.render());
     response.headers.front().second = "text/plain; version=0.0.4; charset=utf-8";
     call->send(std::move(response));

@@ -113,27 +113,25 @@ class Assembly {
 
 // All attempts one after the other, each behind a heading, as `tail` shows several files. nullopt: nobody
 // waits for them any more.
-Result<std::optional<Assembly>> assemble(Service& service, Call& call, const ports::JobRow& job,
+Result<std::optional<Assembly>> assemble(Service& service, Call& call, const services::JobKey& key,
                                          std::string_view stream) {
-  const Result<std::vector<ports::AttemptRow>> attempts = service.deps.reads.attempts(job.number);
-  if (!attempts.ok()) return attempts.error();
-  Result<Assembly> out = Assembly::open(service.deps.artifacts.spool_directory());
+  const Result<std::vector<services::JobLog>> logs = service.jobs.logs(Call::who(), key, stream);
+  if (!logs.ok()) return logs.error();
+  Result<Assembly> out = Assembly::open(service.deps.spool_directory);
   if (!out.ok()) return out.error();
-  for (const ports::AttemptRow& attempt : *attempts) {
+  for (const services::JobLog& log : *logs) {
     if (call.given_up()) return std::optional<Assembly>();
-    if (Status done = out->text(fmt::format("==> attempt {} <==\n", attempt.attempt)); !done.ok())
+    if (Status done = out->text(fmt::format("==> attempt {} <==\n", log.attempt)); !done.ok())
       return done.error();
-    const Result<ports::StoredFile> log = service.deps.artifacts.log(job.number, attempt.attempt, stream);
-    if (!log.ok() && log.error().code == Errc::not_found) continue;
-    if (!log.ok()) return log.error();
-    if (Status done = out->file(*log); !done.ok()) return done.error();
+    if (!log.file) continue;
+    if (Status done = out->file(*log.file); !done.ok()) return done.error();
   }
   return std::optional(std::move(*out));
 }
 
-void answer_all(Service& service, const CallPtr& call, const ports::JobRow& job, std::string_view stream,
+void answer_all(Service& service, const CallPtr& call, const services::JobKey& key, std::string_view stream,
                 std::int64_t offset) {
-  Result<std::optional<Assembly>> assembled = assemble(service, *call, job, stream);
+  Result<std::optional<Assembly>> assembled = assemble(service, *call, key, stream);
   if (!assembled.ok()) return call->fail(assembled.error());
   if (!assembled->has_value()) return;
   Assembly& all = **assembled;
@@ -144,45 +142,27 @@ void answer_all(Service& service, const CallPtr& call, const ports::JobRow& job,
 
 void answer_log(Service& service, const CallPtr& call, const Which& which, std::int64_t offset) {
   const std::string& stream = call->path("stream");
-  const Result<ports::JobRow> job = read_job(service, call->path("job"));
-  if (!job.ok()) return call->fail(job.error());
-  if (which.all) return answer_all(service, call, *job, stream, offset);
-  const int attempt = which.attempt.value_or(job->attempts);
-  if (attempt == 0) {
-    return call->fail(Error{Errc::not_found, fmt::format("job {} has not run yet", job->number.value)});
-  }
-  if (attempt > job->attempts) {
-    return call->fail(
-        Error{Errc::not_found, fmt::format("job {} has no attempt {}", job->number.value, attempt)});
-  }
-  const Result<ports::StoredFile> log = service.deps.artifacts.log(job->number, attempt, stream);
-  if (!log.ok() && log.error().code != Errc::not_found) return call->fail(log.error());
-  http::Response response = log.ok() ? text_file(log->path, log->size, offset) : empty_log();
-  call->send(std::move(response.with("X-Drover-Attempt", std::to_string(attempt))));
-}
-
-Error no_file(JobNumber job, const std::string& name) {
-  return Error{Errc::not_found, name == ports::kCheckpointName
-                                    ? fmt::format("job {} has no checkpoint", job.value)
-                                    : fmt::format("job {} has no artifact {}", job.value, name)};
+  const Result<services::JobKey> key = job_key(call->path("job"));
+  if (!key.ok()) return call->fail(key.error());
+  if (which.all) return answer_all(service, call, *key, stream, offset);
+  const Result<services::JobLog> log = service.jobs.log(Call::who(), *key, stream, which.attempt);
+  if (!log.ok()) return call->fail(log.error());
+  http::Response response = log->file ? text_file(log->file->path, log->file->size, offset) : empty_log();
+  call->send(std::move(response.with("X-Drover-Attempt", std::to_string(log->attempt))));
 }
 
 // The artifact of this name, or the checkpoint.
 void answer_file(Service& service, const CallPtr& call, const std::string& name) {
-  const Result<ports::JobRow> job = read_job(service, call->path("job"));
-  if (!job.ok()) return call->fail(job.error());
-  const Result<std::optional<ports::ArtifactRow>> row = service.deps.reads.artifact(job->number, name);
-  if (!row.ok()) return call->fail(row.error());
-  if (!row->has_value()) return call->fail(no_file(job->number, name));
-  const ports::ArtifactRow& kept = **row;
-  const Result<ports::StoredFile> file = service.deps.artifacts.get(job->number, kept.attempt, name);
-  if (!file.ok()) return call->fail(file.error());
+  const Result<services::JobKey> key = job_key(call->path("job"));
+  if (!key.ok()) return call->fail(key.error());
+  const Result<services::JobFile> kept = service.jobs.file(Call::who(), *key, name);
+  if (!kept.ok()) return call->fail(kept.error());
   http::Response response;
-  response.body = http::FileBody{file->path, 0, file->size};
+  response.body = http::FileBody{kept->file.path, 0, kept->file.size};
   response.with("Content-Type", "application/octet-stream").with("X-Content-Type-Options", "nosniff");
   response.with("Content-Disposition", attachment(download_name(name)));
-  response.with("X-Checksum-Sha256", to_hex(kept.sha256));
-  call->send(std::move(response.with("X-Drover-Attempt", std::to_string(kept.attempt))));
+  response.with("X-Checksum-Sha256", to_hex(kept->row.sha256));
+  call->send(std::move(response.with("X-Drover-Attempt", std::to_string(kept->row.attempt))));
 }
 
 }  // namespace
@@ -205,10 +185,10 @@ void list_artifacts(const ServicePtr& service, const CallPtr& call) {
   const Result<int> limit = query_limit(call->request(), limits::kPageRows);
   if (!limit.ok()) return call->fail(limit.error());
   service->read(call, [service, call, limit = *limit] {
-    const Result<ports::JobRow> job = read_job(*service, call->path("job"));
-    if (!job.ok()) return call->fail(job.error());
+    const Result<services::JobKey> key = job_key(call->path("job"));
+    if (!key.ok()) return call->fail(key.error());
     const Result<std::vector<ports::ArtifactRow>> rows =
-        service->deps.reads.artifacts(job->number, call->request().query_value("after").value_or(""), limit);
+        service->jobs.artifacts(Call::who(), *key, call->request().query_value("after").value_or(""), limit);
     if (!rows.ok()) return call->fail(rows.error());
     Json body = Json::array();
     for (const ports::ArtifactRow& row : *rows) body.push(artifact_json(row));

@@ -121,11 +121,12 @@ void read_labels(Fields& fields, core::Labels& out) {
   }
 }
 
-void read_retry(Fields& fields, core::RetryRules& out) {
+void read_retry(Fields& fields, services::JobDraft& draft) {
   const Json* value = fields.any("retry");
   if (value == nullptr) return;
+  core::RetryRules& out = draft.spec.retry;
   Fields members(*value, fields.name("retry"));
-  members.integer("max_attempts", out.max_attempts, 1, 1000);
+  if (int limit = 0; members.integer("max_attempts", limit, 1, 1000)) draft.max_attempts = limit;
   if (members.any_but_null("max_interruptions") != nullptr) {
     int limit = 0;
     if (members.integer("max_interruptions", limit, 0, 1'000'000)) out.max_interruptions = limit;
@@ -165,9 +166,9 @@ Result<Task> parse_task(const Json& json, const std::string& field) {
   return task;
 }
 
-Result<core::JobSpec> parse_job_spec(const Json& json, std::string_view path, const SpecDefaults& defaults) {
-  core::JobSpec spec;
-  spec.retry.max_attempts = defaults.max_attempts;
+Result<services::JobDraft> parse_job_draft(const Json& json, std::string_view path) {
+  services::JobDraft draft;
+  core::JobSpec& spec = draft.spec;
   Fields fields(json, std::string(path));
   fields.short_name("queue", spec.queue);
   fields.text("name", spec.name, 0, limits::kNameCharacters);
@@ -175,7 +176,7 @@ Result<core::JobSpec> parse_job_spec(const Json& json, std::string_view path, co
   fields.integer("priority", spec.priority, -limits::kPriorityMax, limits::kPriorityMax);
   read_resources(fields, spec.resources);
   read_labels(fields, spec.labels);
-  read_retry(fields, spec.retry);
+  read_retry(fields, draft);
   std::int64_t timeout = 0;
   fields.integer("timeout_s", timeout, 0, kTimeoutMax);
   spec.timeout = Seconds(timeout);
@@ -183,30 +184,26 @@ Result<core::JobSpec> parse_job_spec(const Json& json, std::string_view path, co
   fields.boolean("hold", spec.hold);
   read_task(fields, spec);
   if (Status done = fields.finish(); !done.ok()) return done.error();
-  return spec;
+  return draft;
 }
 
-Result<std::vector<core::JobSpec>> parse_job_specs(const Json& json, const SpecDefaults& defaults) {
-  std::vector<core::JobSpec> specs;
+Result<std::vector<services::JobDraft>> parse_job_drafts(const Json& json) {
+  std::vector<services::JobDraft> drafts;
   const Json::Array* array = json.if_array();
   if (array == nullptr) {
-    Result<core::JobSpec> spec = parse_job_spec(json, "", defaults);
-    if (!spec.ok()) return spec.error();
-    specs.push_back(std::move(*spec));
-    return specs;
+    Result<services::JobDraft> draft = parse_job_draft(json, "");
+    if (!draft.ok()) return draft.error();
+    drafts.push_back(std::move(*draft));
+    return drafts;
   }
-  if (array->empty()) return invalid("", "the array holds no job");
-  if (array->size() > limits::kJobsPerRequest) {
-    return Error{Errc::too_large, fmt::format("{} jobs in one request; send at most {} at a time",
-                                              array->size(), limits::kJobsPerRequest)};
-  }
-  specs.reserve(array->size());
+  if (const Status bounded = services::check_count(array->size()); !bounded.ok()) return bounded.error();
+  drafts.reserve(array->size());
   for (std::size_t i = 0; i < array->size(); ++i) {
-    Result<core::JobSpec> spec = parse_job_spec((*array)[i], fmt::format("[{}]", i), defaults);
-    if (!spec.ok()) return spec.error();
-    specs.push_back(std::move(*spec));
+    Result<services::JobDraft> draft = parse_job_draft((*array)[i], fmt::format("[{}]", i));
+    if (!draft.ok()) return draft.error();
+    drafts.push_back(std::move(*draft));
   }
-  return specs;
+  return drafts;
 }
 
 }  // namespace drover::api

@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "drover/api/explain.hpp"
 #include "drover/api/job_spec.hpp"
-#include "drover/api/pool_spec.hpp"
 #include "drover/api/render.hpp"
 #include "drover/base/failpoint.hpp"
 #include "drover/base/limits.hpp"
@@ -18,37 +16,32 @@ namespace {
 
 constexpr std::size_t kQuickBody = 64 * 1024;  // bytes; larger ones are not parsed on a transport's thread
 
-void answer_submitted(const CallPtr& call, bool many, std::vector<core::JobSpec> specs,
-                      const std::vector<engine::Submitted>& submitted) {
-  Json body = Json::array();
-  for (std::size_t i = 0; i < submitted.size() && i < specs.size(); ++i) {
-    body.push(job_json(new_job_row(std::move(specs[i]), submitted[i])));
+void answer_submitted(const CallPtr& call, bool many, const std::vector<ports::JobRow>& jobs) {
+  if (!many) {
+    http::Response response = http::Response::json(201, job_json(jobs.front()).dump() + "\n");
+    response.with("Location", "/jobs/" + to_string(jobs.front().id));
+    return call->send(std::move(response));
   }
-  if (many || submitted.empty()) return call->send(201, body);
-  http::Response response = http::Response::json(201, body.if_array()->front().dump() + "\n");
-  response.with("Location", "/jobs/" + to_string(submitted.front().id));
-  call->send(std::move(response));
+  Json body = Json::array();
+  for (const ports::JobRow& job : jobs) body.push(job_json(job));
+  call->send(201, body);
 }
 
 void submit(const ServicePtr& service, const CallPtr& call) {
   const std::optional<Json> body = body_or_fail(call);
   if (!body) return;
   call->request().body.clear();
-  const SpecDefaults defaults{service->deps.engine.shown()->tunables.default_max_attempts};
-  Result<std::vector<core::JobSpec>> specs = parse_job_specs(*body, defaults);
-  if (!specs.ok()) return call->fail(specs.error());
+  Result<std::vector<services::JobDraft>> drafts = parse_job_drafts(*body);
+  if (!drafts.ok()) return call->fail(drafts.error());
   DROVER_FAILPOINT("api.submit");
   const bool many = body->if_array() != nullptr;
-  auto kept = std::make_shared<std::vector<core::JobSpec>>(*specs);
-  service->deps.engine.submit(
-      std::move(*specs), service->then<std::vector<engine::Submitted>>(
-                             call, [service, call, many, kept](std::vector<engine::Submitted> submitted) {
-                               auto answer = [call, many, kept, submitted = std::move(submitted)] {
-                                 answer_submitted(call, many, std::move(*kept), submitted);
-                               };
-                               // The jobs are committed: a full queue must not turn that into an error.
-                               if (!many || !service->duties.post(answer)) answer();
-                             }));
+  service->jobs.submit(
+      Call::who(), std::move(*drafts),
+      service->then<std::vector<ports::JobRow>>(call, [service, call, many](std::vector<ports::JobRow> jobs) {
+        auto answer = [call, many, jobs = std::move(jobs)] { answer_submitted(call, many, jobs); };
+        // The jobs are committed: a full queue must not turn that into an error.
+        if (!many || !service->duties.post(answer)) answer();
+      }));
 }
 
 Result<ports::JobFilter> job_filter(const http::Request& request) {
@@ -94,37 +87,23 @@ void answer_page(const CallPtr& call, const ports::JobFilter& filter,
 }
 
 void change_job(const ServicePtr& service, const CallPtr& call, core::JobAction action) {
-  const Result<JobKey> key = job_key(call->path("job"));
+  const Result<services::JobKey> key = job_key(call->path("job"));
   if (!key.ok()) return call->fail(key.error());
-  const JobNumber number = key->number;
-  service->deps.engine.act(
-      ports::ActOnJob{number, key->id, action, service->deps.clock.wall()},
-      service->then<engine::ActAnswer>(call, [call, number](const engine::ActAnswer& answer) {
+  service->jobs.act(
+      Call::who(), *key, action,
+      service->then<engine::ActAnswer>(call, [call, number = key->number](const engine::ActAnswer& answer) {
         Json body = Json::object();
         body.set("number", number.value).set("state", to_string(answer.state)).set("changed", answer.changed);
         call->send(200, body);
       }));
 }
 
-void finish_explain(const ServicePtr& service, const CallPtr& call,
-                    const std::shared_ptr<ExplainInput>& input) {
-  service->read(call, [service, call, input] {
-    input->notes = service->fleet_notes();
-    input->now = service->deps.clock.wall();
-    call->send(200, explain_job(*input));
-  });
-}
-
-// Asks the engine where the job stands in its queue; without an answer that is left out.
-void explain_queued_job(const ServicePtr& service, const CallPtr& call,
-                        const std::shared_ptr<ExplainInput>& input) {
-  input->view = *service->deps.engine.shown();
-  const core::JobSpec& spec = input->job.spec;
-  service->deps.engine.place(spec.queue, core::ReadyKey{-spec.priority, input->job.number.value},
-                             [service, call, input](const Result<engine::JobPlace>& place) {
-                               if (place.ok()) input->place = *place;
-                               finish_explain(service, call, input);
-                             });
+// Runs `work` with the job's key on a thread that may block, or answers that there is no such job.
+void read_of_job(const ServicePtr& service, const CallPtr& call,
+                 std::function<void(const services::JobKey&)> work) {
+  Result<services::JobKey> key = job_key(call->path("job"));
+  if (!key.ok()) return call->fail(key.error());
+  service->read(call, [key = *key, work = std::move(work)] { work(key); });
 }
 
 }  // namespace
@@ -139,15 +118,15 @@ void list_jobs(const ServicePtr& service, const CallPtr& call) {
   const Result<ports::JobFilter> filter = job_filter(call->request());
   if (!filter.ok()) return call->fail(filter.error());
   service->read(call, [service, call, filter = *filter] {
-    const Result<std::vector<ports::JobRow>> rows = service->deps.reads.jobs(filter);
+    const Result<std::vector<ports::JobRow>> rows = service->jobs.list(Call::who(), filter);
     if (!rows.ok()) return call->fail(rows.error());
     answer_page(call, filter, *rows);
   });
 }
 
 void get_job(const ServicePtr& service, const CallPtr& call) {
-  service->read(call, [service, call] {
-    const Result<ports::JobRow> row = read_job(*service, call->path("job"));
+  read_of_job(service, call, [service, call](const services::JobKey& key) {
+    const Result<ports::JobRow> row = service->jobs.get(Call::who(), key);
     if (!row.ok()) return call->fail(row.error());
     http::Response response = http::Response::json(200, job_json(*row).dump() + "\n");
     call->send(std::move(response.with("ETag", fmt::format("\"{}\"", row->revision))));
@@ -168,10 +147,8 @@ void requeue_job(const ServicePtr& service, const CallPtr& call) {
 }
 
 void list_attempts(const ServicePtr& service, const CallPtr& call) {
-  service->read(call, [service, call] {
-    const Result<ports::JobRow> row = read_job(*service, call->path("job"));
-    if (!row.ok()) return call->fail(row.error());
-    const Result<std::vector<ports::AttemptRow>> attempts = service->deps.reads.attempts(row->number);
+  read_of_job(service, call, [service, call](const services::JobKey& key) {
+    const Result<std::vector<ports::AttemptRow>> attempts = service->jobs.attempts(Call::who(), key);
     if (!attempts.ok()) return call->fail(attempts.error());
     Json body = Json::array();
     for (const ports::AttemptRow& attempt : *attempts) body.push(attempt_json(attempt));
@@ -180,14 +157,14 @@ void list_attempts(const ServicePtr& service, const CallPtr& call) {
 }
 
 void get_explain(const ServicePtr& service, const CallPtr& call) {
-  service->read(call, [service, call] {
-    Result<ports::JobRow> row = read_job(*service, call->path("job"));
-    if (!row.ok()) return call->fail(row.error());
-    auto input = std::make_shared<ExplainInput>();
-    input->job = std::move(*row);
-    if (input->job.state == core::JobState::queued) return explain_queued_job(service, call, input);
-    input->now = service->deps.clock.wall();
-    call->send(200, explain_job(*input));
+  read_of_job(service, call, [service, call](const services::JobKey& key) {
+    service->explain.look(
+        Call::who(), key,
+        service->then<services::ExplainInput>(call, [service, call](services::ExplainInput input) {
+          service->read(call, [call, input = std::move(input)] {
+            call->send(200, explanation_json(services::explain_job(input)));
+          });
+        }));
   });
 }
 

@@ -141,14 +141,23 @@ Json tunables_json(const core::Tunables& tunables) {
   return out;
 }
 
-ports::JobRow new_job_row(core::JobSpec spec, const engine::Submitted& submitted) {
-  ports::JobRow row;
-  row.number = submitted.number;
-  row.id = submitted.id;
-  row.spec = std::move(spec);
-  row.state = submitted.state;
-  row.created = submitted.created;
-  return row;
+Json explanation_json(const services::Explanation& explanation) {
+  struct ToJson {
+    Json operator()(std::monostate) const { return {}; }
+    Json operator()(std::int64_t number) const { return number; }
+    Json operator()(const std::string& text) const { return text; }
+  };
+  Json reasons = Json::array();
+  for (const services::Reason& reason : explanation.reasons) {
+    Json entry = Json::object();
+    entry.set("code", reason.code).set("message", reason.message);
+    for (const auto& [name, value] : reason.facts) entry.set(name, std::visit(ToJson{}, value));
+    reasons.push(std::move(entry));
+  }
+  Json out = Json::object();
+  out.set("number", explanation.number.value).set("state", to_string(explanation.state));
+  out.set("summary", explanation.reasons.front().message);
+  return std::move(out.set("reasons", std::move(reasons)));
 }
 
 std::string_view download_name(std::string_view artifact) {

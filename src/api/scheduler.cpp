@@ -90,26 +90,20 @@ std::string absolute_url(const http::Request& request) {
 }  // namespace
 
 void get_scheduler(const ServicePtr& service, const CallPtr& call) {
-  const auto view = service->deps.engine.shown();
-  if (!view->leading) {
-    return fail_text(call,
-                     Error{.code = Errc::unavailable,
-                           .message = fmt::format("This daemon does not lead: {}", view->standby_reason),
-                           .retry_after_s = 1});
-  }
-  call->send(http::Response::json(200, scheduler_body(view->paused)));
+  const Result<bool> paused = service->scheduler.paused(Call::who());
+  if (!paused.ok()) return fail_text(call, paused.error());
+  call->send(http::Response::json(200, scheduler_body(*paused)));
 }
 
 void patch_scheduler(const ServicePtr& service, const CallPtr& call) {
   const Result<bool> paused = wanted_pause(call->request());
   if (!paused.ok()) return send_text(call, 400, paused.error().message);
-  service->deps.engine.apply(ports::SetPaused{*paused, service->deps.clock.wall()},
-                             or_text<ports::SetPaused::Answer>(call, [call, paused = *paused](const auto&) {
-                               call->did(paused ? "scheduler paused" : "scheduler resumed");
-                               http::Response response = http::Response::json(201, scheduler_body(paused));
-                               response.with("Location", absolute_url(call->request()));
-                               call->send(std::move(response));
-                             }));
+  service->scheduler.pause(Call::who(), *paused, or_text<Ok>(call, [call, paused = *paused](Ok) {
+                             call->did(paused ? "scheduler paused" : "scheduler resumed");
+                             http::Response response = http::Response::json(201, scheduler_body(paused));
+                             response.with("Location", absolute_url(call->request()));
+                             call->send(std::move(response));
+                           }));
 }
 
 }  // namespace drover::api

@@ -26,6 +26,8 @@ class Call {
   // The value of a name in the route's pattern. One that the pattern lacks is a defect (DROVER_CHECK).
   [[nodiscard]] const std::string& path(std::string_view name) const;
   [[nodiscard]] const http::Reply& reply() const { return context_.reply; }
+  // Who asks, on the routes of people: requests need no token there yet.
+  [[nodiscard]] static services::Principal who() { return services::Operator{}; }
   // Only the first answer goes out.
   void send(http::Response response, std::function<void(bool)> done = {});
   void send(int status, const Json& body) { send(http::Response::json(status, body.dump() + "\n")); }
@@ -49,25 +51,32 @@ using CallPtr = std::shared_ptr<Call>;
 struct Service : std::enable_shared_from_this<Service> {
   explicit Service(ApiDeps dependencies)
       : deps(std::move(dependencies)),
+        jobs(*deps.services.jobs),
+        explain(*deps.services.explain),
+        pools(*deps.services.pools),
+        workers(*deps.services.workers),
+        scheduler(*deps.services.scheduler),
         reads("reads", deps.read_threads, limits::kReadQueue),
         duties("duties", deps.duty_threads, limits::kReadQueue) {}
 
   ApiDeps deps;
+  services::Jobs& jobs;
+  services::Explain& explain;
+  services::Pools& pools;
+  services::Workers& workers;
+  services::Scheduler& scheduler;
   // Two queues: however many lists and reports are asked for, submissions, uploads and /metrics do not stand
   // behind them.
   BlockingPool reads;
   BlockingPool duties;
 
-  [[nodiscard]] ports::FleetNotes fleet_notes() const {
-    return deps.fleet != nullptr ? deps.fleet->notes() : ports::FleetNotes{};
-  }
   // Runs `work`, which only reads, on a thread that may block; answers `overloaded` or `unavailable` when
   // there is none. What has waited for a thread until its client had gone, or longer than limits::kReadTime,
   // is not begun.
   void read(const CallPtr& call, std::function<void()> work);
   // Likewise for what must not wait behind reads, and is done whether or not its client still listens.
   void duty(const CallPtr& call, std::function<void()> work);
-  // Runs `next` with the value, or answers the error. For use as an engine's Done; what `next` does must not
+  // Runs `next` with the value, or answers the error. For use as a service's Done; what `next` does must not
   // block.
   template <class T>
   engine::Done<T> then(const CallPtr& call, std::function<void(T)> next) {

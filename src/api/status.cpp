@@ -14,60 +14,22 @@
 namespace drover::api {
 namespace {
 
-constexpr int kFleetRows = limits::kPageRows;
-
-struct Hardware {
-  double cpus = 0;
-  double mem = 0;   // MiB
-  double disk = 0;  // MiB
-  void add(const core::Resources& resources, double share) {
-    cpus += resources.cpus * share;
-    mem += static_cast<double>(resources.mem_mib) * share;
-    disk += static_cast<double>(resources.disk_mib) * share;
-  }
-};
-
 // One decimal, and always a fraction: what Scale's clients read as a float.
 Json decimal(double value) {
   const double rounded = std::round(value * 10) / 10;
   return Json(Json::Fraction{rounded, fmt::format("{:.1f}", rounded)});
 }
 
-Json hardware_json(const Hardware& hardware) {
+Json capacity_json(const services::Capacity& capacity) {
   Json out = Json::object();
-  out.set("cpus", decimal(hardware.cpus))
-      .set("mem", decimal(hardware.mem))
-      .set("disk", decimal(hardware.disk));
-  return out;
+  out.set("cpus", decimal(capacity.cpus)).set("mem", decimal(capacity.mem_mib));
+  return std::move(out.set("disk", decimal(capacity.disk_mib)));
 }
 
-// All machines' capacity, and the share of it whose slots are taken. Absent when the store does not answer.
-// Blocks.
-std::optional<Json> resources_json(Service& service, Call& call, const engine::EngineView& view) {
-  std::unordered_map<std::int64_t, double> taken;
-  for (const engine::WorkerView& worker : view.workers) {
-    if (worker.slots > 0) taken[worker.id.value] = static_cast<double>(worker.leases) / worker.slots;
-  }
-  Hardware total;
-  Hardware scheduled;
-  std::optional<WorkerId> before;
-  for (;;) {
-    if (call.given_up()) return std::nullopt;
-    const Result<std::vector<ports::WorkerRow>> rows = service.deps.reads.workers(false, before, kFleetRows);
-    if (!rows.ok()) return std::nullopt;
-    for (const ports::WorkerRow& row : *rows) {
-      if (!row.registered) continue;
-      total.add(row.capacity, 1);
-      if (const auto share = taken.find(row.id.value); share != taken.end())
-        scheduled.add(row.capacity, share->second);
-    }
-    if (rows->size() < static_cast<std::size_t>(kFleetRows)) break;
-    before = rows->back().id;
-  }
+Json resources_json(const services::FleetCapacity& fleet) {
   Json out = Json::object();
-  out.set("total", hardware_json(total)).set("scheduled", hardware_json(scheduled));
-  out.set("used", hardware_json({}));  // real use is not measured
-  return out;
+  out.set("total", capacity_json(fleet.total)).set("scheduled", capacity_json(fleet.taken));
+  return std::move(out.set("used", capacity_json({})));  // real use is not measured
 }
 
 Json queue_json(const engine::QueueView& queue, bool counting) {
@@ -119,7 +81,7 @@ Json pools_json(const engine::EngineView& view, const ports::FleetNotes& notes) 
 
 Json status_json(Service& service, Call& call, const engine::EngineView& view) {
   const bool online = view.leading && view.store_reachable;
-  const ports::FleetNotes notes = service.fleet_notes();
+  const ports::FleetNotes notes = service.scheduler.notes();
   std::int64_t depth = view.other_queues.ready;
   for (const auto& [name, queue] : view.queues) depth += queue.ready;
   Json master = Json::object();
@@ -133,8 +95,8 @@ Json status_json(Service& service, Call& call, const engine::EngineView& view) {
       .set("scheduler", std::move(scheduler))
       .set("queue_depth", view.leading && !view.counting ? Json(depth) : Json());
   if (online) {
-    if (std::optional<Json> resources = resources_json(service, call, view))
-      out.set("resources", std::move(*resources));
+    const auto capacity = service.scheduler.capacity(view, [&call] { return call.given_up(); });
+    if (capacity) out.set("resources", resources_json(*capacity));
   }
   set_queues(out, view);
   out.set("workers", workers_json(view)).set("pools", pools_json(view, notes));
@@ -147,9 +109,8 @@ Json status_json(Service& service, Call& call, const engine::EngineView& view) {
 }  // namespace
 
 void get_status(const ServicePtr& service, const CallPtr& call) {
-  service->read(call, [service, call] {
-    call->send(200, status_json(*service, *call, *service->deps.engine.shown()));
-  });
+  service->read(
+      call, [service, call] { call->send(200, status_json(*service, *call, *service->scheduler.view())); });
 }
 
 }  // namespace drover::api

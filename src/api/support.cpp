@@ -7,28 +7,15 @@
 
 namespace drover::api {
 
-Error no_job(std::string_view text) {
-  return Error{Errc::not_found, fmt::format("there is no job {}", text)};
-}
-
-Result<JobKey> job_key(const std::string& text) {
+Result<services::JobKey> job_key(const std::string& text) {
   if (const std::optional<Uuid> id = parse_uuid(text)) {
-    if (const std::optional<JobNumber> number = number_in(*id)) return JobKey{*number, id};
-    return no_job(text);
+    if (const std::optional<JobNumber> number = number_in(*id)) return services::JobKey{*number, id};
+    return services::no_job(text);
   }
   const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
   const std::optional<std::int64_t> number = digits ? parse_int(text) : std::nullopt;
-  if (!number || *number < 1) return no_job(text);
-  return JobKey{JobNumber{*number}, std::nullopt};
-}
-
-Result<ports::JobRow> read_job(Service& service, const std::string& text) {
-  const Result<JobKey> key = job_key(text);
-  if (!key.ok()) return key.error();
-  Result<std::optional<ports::JobRow>> row = service.deps.reads.job(key->number);
-  if (!row.ok()) return row.error();
-  if (!row->has_value() || (key->id && (*row)->id != *key->id)) return no_job(text);
-  return std::move(**row);
+  if (!number || *number < 1) return services::no_job(text);
+  return services::JobKey{JobNumber{*number}, std::nullopt};
 }
 
 Result<std::optional<std::int64_t>> query_int(const http::Request& request, std::string_view name,

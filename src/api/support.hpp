@@ -9,15 +9,8 @@
 
 namespace drover::api {
 
-// A job as the path names it: by number or by UUID.
-struct JobKey {
-  JobNumber number;
-  std::optional<Uuid> id;
-};
-Result<JobKey> job_key(const std::string& text);
-Error no_job(std::string_view text);
-// The row that the path's {job} names. Blocks.
-Result<ports::JobRow> read_job(Service& service, const std::string& text);
+// The job that a path's {job} names, by number or by UUID.
+Result<services::JobKey> job_key(const std::string& text);
 
 // nullopt when absent.
 Result<std::optional<std::int64_t>> query_int(const http::Request& request, std::string_view name,

@@ -16,7 +16,7 @@ Error no_token() {
   return Error{Errc::unauthenticated, "a bearer token is required"};
 }
 
-Result<engine::WorkerAuth> worker_auth(const http::Request& request, std::string_view path_worker) {
+Result<services::Worker> worker_auth(const http::Request& request, std::string_view path_worker) {
   const std::string_view token = bearer(request);
   if (token.empty()) return no_token();
   const std::size_t dot = token.find('.');
@@ -25,27 +25,27 @@ Result<engine::WorkerAuth> worker_auth(const http::Request& request, std::string
       (!path_worker.empty() && parse_int(path_worker) != worker)) {
     return Error{Errc::unauthenticated, "this is not the token of this worker"};
   }
-  return engine::WorkerAuth{WorkerId{*worker}, Secret(std::string(token.substr(dot + 1)))};
+  return services::Worker{WorkerId{*worker}, Secret(std::string(token.substr(dot + 1)))};
 }
 
 Status admit_worker(const Service& service, const http::Request& head) {
-  const Result<engine::WorkerAuth> auth = worker_auth(head);
-  return auth.ok() ? service.deps.engine.check_worker(*auth) : Status(auth.error());
+  const Result<services::Worker> auth = worker_auth(head);
+  return auth.ok() ? service.workers.admit(*auth) : Status(auth.error());
 }
 
-Result<AttemptCall> attempt_call(const Call& call) {
-  Result<engine::WorkerAuth> auth = worker_auth(call.request());
+Result<services::Attempt> attempt_call(const Call& call) {
+  Result<services::Worker> auth = worker_auth(call.request());
   if (!auth.ok()) return auth.error();
   const std::string_view token = call.request().header("x-drover-attempt-token");
   if (token.empty()) return Error{Errc::unauthenticated, "the header X-Drover-Attempt-Token is required"};
-  const Result<JobKey> job = job_key(call.path("job"));
+  const Result<services::JobKey> job = job_key(call.path("job"));
   if (!job.ok()) return job.error();
   const std::optional<std::int64_t> attempt = parse_int(call.path("attempt"));
   if (!attempt || *attempt < 1 || *attempt > INT32_MAX) {
     return Error{Errc::not_found, fmt::format("job {} has no such attempt", job->number.value)};
   }
-  return AttemptCall{std::move(*auth),
-                     engine::AttemptRef{job->number, static_cast<int>(*attempt), Secret(std::string(token))}};
+  return services::Attempt{std::move(*auth), engine::AttemptRef{job->number, static_cast<int>(*attempt),
+                                                                Secret(std::string(token))}};
 }
 
 }  // namespace drover::api

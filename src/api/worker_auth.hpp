@@ -11,16 +11,12 @@ namespace drover::api {
 std::string worker_bearer(WorkerId worker, const Secret& token);
 
 // Who calls; where the path names a worker it must be the same. unauthenticated otherwise.
-Result<engine::WorkerAuth> worker_auth(const http::Request& request, std::string_view path_worker = {});
+Result<services::Worker> worker_auth(const http::Request& request, std::string_view path_worker = {});
 // Is the caller a worker: asked before the body of an upload is read.
 Status admit_worker(const Service& service, const http::Request& head);
 
-struct AttemptCall {
-  engine::WorkerAuth auth;
-  engine::AttemptRef attempt;
-};
 // Of a call on /jobs/{job}/attempts/{attempt}/…: the bearer and X-Drover-Attempt-Token.
-Result<AttemptCall> attempt_call(const Call& call);
+Result<services::Attempt> attempt_call(const Call& call);
 
 Error no_token();
 

@@ -25,8 +25,8 @@ void fail_append(const CallPtr& call, const Error& error) {
 void append_log(Service& service, const CallPtr& call, const ports::OpenAttempt& attempt,
                 std::int64_t offset) {
   DROVER_FAILPOINT("api.log");
-  const Result<std::int64_t> next = service.deps.artifacts.append_log(
-      attempt.job, attempt.attempt, call->path("stream"), offset, call->request().body);
+  const Result<std::int64_t> next =
+      service.workers.append_log(attempt, call->path("stream"), offset, call->request().body);
   if (!next.ok()) return fail_append(call, next.error());
   if (wants_shell(call->request())) {
     http::Response response = http::Response::text(200, fmt::format("next_offset={}\n", *next));
@@ -38,18 +38,14 @@ void append_log(Service& service, const CallPtr& call, const ports::OpenAttempt&
   call->send(200, body);
 }
 
-// The bytes first, then the row that makes them an artifact, or the checkpoint.
-void keep_file(const ServicePtr& service, const CallPtr& call, const std::shared_ptr<AttemptCall>& caller,
+void keep_file(const ServicePtr& service, const CallPtr& call, const services::Attempt& caller,
                const std::string& name) {
   const std::shared_ptr<http::SpooledFile> file = call->request().spooled;
-  const engine::AttemptRef& attempt = caller->attempt;
   DROVER_FAILPOINT("api.artifact");
   if (file == nullptr) return call->fail(Error{Errc::internal, "the body of an artifact was not spooled"});
-  const Result<Sha256> hash = service->deps.artifacts.put(attempt.job, attempt.attempt, name, file->path());
-  if (!hash.ok()) return call->fail(hash.error());
-  service->deps.engine.put_artifact(
-      caller->auth, attempt, name, file->size(), *hash,
-      service->then<Ok>(call, [call, name, size = file->size(), hash = *hash](Ok) {
+  service->workers.keep_file(
+      caller, name, file->path(), file->size(),
+      service->then<Sha256>(call, [call, name, size = file->size()](const Sha256& hash) {
         Json body = Json::object();
         if (name != ports::kCheckpointName) body.set("name", name);
         body.set("size", size).set("sha256", to_hex(hash));
@@ -58,14 +54,13 @@ void keep_file(const ServicePtr& service, const CallPtr& call, const std::shared
 }
 
 void put_file(const ServicePtr& service, const CallPtr& call, const std::string& name) {
-  Result<AttemptCall> caller = attempt_call(*call);
+  const Result<services::Attempt> caller = attempt_call(*call);
   if (!caller.ok()) return call->fail(caller.error());
-  auto kept = std::make_shared<AttemptCall>(std::move(*caller));
-  service->deps.engine.check_attempt(
-      kept->auth, kept->attempt,
-      service->then_duty<ports::OpenAttempt>(call, [service, call, kept, name](const ports::OpenAttempt&) {
-        keep_file(service, call, kept, name);
-      }));
+  service->workers.admit(*caller,
+                         service->then_duty<ports::OpenAttempt>(
+                             call, [service, call, caller = *caller, name](const ports::OpenAttempt&) {
+                               keep_file(service, call, caller, name);
+                             }));
 }
 
 }  // namespace
@@ -75,17 +70,16 @@ void post_log(const ServicePtr& service, const CallPtr& call) {
   if (stream != "stdout" && stream != "stderr") {
     return call->fail(Error{Errc::not_found, "a job's logs are stdout and stderr"});
   }
-  Result<AttemptCall> caller = attempt_call(*call);
+  Result<services::Attempt> caller = attempt_call(*call);
   if (!caller.ok()) return call->fail(caller.error());
   const auto offset = query_int(call->request(), "offset", 0, INT64_MAX);
   if (!offset.ok()) return call->fail(offset.error());
   if (!*offset) return call->fail(invalid("offset", "offset is required: the bytes of this log sent before"));
-  service->deps.engine.check_attempt(
-      std::move(caller->auth), std::move(caller->attempt),
-      service->then_duty<ports::OpenAttempt>(
-          call, [service, call, from = **offset](const ports::OpenAttempt& attempt) {
-            append_log(*service, call, attempt, from);
-          }));
+  service->workers.admit(std::move(*caller),
+                         service->then_duty<ports::OpenAttempt>(
+                             call, [service, call, from = **offset](const ports::OpenAttempt& attempt) {
+                               append_log(*service, call, attempt, from);
+                             }));
 }
 
 void put_artifact(const ServicePtr& service, const CallPtr& call) {

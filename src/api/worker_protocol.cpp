@@ -97,7 +97,7 @@ Result<engine::AttemptRef> attempt_in(const Json& json, const std::string& field
   return ref;
 }
 
-Result<engine::Heartbeat> heartbeat_in(const Json& body, engine::WorkerAuth auth) {
+Result<engine::Heartbeat> heartbeat_in(const Json& body, services::Worker auth) {
   engine::Heartbeat out;
   out.auth = std::move(auth);
   Fields fields(body, "");
@@ -132,11 +132,10 @@ Result<core::Outcome> reported_outcome(Fields& fields) {
 
 void report(const ServicePtr& service, const CallPtr& call, engine::Report report) {
   DROVER_FAILPOINT("api.report");
-  service->deps.engine.report(
-      std::move(report),
-      service->then<engine::ReportAnswer>(call, [call](const engine::ReportAnswer& reported) {
-        answer(call, report_json(reported), report_sh(reported));
-      }));
+  service->workers.report(std::move(report), service->then<engine::ReportAnswer>(
+                                                 call, [call](const engine::ReportAnswer& reported) {
+                                                   answer(call, report_json(reported), report_sh(reported));
+                                                 }));
 }
 
 }  // namespace
@@ -144,11 +143,9 @@ void report(const ServicePtr& service, const CallPtr& call, engine::Report repor
 void get_bootstrap(const ServicePtr& service, const CallPtr& call) {
   const std::string token(bearer(call->request()));
   if (token.empty()) return call->fail(no_token());
-  service->duty(call, [service, call, hash = sha256(token)] {
-    const Result<std::optional<ports::LaunchRow>> launch = service->deps.reads.launch_by_token(hash);
-    if (!launch.ok()) return call->fail(launch.error());
-    if (!launch->has_value())
-      return call->fail(Error{Errc::unauthenticated, "this bootstrap token is not known"});
+  service->duty(call, [service, call, token] {
+    if (const Status known = service->workers.admit_machine(token); !known.ok())
+      return call->fail(known.error());
     http::Response response = http::Response::text(200, service->deps.worker_program());
     response.headers.front().second = "text/x-shellscript";
     call->send(std::move(response));
@@ -160,12 +157,11 @@ void register_worker(const ServicePtr& service, const CallPtr& call) {
   if (token.empty()) return call->fail(no_token());
   const std::optional<Json> body = body_or_fail(call);
   if (!body) return;
-  Result<engine::Registration> wanted = registration(*body, token);
+  const Result<engine::Registration> wanted = registration(*body, token);
   if (!wanted.ok()) return call->fail(wanted.error());
   DROVER_FAILPOINT("api.register");
-  service->deps.engine.register_worker(
-      std::move(*wanted),
-      service->then<engine::Registered>(call, [call](const engine::Registered& registered) {
+  service->workers.enrol(
+      *wanted, service->then<engine::Registered>(call, [call](const engine::Registered& registered) {
         call->did("worker registered", {{"worker", std::to_string(registered.worker.value)},
                                         {"pool", registered.pool},
                                         {"slots", std::to_string(registered.slots)}});
@@ -175,7 +171,7 @@ void register_worker(const ServicePtr& service, const CallPtr& call) {
 }
 
 void claim(const ServicePtr& service, const CallPtr& call) {
-  Result<engine::WorkerAuth> auth = worker_auth(call->request(), call->path("worker"));
+  Result<services::Worker> auth = worker_auth(call->request(), call->path("worker"));
   if (!auth.ok()) return call->fail(auth.error());
   const std::optional<Json> body = body_or_fail(call);
   if (!body) return;
@@ -190,7 +186,7 @@ void claim(const ServicePtr& service, const CallPtr& call) {
   request.wait = std::min(Seconds(wait), limits::kLongPoll);
   DROVER_FAILPOINT("api.claim");
   request.open = [reply = call->reply()] { return reply.open(); };
-  service->deps.engine.claim(
+  service->workers.claim(
       std::move(request),
       service->then<engine::ClaimAnswer>(call, [service, call](const engine::ClaimAnswer& claimed) {
         std::vector<engine::Delivery> deliveries;
@@ -201,31 +197,30 @@ void claim(const ServicePtr& service, const CallPtr& call) {
                                         : http::Response::json(200, claim_json(claimed).dump() + "\n");
         if (shell) response.headers.front().second = "application/x-sh";
         call->send(std::move(response), [service, deliveries = std::move(deliveries)](bool delivered) {
-          if (!delivered && !deliveries.empty()) service->deps.engine.unclaim(deliveries);
+          if (!delivered && !deliveries.empty()) service->workers.not_delivered(deliveries);
         });
       }));
 }
 
 void heartbeat(const ServicePtr& service, const CallPtr& call) {
-  Result<engine::WorkerAuth> auth = worker_auth(call->request(), call->path("worker"));
+  Result<services::Worker> auth = worker_auth(call->request(), call->path("worker"));
   if (!auth.ok()) return call->fail(auth.error());
   const std::optional<Json> body = body_or_fail(call);
   if (!body) return;
   Result<engine::Heartbeat> beat = heartbeat_in(*body, std::move(*auth));
   if (!beat.ok()) return call->fail(beat.error());
-  service->deps.engine.heartbeat(
-      std::move(*beat),
-      service->then<engine::HeartbeatAnswer>(call, [call](const engine::HeartbeatAnswer& heard) {
-        answer(call, heartbeat_json(heard), heartbeat_sh(heard));
-      }));
+  service->workers.heartbeat(std::move(*beat), service->then<engine::HeartbeatAnswer>(
+                                                   call, [call](const engine::HeartbeatAnswer& heard) {
+                                                     answer(call, heartbeat_json(heard), heartbeat_sh(heard));
+                                                   }));
 }
 
 void finish_attempt(const ServicePtr& service, const CallPtr& call) {
-  Result<AttemptCall> caller = attempt_call(*call);
+  Result<services::Attempt> caller = attempt_call(*call);
   if (!caller.ok()) return call->fail(caller.error());
   const std::optional<Json> body = body_or_fail(call);
   if (!body) return;
-  engine::Report out{std::move(caller->auth), std::move(caller->attempt), {}, {}, {}, {}, {}};
+  engine::Report out{std::move(caller->worker), std::move(caller->attempt), {}, {}, {}, {}, {}};
   Fields fields(*body, "");
   const Result<core::Outcome> outcome = reported_outcome(fields);
   read_optional(fields, "exit_code", out.exit_code, 0, 255);
@@ -237,11 +232,11 @@ void finish_attempt(const ServicePtr& service, const CallPtr& call) {
 }
 
 void release_attempt(const ServicePtr& service, const CallPtr& call) {
-  Result<AttemptCall> caller = attempt_call(*call);
+  Result<services::Attempt> caller = attempt_call(*call);
   if (!caller.ok()) return call->fail(caller.error());
   const std::optional<Json> body = body_or_fail(call, true);
   if (!body) return;
-  engine::Report out{std::move(caller->auth), std::move(caller->attempt), {}, {}, {}, {}, {}};
+  engine::Report out{std::move(caller->worker), std::move(caller->attempt), {}, {}, {}, {}, {}};
   Fields fields(*body, "");
   read_lenient(fields, "reason", out.reason);
   out.notice = read_notice(fields);

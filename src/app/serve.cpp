@@ -131,6 +131,7 @@ class Daemon {
         engine_(*store_, clock, metrics_, engine_options()),
         fleet_(engine_, *store_),
         reconciler_(fleet_, *cloud_.cloud, clock, metrics_, reconcile_options()),
+        services_(services::make_services(service_parts())),
         router_([this](const http::Access& access) { count_request(metrics_, access); }, gate(settings)),
         server_(transport::make_server(settings.server.transport,
                                        server_options(settings, artifacts_->spool_directory()), router_)) {
@@ -182,20 +183,25 @@ class Daemon {
     return options;
   }
 
+  services::ServiceParts service_parts() {
+    return {.engine = engine_,
+            .reads = *store_,
+            .artifacts = *artifacts_,
+            .clock = clock_,
+            .board = &reconciler_,
+            .unready = [this] { return pools_.missing(); }};
+  }
+
   api::ApiDeps api_deps() {
-    return api::ApiDeps{.engine = engine_,
-                        .reads = *store_,
-                        .artifacts = *artifacts_,
-                        .metrics = metrics_,
-                        .clock = clock_,
-                        .worker_program = [] { return std::string(worker::worker_program()); },
-                        .fleet = &reconciler_,
-                        .hostname = hostname(),
-                        .port = [this] { return server_->port(); },
-                        .unready = [this] { return pools_.missing(); },
-                        .version = DROVER_VERSION,
-                        .read_threads = settings_.store.read_connections,
-                        .duty_threads = kDutyThreads};
+    return {.services = services_,
+            .metrics = metrics_,
+            .spool_directory = artifacts_->spool_directory(),
+            .worker_program = [] { return std::string(worker::worker_program()); },
+            .hostname = hostname(),
+            .port = [this] { return server_->port(); },
+            .version = DROVER_VERSION,
+            .read_threads = settings_.store.read_connections,
+            .duty_threads = kDutyThreads};
   }
 
   // On a thread of its own, since the database may be away for long.
@@ -316,6 +322,7 @@ class Daemon {
   engine::Engine engine_;
   reconcile::EngineFleet fleet_;
   reconcile::Reconciler reconciler_;
+  services::Services services_;
   http::Router router_;
   std::optional<api::Api> api_;
   std::unique_ptr<transport::Server> server_;

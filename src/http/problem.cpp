@@ -37,6 +37,8 @@ int status_of(Errc code) {
     case Errc::conflict:
     case Errc::stale:
       return 409;
+    case Errc::precondition_failed:
+      return 412;
     case Errc::unauthenticated:
       return 401;
     case Errc::forbidden:
@@ -69,6 +71,8 @@ std::string_view code_name(Errc code) {
       return "not_found";
     case Errc::conflict:
       return "conflict";
+    case Errc::precondition_failed:
+      return "precondition_failed";
     case Errc::stale:
       return "stale";
     case Errc::unauthenticated:

@@ -1,7 +1,8 @@
-#include "drover/api/explain.hpp"
+#include "drover/services/explain.hpp"
 
 #include <gtest/gtest.h>
 
+#include "drover/api/render.hpp"
 #include "drover/core/fleet/plan.hpp"
 
 namespace drover::api {
@@ -33,16 +34,20 @@ class Explain : public ::testing::Test {
         {WorkerId{1}, "i-1", "p", state, slots, leases, state != core::WorkerState::starting, {}, {}, {}});
   }
   std::vector<std::string> codes() {
-    const Json json = explain_job(input);
+    const Json json = explanation_json(services::explain_job(input));
     std::vector<std::string> out;
     for (const Json& reason : *json.find("reasons")->if_array())
       out.push_back(*reason.find("code")->if_string());
     return out;
   }
-  std::string summary() { return *explain_job(input).find("summary")->if_string(); }
-  Json reason(std::size_t index) { return (*explain_job(input).find("reasons")->if_array())[index]; }
+  std::string summary() {
+    return *explanation_json(services::explain_job(input)).find("summary")->if_string();
+  }
+  Json reason(std::size_t index) {
+    return (*explanation_json(services::explain_job(input)).find("reasons")->if_array())[index];
+  }
 
-  ExplainInput input;
+  services::ExplainInput input;
 };
 
 using Codes = std::vector<std::string>;
@@ -367,7 +372,8 @@ TEST_F(Explain, EveryStateHasAReason) {
         core::JobState::cancelled}) {
     input.job.state = state;
     EXPECT_FALSE(codes().empty());
-    EXPECT_EQ(explain_job(input).find("state")->dump(), "\"" + std::string(to_string(state)) + "\"");
+    EXPECT_EQ(explanation_json(services::explain_job(input)).find("state")->dump(),
+              "\"" + std::string(to_string(state)) + "\"");
   }
 }
 

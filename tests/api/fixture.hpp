@@ -116,13 +116,12 @@ class ApiTest : public ::testing::Test {
   ports::FleetNotes& notes = board.shown;
   bool delivers = true;  // does an answer reach its peer
   engine::Engine engine{store, clock, metrics, {}};
-  Api api{ApiDeps{.engine = engine,
-                  .reads = store,
-                  .artifacts = artifacts,
+  services::Services services = services::make_services(
+      {.engine = engine, .reads = store, .artifacts = artifacts, .clock = clock, .board = &board});
+  Api api{ApiDeps{.services = services,
                   .metrics = metrics,
-                  .clock = clock,
+                  .spool_directory = artifacts.spool_directory(),
                   .worker_program = [] { return std::string("#!/bin/bash\n"); },
-                  .fleet = &board,
                   .hostname = "head",
                   .port = [] { return std::uint16_t{8080}; },
                   .version = "1.2.3",

@@ -10,7 +10,11 @@ namespace {
 Result<core::JobSpec> parse(const std::string& text) {
   const Result<Json> json = parse_json(text);
   EXPECT_TRUE(json.ok()) << text;
-  return parse_job_spec(*json, "", SpecDefaults{3});
+  const Result<services::JobDraft> draft = parse_job_draft(*json, "");
+  if (!draft.ok()) return draft.error();
+  core::JobSpec spec = draft->spec;
+  spec.retry.max_attempts = draft->max_attempts.value_or(3);  // as the tunable may say
+  return spec;
 }
 
 std::string with(const std::string& members) {
@@ -183,8 +187,8 @@ TEST(JobSpec, BoundsLabels) {
   EXPECT_EQ(parse(with("\"labels\":{\"a\":\"" + std::string(257, 'x') + "\"}")).error().field, "labels.a");
 }
 
-Result<std::vector<core::JobSpec>> parse_many(const std::string& text) {
-  return parse_job_specs(*parse_json(text), SpecDefaults{1});
+Result<std::vector<services::JobDraft>> parse_many(const std::string& text) {
+  return parse_job_drafts(*parse_json(text));
 }
 
 TEST(JobSpecs, TakesOneOrAnArray) {
@@ -192,7 +196,7 @@ TEST(JobSpecs, TakesOneOrAnArray) {
   const auto two = parse_many(R"([{"task":{"command":"a"}},{"task":{"command":"b"},"queue":"q"}])");
   ASSERT_TRUE(two.ok());
   ASSERT_EQ(two->size(), 2U);
-  EXPECT_EQ((*two)[1].queue, "q");
+  EXPECT_EQ((*two)[1].spec.queue, "q");
 }
 
 TEST(JobSpecs, NamesTheElement) {

@@ -122,7 +122,7 @@ TEST_F(OpenApi, RequestsTakeTheDocumentedMembers) {
     Json job = Json::object();
     job.set("task", Json::object().set("command", "true"));
     job.set(name, Json::array().push(1));
-    const auto spec = parse_job_spec(job, "", {});
+    const auto spec = parse_job_draft(job, "");
     ASSERT_FALSE(spec.ok()) << name;
     EXPECT_EQ(spec.error().field, name);
     EXPECT_TRUE(known(spec.error())) << name;

@@ -220,7 +220,7 @@ Status status_of(const auto& result) {
 }
 
 TEST_F(SchemaTest, OfJobs) {
-  const Parser parser = [](const Json& job) { return status_of(parse_job_spec(job, "", {})); };
+  const Parser parser = [](const Json& job) { return status_of(parse_job_draft(job, "")); };
   check_object(named("JobSpec"), parser, "job", [](const std::string& member) {
     Json job = Json::object();
     if (member != "task") job.set("task", Json::object().set("command", "true"));

@@ -16,11 +16,11 @@
 
 #include "changes/calls.hpp"
 #include "claims.hpp"
-#include "engine/no_metrics.hpp"
 #include "inbox.hpp"
 #include "job_spec.hpp"
 #include "leases.hpp"
 #include "manual_clock.hpp"
+#include "no_metrics.hpp"
 #include "round.hpp"
 #include "view.hpp"
 #include "writer.hpp"

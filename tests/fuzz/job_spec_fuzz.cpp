@@ -77,17 +77,26 @@ bool same(const drover::core::JobSpec& a, const drover::core::JobSpec& b) {
          a.timeout == b.timeout && a.run_at == b.run_at && a.hold == b.hold;
 }
 
+// With what it does not say itself.
+drover::core::JobSpec completed(const drover::services::JobDraft& draft) {
+  drover::core::JobSpec spec = draft.spec;
+  spec.retry.max_attempts = draft.max_attempts.value_or(2);
+  return spec;
+}
+
 void check_round_trip(const drover::core::JobSpec& spec) {
   const auto now = drover::WallTime{drover::Seconds{1'767'323'045}};
-  const drover::engine::Submitted submitted{drover::JobNumber{7},
-                                            drover::make_job_id(drover::JobNumber{7}, now, 1),
-                                            drover::core::JobState::queued, now};
-  const std::string text = drover::api::job_json(drover::api::new_job_row(spec, submitted)).dump();
+  drover::ports::JobRow row;
+  row.number = drover::JobNumber{7};
+  row.id = drover::make_job_id(row.number, now, 1);
+  row.spec = spec;
+  row.created = now;
+  const std::string text = drover::api::job_json(row).dump();
   const auto job = drover::parse_json(text);
   hold(job.ok(), "a rendered job is no JSON:", text);
-  const auto again = drover::api::parse_job_spec(writable(*job, spec.hold), "", {.max_attempts = 9});
+  const auto again = drover::api::parse_job_draft(writable(*job, spec.hold), "");
   hold(again.ok(), "a rendered job is refused:", text);
-  hold(same(*again, spec), "a rendered job reads as another:", text);
+  hold(same(completed(*again), spec), "a rendered job reads as another:", text);
 }
 
 }  // namespace
@@ -95,16 +104,17 @@ void check_round_trip(const drover::core::JobSpec& spec) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto json = drover::parse_json(drover::fuzz::text_of(data, size));
   if (!json.ok()) return 0;
-  const auto specs = drover::api::parse_job_specs(*json, {.max_attempts = 2});
-  if (!specs.ok()) {
-    const drover::Error& error = specs.error();
+  const auto drafts = drover::api::parse_job_drafts(*json);
+  if (!drafts.ok()) {
+    const drover::Error& error = drafts.error();
     hold(error.code == drover::Errc::invalid || error.code == drover::Errc::too_large,
          "an error of another kind");
     hold(!error.message.empty() && drover::storable_text(error.message), "an error without a proper message");
     return 0;
   }
-  hold(!specs->empty(), "a request for no job was taken");
-  for (const auto& spec : *specs) {
+  hold(!drafts->empty(), "a request for no job was taken");
+  for (const auto& draft : *drafts) {
+    const drover::core::JobSpec spec = completed(draft);
     check_spec(spec);
     check_round_trip(spec);
   }

@@ -191,13 +191,12 @@ class Server {
   drover::api::FakeMetrics metrics_;
   drover::api::FakeClock clock_;
   drover::engine::Engine engine_{store_, clock_, metrics_, {}};
-  drover::api::Api api_{drover::api::ApiDeps{.engine = engine_,
-                                             .reads = store_,
-                                             .artifacts = files_,
+  drover::services::Services services_ = drover::services::make_services(
+      {.engine = engine_, .reads = store_, .artifacts = files_, .clock = clock_});
+  drover::api::Api api_{drover::api::ApiDeps{.services = services_,
                                              .metrics = metrics_,
-                                             .clock = clock_,
+                                             .spool_directory = files_.spool_directory(),
                                              .worker_program = [] { return std::string("#!/bin/bash\n"); },
-                                             .fleet = nullptr,
                                              .hostname = "head",
                                              .port = [] { return std::uint16_t{8080}; },
                                              .version = "1.2.3",

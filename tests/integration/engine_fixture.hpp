@@ -11,8 +11,8 @@
 #include "drover/engine/engine.hpp"
 #include "drover/ports/tokens.hpp"
 
-#include "engine/no_metrics.hpp"
 #include "job_spec.hpp"
+#include "no_metrics.hpp"
 #include "patience.hpp"
 #include "pg_fixture.hpp"
 

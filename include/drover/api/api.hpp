@@ -7,27 +7,19 @@
 #include <string>
 #include <vector>
 
-#include "drover/base/clock.hpp"
-#include "drover/engine/engine.hpp"
 #include "drover/http/router.hpp"
-#include "drover/ports/artifact_store.hpp"
-#include "drover/ports/fleet_board.hpp"
 #include "drover/ports/metrics.hpp"
-#include "drover/ports/reads.hpp"
+#include "drover/services/services.hpp"
 
 namespace drover::api {
 
 struct ApiDeps {
-  engine::Engine& engine;
-  ports::Reads& reads;
-  ports::ArtifactStore& artifacts;
+  services::Services& services;
   ports::Metrics& metrics;
-  const Clock& clock;
+  std::string spool_directory;                  // for answers that are put together in a file
   std::function<std::string()> worker_program;  // text served to instances that start; thread-safe
-  const ports::FleetBoard* fleet = nullptr;     // absent: nothing is said of the fleet
   std::string hostname;                         // shown by /status
   std::function<std::uint16_t()> port;          // likewise; asked once it listens
-  std::function<std::string()> unready = {};    // why a leader is not ready; empty: it is. Thread-safe
   std::string version;
   // Each of these threads should find a connection of the store for itself: else one waits for another.
   int read_threads = 4;  // for lists and other reads

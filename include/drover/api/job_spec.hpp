@@ -7,22 +7,18 @@
 
 #include "drover/base/json.hpp"
 #include "drover/base/result.hpp"
-#include "drover/core/job/job.hpp"
+#include "drover/services/jobs.hpp"
 
 namespace drover::api {
-
-// What a job gets that does not say itself; runtime tunables.
-struct SpecDefaults {
-  int max_attempts = 1;
-};
 
 // A job as a client describes it, checked against every bound, so that the store refuses nothing later. Pure.
 // The error is Errc::invalid; its field is the member's dotted name behind `path`, the job's own name ("[3]":
 // "[3].task.env.X"; "": "task.env.X"). Unknown members are refused.
-Result<core::JobSpec> parse_job_spec(const Json& json, std::string_view path, const SpecDefaults& defaults);
+Result<services::JobDraft> parse_job_draft(const Json& json, std::string_view path);
 
-// One object, or an array of 1..limits::kJobsPerRequest. too_large, with what to do instead, for more.
-Result<std::vector<core::JobSpec>> parse_job_specs(const Json& json, const SpecDefaults& defaults);
+// One object, or an array of them. too_large, before they are looked at, for more than
+// limits::kJobsPerRequest.
+Result<std::vector<services::JobDraft>> parse_job_drafts(const Json& json);
 
 // A task's members once parsed; `args` is empty when there is a command.
 struct Task {

@@ -4,8 +4,7 @@
 #include <string>
 
 #include "drover/base/json.hpp"
-#include "drover/engine/engine.hpp"
-#include "drover/ports/reads.hpp"
+#include "drover/services/services.hpp"
 
 namespace drover::api {
 
@@ -17,8 +16,8 @@ Json artifact_json(const ports::ArtifactRow& row);
 Json worker_json(const ports::WorkerRow& row, std::optional<int> running = std::nullopt);
 Json pool_json(const ports::PoolRow& row);
 Json tunables_json(const core::Tunables& tunables);
-// The row of a job that was just committed.
-ports::JobRow new_job_row(core::JobSpec spec, const engine::Submitted& submitted);
+// {"number", "state", "summary", "reasons": [{"code", "message", …}]}
+Json explanation_json(const services::Explanation& explanation);
 
 // Content-Disposition of a download: the name in quotes with everything doubtful replaced, and exactly in
 // filename*.

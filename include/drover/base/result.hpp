@@ -10,20 +10,21 @@ namespace drover {
 // Every way an operation can fail that a caller may handle. One closed list: http/problem.cpp maps each to a
 // status, so a new entry does not compile until it is mapped.
 enum class Errc {
-  invalid,          // the caller's input; `field` names the member where there is one
-  not_found,        // no such job, worker, pool, artifact
-  conflict,         // the present state forbids it; the message says which state and why
-  stale,            // a fence refused it: the attempt ended, or the token is another's
-  unauthenticated,  // no token, or an unknown one
-  forbidden,        // a known token without the right
-  too_large,        // a bound of base/limits.hpp
-  overloaded,       // a queue is full; try again after `retry_after_s`
-  unavailable,      // the store, the cloud or leadership is out of reach; try again after `retry_after_s`
-  timeout,          // a deadline of ours passed; whether the effect happened is unknown
-  data,             // the database refused a value (SQLSTATE classes 22 and 23)
-  commit_unknown,   // the reply to COMMIT was lost; `detail` holds the transaction id
-  storage_full,     // no space for a file or a row
-  internal,         // a defect of ours; the message goes to the log, never to a client
+  invalid,              // the caller's input; `field` names the member where there is one
+  not_found,            // no such job, worker, pool, artifact
+  conflict,             // the present state forbids it; the message says which state and why
+  precondition_failed,  // the version that was named is not the present one
+  stale,                // a fence refused it: the attempt ended, or the token is another's
+  unauthenticated,      // no token, or an unknown one
+  forbidden,            // a known token without the right
+  too_large,            // a bound of base/limits.hpp
+  overloaded,           // a queue is full; try again after `retry_after_s`
+  unavailable,          // the store, the cloud or leadership is out of reach; try again after `retry_after_s`
+  timeout,              // a deadline of ours passed; whether the effect happened is unknown
+  data,                 // the database refused a value (SQLSTATE classes 22 and 23)
+  commit_unknown,       // the reply to COMMIT was lost; `detail` holds the transaction id
+  storage_full,         // no space for a file or a row
+  internal,             // a defect of ours; the message goes to the log, never to a client
 };
 
 // An error as a value. `message` is a sentence for a person: what is wrong, and what to do.

@@ -1,41 +1,40 @@
-#include "drover/api/explain.hpp"
+#include "drover/services/explain.hpp"
 
 #include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "drover/api/pool_spec.hpp"
 #include "drover/base/text.hpp"
 #include "drover/core/fleet/plan.hpp"
 #include "drover/core/fleet/worker_rules.hpp"
 
-namespace drover::api {
+namespace drover::services {
 namespace {
 
-class Explanation {
+class Reasons {
  public:
-  Json& add(std::string_view code, std::string message) {
-    Json reason = Json::object();
-    reason.set("code", code).set("message", std::move(message));
-    reasons_.push(std::move(reason));
-    return reasons_.if_array()->back();
+  Reason& add(std::string_view code, std::string message) {
+    return all_.emplace_back(Reason{std::string(code), std::move(message), {}});
   }
-  [[nodiscard]] bool empty() const { return reasons_.if_array()->empty(); }
-
-  [[nodiscard]] Json finish(const ports::JobRow& job) && {
-    const Json& first = reasons_.if_array()->front();
-    Json out = Json::object();
-    out.set("number", job.number.value)
-        .set("state", to_string(job.state))
-        .set("summary", *first.find("message"));
-    out.set("reasons", std::move(reasons_));
-    return out;
+  [[nodiscard]] bool empty() const { return all_.empty(); }
+  [[nodiscard]] Explanation of(const ports::JobRow& job) && {
+    return {job.number, job.state, std::move(all_)};
   }
 
  private:
-  Json reasons_ = Json::array();
+  std::vector<Reason> all_;
 };
+
+Reason::Value time_fact(const std::optional<WallTime>& time) {
+  return time ? Reason::Value(to_rfc3339(*time)) : Reason::Value();
+}
+Reason::Value number_fact(const std::optional<int>& number) {
+  return number ? Reason::Value(std::int64_t{*number}) : Reason::Value();
+}
+Reason::Value text_fact(const std::string& text) {
+  return text.empty() ? Reason::Value() : Reason::Value(text);
+}
 
 struct PoolFleet {
   int machines = 0;  // that count towards max
@@ -124,13 +123,13 @@ std::string next_try_text(const std::optional<WallTime>& time, WallTime now) {
   return time && *time > now ? fmt::format("; next try at {}", to_rfc3339(*time)) : std::string();
 }
 
-void explain_refusal(Explanation& out, const ExplainInput& input, const ports::PoolNote& note) {
-  Json& reason =
+void explain_refusal(Reasons& out, const ExplainInput& input, const ports::PoolNote& note) {
+  Reason& reason =
       out.add("no_capacity", fmt::format("The cloud refuses machines to pool {}: {}: {}{}", note.pool,
                                          note.code, note.message, next_try_text(note.next_try, input.now)));
   reason.set("pool", note.pool).set("cloud_code", note.code).set("cloud_message", note.message);
   if (!note.instance_type.empty()) reason.set("instance_type", note.instance_type);
-  reason.set("next_try", note.next_try ? Json(to_rfc3339(*note.next_try)) : Json());
+  reason.set("next_try", time_fact(note.next_try));
 }
 
 // When a job that waits for a time, its first or the next after a failure, may run.
@@ -140,8 +139,7 @@ std::optional<WallTime> wake_of(const ports::JobRow& job) {
 }
 
 // Why no machine comes, as far as the cloud and the fleet's loop say.
-void explain_no_launch(Explanation& out, const ExplainInput& input, const ports::PoolRow& pool,
-                       int machines) {
+void explain_no_launch(Reasons& out, const ExplainInput& input, const ports::PoolRow& pool, int machines) {
   const std::string& name = pool.spec.name;
   if (pool.spec.provider == core::Provider::none) {
     out.add(
@@ -159,14 +157,14 @@ void explain_no_launch(Explanation& out, const ExplainInput& input, const ports:
     out.add("launch_waiting",
             fmt::format("Pool {}: {}{}", name, note->message, next_try_text(note->next_try, input.now)))
         .set("pool", name)
-        .set("next_try", note->next_try ? Json(to_rfc3339(*note->next_try)) : Json());
+        .set("next_try", time_fact(note->next_try));
   } else if (const auto wake = wake_of(input.job); !input.notes.frozen && !(wake && *wake > input.now)) {
     out.add("launch_pending", fmt::format("A machine of pool {} is about to be launched", name))
         .set("pool", name);
   }
 }
 
-void explain_pool(Explanation& out, const ExplainInput& input, const ports::PoolRow& pool) {
+void explain_pool(Reasons& out, const ExplainInput& input, const ports::PoolRow& pool) {
   const std::string& name = pool.spec.name;
   const PoolFleet fleet = fleet_of(*input.view, pool.spec, input.job.alone > Seconds{0});
   if (!pool.blocked_reason.empty()) {
@@ -186,12 +184,12 @@ void explain_pool(Explanation& out, const ExplainInput& input, const ports::Pool
         .set("pool", name);
   }
   if (fleet.slots > 0) {
-    Json& reason = out.add("workers_busy",
-                           fmt::format("All {} of pool {} are taken", plural(fleet.slots, "slot"), name));
+    Reason& reason = out.add("workers_busy",
+                             fmt::format("All {} of pool {} are taken", plural(fleet.slots, "slot"), name));
     reason.set("pool", name).set("slots", fleet.slots);
   }
   if (fleet.starting > 0) {
-    Json& reason =
+    Reason& reason =
         out.add("worker_starting", fmt::format("{} of pool {} {} starting", plural(fleet.starting, "worker"),
                                                name, fleet.starting == 1 ? "is" : "are"));
     reason.set("pool", name).set("starting", fleet.starting);
@@ -204,8 +202,8 @@ void explain_pool(Explanation& out, const ExplainInput& input, const ports::Pool
         .set("pool", name);
   }
   if (pool.spec.provider != core::Provider::none && fleet.machines >= pool.spec.max) {
-    Json& reason = out.add("pool_full",
-                           fmt::format("Pool {} has its {} already", name, plural(pool.spec.max, "machine")));
+    Reason& reason = out.add(
+        "pool_full", fmt::format("Pool {} has its {} already", name, plural(pool.spec.max, "machine")));
     reason.set("pool", name).set("max", pool.spec.max);
   }
 }
@@ -215,13 +213,13 @@ bool has_free_slot(const ExplainInput& input, const core::PoolSpec& pool) {
   return fleet.leases < fleet.slots;
 }
 
-void explain_blindness(Explanation& out, const ExplainInput& input) {
+void explain_blindness(Reasons& out, const ExplainInput& input) {
   if (input.notes.blind.empty()) return;
   out.add("cloud_error", fmt::format("The cloud cannot be looked at, so nothing is launched or ended: {}",
                                      input.notes.blind));
 }
 
-void explain_pools(Explanation& out, const ExplainInput& input) {
+void explain_pools(Reasons& out, const ExplainInput& input) {
   const std::string& queue = input.job.spec.queue;
   std::vector<const ports::PoolRow*> serving;
   for (const ports::PoolRow& pool : input.view->pools) {
@@ -245,7 +243,7 @@ void explain_pools(Explanation& out, const ExplainInput& input) {
   if (free_slot) explain_blindness(out, input);
 }
 
-void explain_position(Explanation& out, const ExplainInput& input) {
+void explain_position(Reasons& out, const ExplainInput& input) {
   const std::string& queue = input.job.spec.queue;
   if (!input.place) return;  // the scheduler did not answer in time
   const std::int64_t others = input.place->ready - 1;
@@ -260,15 +258,15 @@ void explain_position(Explanation& out, const ExplainInput& input) {
     out.add("position", fmt::format("The jobs of queue {} are being counted, since the daemon began to lead "
                                     "not long ago; how many are before it is not known yet",
                                     queue))
-        .set("ahead", nullptr);
+        .set("ahead", {});
   } else {  // the queue is not in memory that far: only the whole is known
     out.add("position", fmt::format("At most {} of queue {} before it", plural(others, "job"), queue))
-        .set("ahead", nullptr)
+        .set("ahead", {})
         .set("ahead_at_most", others);
   }
 }
 
-void explain_queued(Explanation& out, const ExplainInput& input) {
+void explain_queued(Reasons& out, const ExplainInput& input) {
   const ports::JobRow& job = input.job;
   const std::optional<WallTime> wake = wake_of(job);
   if (wake && *wake > input.now) {
@@ -306,11 +304,11 @@ void explain_queued(Explanation& out, const ExplainInput& input) {
   if ((!wake || *wake <= input.now) && job.alone == Seconds{0}) explain_position(out, input);
 }
 
-void explain_final(Explanation& out, const ports::JobRow& job) {
+void explain_final(Reasons& out, const ports::JobRow& job) {
   const std::string when = job.finished ? " at " + to_rfc3339(*job.finished) : std::string();
   const std::string attempts = plural(job.attempts, "attempt");
   const std::string why = job.reason.empty() ? std::string() : ": " + job.reason;
-  Json* reason = nullptr;
+  Reason* reason = nullptr;
   if (job.state == core::JobState::succeeded) {
     reason = &out.add("succeeded", fmt::format("It succeeded{} after {}", when, attempts));
   } else if (job.state == core::JobState::cancelled) {
@@ -321,27 +319,27 @@ void explain_final(Explanation& out, const ports::JobRow& job) {
     reason = &out.add("failed", fmt::format("It failed{} after {}{}{}", when, attempts,
                                             told ? std::string() : ", last " + last, why));
   }
-  reason->set("attempts", job.attempts).set("exit_code", job.exit_code ? Json(*job.exit_code) : Json());
-  reason->set("signal", job.signal ? Json(*job.signal) : Json());
+  reason->set("attempts", job.attempts).set("exit_code", number_fact(job.exit_code));
+  reason->set("signal", number_fact(job.signal));
 }
 
-void explain_running(Explanation& out, const ports::JobRow& job) {
+void explain_running(Reasons& out, const ports::JobRow& job) {
   const std::string where = job.worker.empty() ? "a worker" : "worker " + job.worker;
   const std::string since = job.started ? " since " + to_rfc3339(*job.started) : std::string();
-  Json& reason =
+  Reason& reason =
       job.state == core::JobState::stopping
           ? out.add(
                 "stopping",
                 fmt::format("It is being stopped on {}, which hears of it with its next heartbeat", where))
           : out.add("running", fmt::format("It runs on {}{}, attempt {}", where, since, job.attempts));
-  reason.set("worker", job.worker.empty() ? Json() : Json(job.worker)).set("attempt", job.attempts);
+  reason.set("worker", text_fact(job.worker)).set("attempt", job.attempts);
 }
 
 }  // namespace
 
-Json explain_job(const ExplainInput& input) {
+Explanation explain_job(const ExplainInput& input) {
   const ports::JobRow& job = input.job;
-  Explanation out;
+  Reasons out;
   switch (job.state) {
     case core::JobState::queued:
       explain_queued(out, input);
@@ -367,7 +365,48 @@ Json explain_job(const ExplainInput& input) {
       break;
   }
   if (out.empty()) out.add("queued", "It waits for a worker");
-  return std::move(out).finish(job);
+  return std::move(out).of(job);
 }
 
-}  // namespace drover::api
+namespace {
+
+class EngineExplain final : public Explain {
+ public:
+  EngineExplain(engine::Engine& engine, Jobs& jobs, const ports::FleetBoard* board, const Clock& clock)
+      : engine_(engine), jobs_(jobs), board_(board), clock_(clock) {}
+
+  void look(const Principal& who, const JobKey& key, engine::Done<ExplainInput> done) override {
+    Result<ports::JobRow> job = jobs_.get(who, key);
+    if (!job.ok()) return done(job.error());
+    ExplainInput input;
+    input.job = std::move(*job);
+    input.now = clock_.wall();
+    if (input.job.state != core::JobState::queued) return done(std::move(input));
+    input.view = *engine_.shown();
+    if (board_ != nullptr) input.notes = board_->notes();
+    const core::JobSpec& spec = input.job.spec;
+    const core::ReadyKey place{-spec.priority, input.job.number.value};
+    const std::string queue = spec.queue;
+    engine_.place(
+        queue, place,
+        [input = std::move(input), done = std::move(done)](const Result<engine::JobPlace>& found) mutable {
+          if (found.ok()) input.place = *found;
+          done(std::move(input));
+        });
+  }
+
+ private:
+  engine::Engine& engine_;
+  Jobs& jobs_;
+  const ports::FleetBoard* board_;
+  const Clock& clock_;
+};
+
+}  // namespace
+
+std::unique_ptr<Explain> make_explain(engine::Engine& engine, Jobs& jobs, const ports::FleetBoard* board,
+                                      const Clock& clock) {
+  return std::make_unique<EngineExplain>(engine, jobs, board, clock);
+}
+
+}  // namespace drover::services

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <variant>
+
+#include "drover/base/result.hpp"
+#include "drover/engine/engine.hpp"
+
+namespace drover::services {
+
+// Who asks. A door says so with each call; a service says what this one may.
+struct Operator {};  // whoever reaches the port: requests of people need no token yet
+struct System {};    // the daemon itself: the pools of its configuration
+using Worker = engine::WorkerAuth;
+struct Attempt {
+  engine::WorkerAuth worker;
+  engine::AttemptRef attempt;
+};
+using Principal = std::variant<Operator, System, Worker, Attempt>;
+
+// What people do, and the daemon for them: `forbidden` for workers and attempts.
+Status may_operate(const Principal& who);
+
+}  // namespace drover::services
