@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <thread>
-#include <unordered_set>
 #include <utility>
 
 #include "drover/aws/ec2_errors.hpp"
@@ -67,7 +67,7 @@ bool is_unanswered(const CloudError& error) {
 
 // A listing can show an instance on two pages when it changes between them: the later one is the newer.
 std::vector<core::Instance> without_repetition(std::vector<core::Instance> instances) {
-  std::unordered_set<std::string> seen;
+  std::set<std::string> seen;
   std::vector<core::Instance> out;
   for (auto at = instances.rbegin(); at != instances.rend(); ++at) {
     if (seen.insert(at->id).second) out.push_back(std::move(*at));

@@ -130,5 +130,14 @@ TEST(SqlTest, PlumbingProseAndCommentsAreLeftAlone) {
                   .empty());
 }
 
+TEST(HashedText, IsFoundByItsKey) {
+  for (const char* type : {"std::unordered_set<std::string>", "std::unordered_map<std::string_view, int>",
+                           "unordered_map< string, int>", "std::unordered_multimap<std::string, int>"})
+    EXPECT_EQ(check_no_hashed_text("src/base/json.cpp", type + std::string(" keys;\n")).size(), 1U) << type;
+  for (const char* type : {"std::unordered_map<std::int64_t, std::string>", "std::set<std::string>",
+                           "// an unordered_set<std::string> would do"})
+    EXPECT_TRUE(check_no_hashed_text("src/base/json.cpp", type + std::string(" keys;\n")).empty()) << type;
+}
+
 }  // namespace
 }  // namespace drover::tidy
