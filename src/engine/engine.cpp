@@ -152,7 +152,7 @@ void Engine::submit(std::vector<core::JobSpec> specs, Done<std::vector<Submitted
   auto shared = std::make_shared<std::vector<core::JobSpec>>(std::move(specs));
   impl_->post(
       ports::InsertJobs::kLane, std::move(done),
-      [shared](Parts& parts, Place place, const auto& told) {
+      [shared](Parts& parts, Place&& place, const auto& told) {
         engine::submit(parts, std::move(place), std::move(*shared), told);
       },
       bytes);
@@ -160,7 +160,7 @@ void Engine::submit(std::vector<core::JobSpec> specs, Done<std::vector<Submitted
 
 void Engine::register_worker(const Registration& registration, Done<Registered> done) {
   impl_->post(ports::RegisterWorker::kLane, std::move(done),
-              [hashed = HashedRegistration(registration)](Parts& parts, Place place, const auto& told) {
+              [hashed = HashedRegistration(registration)](Parts& parts, Place&& place, const auto& told) {
                 engine::register_worker(parts, std::move(place), hashed, told);
               });
 }
@@ -191,7 +191,7 @@ void Engine::heartbeat(Heartbeat heartbeat, Done<HeartbeatAnswer> done) {
 
 void Engine::report(Report report, Done<ReportAnswer> done) {
   impl_->post(ports::Lane::workers, std::move(done),
-              [report = std::move(report)](Parts& parts, Place place, const auto& told) {
+              [report = std::move(report)](Parts& parts, Place&& place, const auto& told) {
                 engine::report(parts, std::move(place), report, told);
               });
 }
@@ -214,7 +214,7 @@ void Engine::put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name,
   put.sha256 = sha256;
   impl_->post(ports::Lane::workers, std::move(done),
               [auth = std::move(auth), token = std::move(attempt.token), put = std::move(put)](
-                  Parts& parts, Place place, const auto& told) {
+                  Parts& parts, Place&& place, const auto& told) {
                 engine::put_artifact(parts, std::move(place), auth, put, token, told);
               });
 }
