@@ -195,7 +195,7 @@ class Stack:
 
     `pool` overrides members of the one pool, "default"; `settings` are patched into /config once it leads; `config`
     overrides the configuration file, by section. `gates` names what goes through a gate ("store", "cloud", "worker":
-    what the workers call), found as .gates[name]. `prefix` comes before the daemon's command (prlimit, faketime),
+    what the workers call), found as .gates[name]. `prefix` comes before the daemon's command (prlimit),
     `arguments` after it, and `env` into its environment; all may be changed before a restart.
     """
 
