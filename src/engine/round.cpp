@@ -129,6 +129,8 @@ void Loop::hear(News news) {
       if (done->count_begun) {
         parts_.state.accounts.count_begins();
         parts_.counting.begun();
+        const auto early = std::exchange(early_count_, std::nullopt);
+        if (early && is_of_this_term(early->epoch)) take_count(*early);
       } else {
         parts_.counting.failed(parts_.clock.steady());
       }
@@ -139,7 +141,13 @@ void Loop::hear(News news) {
   } else if (const auto* open = std::get_if<CountOpen>(&news)) {
     if (is_of_this_term(open->epoch)) parts_.counting.opened();
   } else if (const auto* counted = std::get_if<Counted>(&news)) {
-    if (is_of_this_term(counted->epoch)) take_count(*counted);
+    if (!is_of_this_term(counted->epoch)) return;
+    // A quick count is told before the order that began it is.
+    if (parts_.counting.is_beginning() && counted->depths.ok()) {
+      early_count_ = *counted;
+    } else {
+      take_count(*counted);
+    }
   } else if (auto* read = std::get_if<KeysRead>(&news)) {
     if (is_of_this_term(read->wanted.epoch)) parts_.keys_read.push_back(std::move(*read));
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "inbox.hpp"
@@ -63,7 +64,8 @@ class Loop {
   ports::Metrics& metrics_;
   Hand hand_;
   Chores chores_ = all_chores();
-  SteadyTime expected_;  // the last round was to be followed by one at this time at the latest
+  std::optional<Counted> early_count_;  // told before the order that began it
+  SteadyTime expected_;                 // the last round was to be followed by one at this time at the latest
   SteadyTime doubt_until_{};
   std::optional<SteadyTime> failed_check_;
   // Of what was shown last, that which may never be old; and when the figures are shown again.

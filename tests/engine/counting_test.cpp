@@ -95,6 +95,16 @@ TEST_F(EngineCounting, ACountOfAnEarlierTermIsNotTaken) {
   EXPECT_EQ(state().accounts.of("default").ready, 2);
 }
 
+TEST_F(EngineCounting, ACountThatIsToldBeforeTheOrderThatBeganItIsTaken) {
+  add_jobs(2);
+  begin_new_term();
+  quick_count = true;
+  count();
+  settle();
+  EXPECT_FALSE(state().accounts.counting());
+  EXPECT_EQ(state().accounts.of("default").ready, 2);
+}
+
 TEST_F(EngineCounting, ACountThatFailedIsTriedAgain) {
   add_jobs(2);
   begin_new_term();

@@ -85,7 +85,13 @@ class OneThread {
   Status begin_count() {
     if (!counting || counts) return Error{Errc::unavailable, "no count is to begin"};
     counts = true;
-    return counting->begin();
+    const Status begun = counting->begin();
+    if (begun.ok() && quick_count) {
+      inbox.tell(Counted{counting_of, counting->result()});
+      counting.reset();
+      counts = false;
+    }
+    return begun;
   }
   // Until nothing is left to do now.
   void settle() {
@@ -261,6 +267,7 @@ class OneThread {
   std::unique_ptr<ports::DepthCount> counting;
   std::int64_t counting_of = 0;  // the epoch
   bool counts = false;
+  bool quick_count = false;  // it is told before the order that began it
   std::deque<KeysWanted> keys_wanted;
   std::optional<KeysRead> keys_answered;  // and not told of yet
   std::optional<Order> order;             // given to the writer, and not carried out yet
