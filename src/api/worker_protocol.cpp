@@ -160,7 +160,7 @@ void register_worker(const ServicePtr& service, const CallPtr& call) {
   const Result<engine::Registration> wanted = registration(*body, token);
   if (!wanted.ok()) return call->fail(wanted.error());
   DROVER_FAILPOINT("api.register");
-  service->workers.enrol(
+  service->workers.register_worker(
       *wanted, service->then<engine::Registered>(call, [call](const engine::Registered& registered) {
         call->did("worker registered", {{"worker", std::to_string(registered.worker.value)},
                                         {"pool", registered.pool},

@@ -39,7 +39,8 @@ class EngineWorkers final : public Workers {
             engine::Done<ports::MoveWorker::Answer> done) override;
 
   Status admit_machine(std::string_view bootstrap_token) override;
-  void enrol(const engine::Registration& registration, engine::Done<engine::Registered> done) override {
+  void register_worker(const engine::Registration& registration,
+                       engine::Done<engine::Registered> done) override {
     engine_.register_worker(registration, std::move(done));
   }
 

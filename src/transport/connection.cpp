@@ -19,7 +19,7 @@ using boost::system::error_code;
 namespace {
 
 constexpr std::size_t kReadBytes = 64 * 1024;
-constexpr std::size_t kUsualFields = 12;
+constexpr std::size_t kUsualFields = 12;              // of a header: room for them is made at once
 constexpr std::size_t kAheadBytes = 64 * 1024;        // of later requests, while an answer is pending
 constexpr std::size_t kChunkHeaderBytes = 16 * 1024;  // a chunk's size line, or all trailers
 constexpr std::size_t kLingerBytes =

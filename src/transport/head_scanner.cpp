@@ -38,7 +38,8 @@ HeadScanner::State HeadScanner::scan(std::string_view data) {
   return verdict_;
 }
 
-// Most bytes stand within a line and are no control characters: step() would only count them.
+// Goes over the bytes that step() would only count: those within a line that are no control characters. A
+// byte above 0x7f may compare as negative here; step() then takes it, with the same verdict.
 void HeadScanner::pass_plain(std::string_view data) {
   if (at_ == line_ || after_cr_) return;
   std::size_t end = std::min(data.size(), limit_);

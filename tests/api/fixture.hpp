@@ -53,8 +53,10 @@ class ApiTest : public ::testing::Test {
     api.add_routes(router);
   }
 
-  Answer send(std::string method, const std::string& target, std::string body = {},
-              http::Headers headers = {}, std::shared_ptr<http::SpooledFile> spooled = nullptr) {
+  // The request is in the handler's hands when this returns.
+  std::future<Answer> begin(std::string method, const std::string& target, std::string body = {},
+                            http::Headers headers = {},
+                            std::shared_ptr<http::SpooledFile> spooled = nullptr) {
     class Sink final : public http::Reply::Sink {
      public:
       Sink(std::promise<Answer> promise, bool delivers) : promise_(std::move(promise)), delivers_(delivers) {}
@@ -84,6 +86,12 @@ class ApiTest : public ::testing::Test {
     std::promise<Answer> promise;
     std::future<Answer> answer = promise.get_future();
     router.on_request(std::move(request), http::Reply(std::make_shared<Sink>(std::move(promise), delivers)));
+    return answer;
+  }
+  Answer send(std::string method, const std::string& target, std::string body = {},
+              http::Headers headers = {}, std::shared_ptr<http::SpooledFile> spooled = nullptr) {
+    std::future<Answer> answer =
+        begin(std::move(method), target, std::move(body), std::move(headers), std::move(spooled));
     if (answer.wait_for(kPatience) != std::future_status::ready) {
       ADD_FAILURE() << "no answer from " << target;
       return {};

@@ -157,8 +157,8 @@ struct QueueSum {
   std::int64_t ready = 0;
   std::int64_t leased = 0;
 };
-// Memory, for /status, /explain, /metrics and the reconciler. Who does not lead shows no queue, worker or
-// pool; who stops, the reason alone.
+// Memory, for /status, /explain, /metrics and the reconciler. The view of a daemon that does not lead
+// names no queue, worker or pool; that of one that stops has the standby reason alone.
 struct EngineView {
   bool leading = false;  // and it is certain that nobody else does
   // While leading: until then the store cannot have let another lead, unless it ended our session of its own

@@ -9,7 +9,8 @@ namespace drover::services {
 
 // Who asks. A door says so with each call; a service says what this one may.
 struct Operator {};  // whoever reaches the port: requests of people need no token yet
-struct System {};    // the daemon itself: the pools of its configuration
+// The daemon itself. Its reconciler and the pools of its configuration still go to the engine directly.
+struct System {};
 using Worker = engine::WorkerAuth;
 struct Attempt {
   engine::WorkerAuth worker;

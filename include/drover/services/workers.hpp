@@ -45,7 +45,8 @@ class Workers {
   // ---- for machines that start
   // Whether a launch has this bootstrap token; unauthenticated otherwise.
   virtual Status admit_machine(std::string_view bootstrap_token) = 0;
-  virtual void enrol(const engine::Registration& registration, engine::Done<engine::Registered> done) = 0;
+  virtual void register_worker(const engine::Registration& registration,
+                               engine::Done<engine::Registered> done) = 0;
 
   // ---- for workers
   // Whether the token is this worker's, by what was last committed. At once.
