@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
-#include "drover/api/render.hpp"
-
+#include "bodies.hpp"
 #include "handlers.hpp"
 #include "support.hpp"
 
@@ -37,9 +36,9 @@ void say_changes(const Call& call, const core::Tunables& before, const core::Tun
 }  // namespace
 
 void get_config(const ServicePtr& service, const CallPtr& call) {
-  const Result<core::Tunables> tunables = service->scheduler.tunables(Call::who());
+  const Result<core::Tunables> tunables = service->scheduler.tunables(call->who());
   if (!tunables.ok()) return call->fail(tunables.error());
-  call->send(200, tunables_json(*tunables));
+  call->send(200, tunables_table().write(*tunables));
 }
 
 // PUT and PATCH both: what is named changes, all of it or nothing, and the answer is the whole.
@@ -49,10 +48,10 @@ void put_config(const ServicePtr& service, const CallPtr& call) {
   Result<std::map<std::string, std::string>> values = changed_settings(*body);
   if (!values.ok()) return call->fail(values.error());
   service->scheduler.put_tunables(
-      Call::who(), std::move(*values),
+      call->who(), std::move(*values),
       service->then<services::TunablesPut>(call, [call](const services::TunablesPut& put) {
         say_changes(*call, put.before, put.after);
-        call->send(200, tunables_json(put.after));
+        call->send(200, tunables_table().write(put.after));
       }));
 }
 

@@ -2,9 +2,12 @@
 
 #include "service.hpp"
 
-// One function a route; src/api/api.cpp says which. Each answers its call exactly once, now or later.
+// One function a route; the table in routes.cpp says which. Each answers its call exactly once, now or later.
 namespace drover::api {
 
+// index.cpp
+void get_index(const ServicePtr& service, const CallPtr& call);
+void get_openapi(const ServicePtr& service, const CallPtr& call);
 // jobs.cpp
 void post_jobs(const ServicePtr& service, const CallPtr& call);
 void list_jobs(const ServicePtr& service, const CallPtr& call);

@@ -5,8 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "drover/api/pool_spec.hpp"
-
 #include "handlers.hpp"
 #include "support.hpp"
 

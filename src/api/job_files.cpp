@@ -8,30 +8,17 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
-#include "drover/api/render.hpp"
 #include "drover/base/text.hpp"
 
+#include "bodies.hpp"
 #include "handlers.hpp"
+#include "job_files.hpp"
+#include "queries.hpp"
 #include "support.hpp"
+#include "worker_shell.hpp"
 
 namespace drover::api {
 namespace {
-
-// What `?attempt=` asks for; neither: the latest.
-struct Which {
-  bool all = false;
-  std::optional<int> attempt;
-};
-
-Result<Which> which_attempt(const http::Request& request) {
-  Which which;
-  which.all = request.query_value("attempt") == "all";
-  if (which.all) return which;
-  const auto number = query_int(request, "attempt", 1, INT32_MAX);
-  if (!number.ok()) return invalid("attempt", "attempt must be a number or \"all\"");
-  if (*number) which.attempt = static_cast<int>(**number);
-  return which;
-}
 
 http::Response text_file(const std::string& path, std::int64_t size, std::int64_t offset) {
   http::Response response;
@@ -115,7 +102,7 @@ class Assembly {
 // waits for them any more.
 Result<std::optional<Assembly>> assemble(Service& service, Call& call, const services::JobKey& key,
                                          std::string_view stream) {
-  const Result<std::vector<services::JobLog>> logs = service.jobs.logs(Call::who(), key, stream);
+  const Result<std::vector<services::JobLog>> logs = service.jobs.logs(call.who(), key, stream);
   if (!logs.ok()) return logs.error();
   Result<Assembly> out = Assembly::open(service.deps.spool_directory);
   if (!out.ok()) return out.error();
@@ -140,12 +127,12 @@ void answer_all(Service& service, const CallPtr& call, const services::JobKey& k
   call->send(std::move(response), [file](bool) {});  // the file lives until it has been written out
 }
 
-void answer_log(Service& service, const CallPtr& call, const Which& which, std::int64_t offset) {
+void answer_log(Service& service, const CallPtr& call, const WhichAttempt& which, std::int64_t offset) {
   const std::string& stream = call->path("stream");
   const Result<services::JobKey> key = job_key(call->path("job"));
   if (!key.ok()) return call->fail(key.error());
   if (which.all) return answer_all(service, call, *key, stream, offset);
-  const Result<services::JobLog> log = service.jobs.log(Call::who(), *key, stream, which.attempt);
+  const Result<services::JobLog> log = service.jobs.log(call->who(), *key, stream, which.attempt);
   if (!log.ok()) return call->fail(log.error());
   http::Response response = log->file ? text_file(log->file->path, log->file->size, offset) : empty_log();
   call->send(std::move(response.with("X-Drover-Attempt", std::to_string(log->attempt))));
@@ -155,7 +142,7 @@ void answer_log(Service& service, const CallPtr& call, const Which& which, std::
 void answer_file(Service& service, const CallPtr& call, const std::string& name) {
   const Result<services::JobKey> key = job_key(call->path("job"));
   if (!key.ok()) return call->fail(key.error());
-  const Result<services::JobFile> kept = service.jobs.file(Call::who(), *key, name);
+  const Result<services::JobFile> kept = service.jobs.file(call->who(), *key, name);
   if (!kept.ok()) return call->fail(kept.error());
   http::Response response;
   response.body = http::FileBody{kept->file.path, 0, kept->file.size};
@@ -167,34 +154,46 @@ void answer_file(Service& service, const CallPtr& call, const std::string& name)
 
 }  // namespace
 
+std::string_view download_name(std::string_view artifact) {
+  if (artifact == ports::kCheckpointName) return ports::kOldCheckpointName;
+  return split(artifact, '/').back();
+}
+
+std::string attachment(std::string_view name) {
+  std::string safe;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    safe += byte < 0x20 || byte >= 0x7f || c == '"' || c == '\\' || c == '/' || c == '%' ? '_' : c;
+  }
+  return "attachment; filename=\"" + safe + "\"; filename*=UTF-8''" + percent_encode(name);
+}
+
 void get_log(const ServicePtr& service, const CallPtr& call) {
   const std::string& stream = call->path("stream");
   if (stream != "stdout" && stream != "stderr") {
     return call->fail(Error{Errc::not_found, "a job's logs are stdout and stderr"});
   }
-  const Result<Which> which = which_attempt(call->request());
-  if (!which.ok()) return call->fail(which.error());
-  const auto offset = query_int(call->request(), "offset", 0, INT64_MAX);
-  if (!offset.ok()) return call->fail(offset.error());
-  service->read(call, [service, call, which = *which, from = offset->value_or(0)] {
-    answer_log(*service, call, which, from);
+  const std::optional<LogQuery> query = query_by(call, log_query_table());
+  if (!query) return;
+  service->read(call, [service, call, query = *query] {
+    answer_log(*service, call, query.attempt, query.offset);
   });
 }
 
 void list_artifacts(const ServicePtr& service, const CallPtr& call) {
-  const Result<int> limit = query_limit(call->request(), limits::kPageRows);
-  if (!limit.ok()) return call->fail(limit.error());
-  service->read(call, [service, call, limit = *limit] {
+  const std::optional<ArtifactsQuery> query = query_by(call, artifacts_query_table());
+  if (!query) return;
+  service->read(call, [service, call, query = *query] {
     const Result<services::JobKey> key = job_key(call->path("job"));
     if (!key.ok()) return call->fail(key.error());
     const Result<std::vector<ports::ArtifactRow>> rows =
-        service->jobs.artifacts(Call::who(), *key, call->request().query_value("after").value_or(""), limit);
+        service->jobs.artifacts(call->who(), *key, query.after, query.limit);
     if (!rows.ok()) return call->fail(rows.error());
     Json body = Json::array();
-    for (const ports::ArtifactRow& row : *rows) body.push(artifact_json(row));
+    for (const ports::ArtifactRow& row : *rows) body.push(artifact_table().write(row));
     http::Response response = http::Response::json(200, body.dump() + "\n");
-    if (static_cast<int>(rows->size()) == limit) {
-      response.with("Link", next_link(call->request(), limit, "after", rows->back().name));
+    if (static_cast<int>(rows->size()) == query.limit) {
+      response.with("Link", next_link(call->request(), query.limit, "after", rows->back().name));
     }
     call->send(std::move(response));
   });

@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
-#include "drover/api/job_spec.hpp"
-#include "drover/api/render.hpp"
 #include "drover/base/failpoint.hpp"
 #include "drover/base/limits.hpp"
 #include "drover/base/text.hpp"
 
+#include "bodies.hpp"
 #include "handlers.hpp"
+#include "queries.hpp"
 #include "support.hpp"
 
 namespace drover::api {
@@ -18,12 +18,12 @@ constexpr std::size_t kQuickBody = 64 * 1024;  // bytes; larger ones are not par
 
 void answer_submitted(const CallPtr& call, bool many, const std::vector<ports::JobRow>& jobs) {
   if (!many) {
-    http::Response response = http::Response::json(201, job_json(jobs.front()).dump() + "\n");
+    http::Response response = http::Response::json(201, job_table().write(jobs.front()).dump() + "\n");
     response.with("Location", "/jobs/" + to_string(jobs.front().id));
     return call->send(std::move(response));
   }
   Json body = Json::array();
-  for (const ports::JobRow& job : jobs) body.push(job_json(job));
+  for (const ports::JobRow& job : jobs) body.push(job_table().write(job));
   call->send(201, body);
 }
 
@@ -31,37 +31,17 @@ void submit(const ServicePtr& service, const CallPtr& call) {
   const std::optional<Json> body = body_or_fail(call);
   if (!body) return;
   call->request().body.clear();
-  Result<std::vector<services::JobDraft>> drafts = parse_job_drafts(*body);
-  if (!drafts.ok()) return call->fail(drafts.error());
+  Result<std::vector<core::JobSpec>> wanted = parse_jobs(*body);
+  if (!wanted.ok()) return call->fail(wanted.error());
   DROVER_FAILPOINT("api.submit");
   const bool many = body->if_array() != nullptr;
   service->jobs.submit(
-      Call::who(), std::move(*drafts),
+      call->who(), std::move(*wanted),
       service->then<std::vector<ports::JobRow>>(call, [service, call, many](std::vector<ports::JobRow> jobs) {
         auto answer = [call, many, jobs = std::move(jobs)] { answer_submitted(call, many, jobs); };
         // The jobs are committed: a full queue must not turn that into an error.
         if (!many || !service->duties.post(answer)) answer();
       }));
-}
-
-Result<ports::JobFilter> job_filter(const http::Request& request) {
-  ports::JobFilter filter;
-  if (const auto text = request.query_value("state")) {
-    filter.state = core::parse_job_state(*text);
-    if (!filter.state) {
-      return invalid("state", fmt::format("\"{}\" is not a state of a job{}", *text,
-                                          what_there_is(*text, core::job_state_names())));
-    }
-  }
-  if (const auto text = request.query_value("queue")) filter.queue = std::string(*text);
-  if (const auto text = request.query_value("name")) filter.name = std::string(*text);
-  const Result<int> limit = query_limit(request);
-  if (!limit.ok()) return limit.error();
-  filter.limit = *limit;
-  const auto before = query_int(request, "before", 1, INT64_MAX);
-  if (!before.ok()) return before.error();
-  if (*before) filter.before = JobNumber{**before};
-  return filter;
 }
 
 // The page ends early when the store left rows out for their size (JobFilter::task_bytes), or when the answer
@@ -73,7 +53,7 @@ void answer_page(const CallPtr& call, const ports::JobFilter& filter,
   std::int64_t task_bytes = 0;
   for (; shown < rows.size() && body.size() < limits::kPageBytes; ++shown) {
     if (shown > 0) body += ",\n ";
-    job_json(rows[shown]).write(body);
+    job_table().write(rows[shown]).write(body);
     task_bytes += static_cast<std::int64_t>(rows[shown].spec.task.size());
   }
   body += "]\n";
@@ -90,11 +70,9 @@ void change_job(const ServicePtr& service, const CallPtr& call, core::JobAction 
   const Result<services::JobKey> key = job_key(call->path("job"));
   if (!key.ok()) return call->fail(key.error());
   service->jobs.act(
-      Call::who(), *key, action,
+      call->who(), *key, action,
       service->then<engine::ActAnswer>(call, [call, number = key->number](const engine::ActAnswer& answer) {
-        Json body = Json::object();
-        body.set("number", number.value).set("state", to_string(answer.state)).set("changed", answer.changed);
-        call->send(200, body);
+        call->send(200, job_change_table().write({number, answer}));
       }));
 }
 
@@ -108,6 +86,24 @@ void read_of_job(const ServicePtr& service, const CallPtr& call,
 
 }  // namespace
 
+Result<std::vector<core::JobSpec>> parse_jobs(const Json& body) {
+  std::vector<core::JobSpec> jobs;
+  const Json::Array* array = body.if_array();
+  if (array != nullptr) {
+    if (const Status bounded = services::check_count(array->size()); !bounded.ok()) return bounded.error();
+  }
+  const std::size_t count = array == nullptr ? 1 : array->size();
+  jobs.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    core::JobSpec& job = jobs.emplace_back();
+    job.retry.max_attempts = core::kUnsaidAttempts;
+    const Status read = array == nullptr ? schema::job_spec_table().read(body, job)
+                                         : schema::job_spec_table().read((*array)[i], job, fmt::format("[{}]", i));
+    if (!read.ok()) return read.error();
+  }
+  return jobs;
+}
+
 void post_jobs(const ServicePtr& service, const CallPtr& call) {
   const bool quick = call->request().body.size() <= kQuickBody;
   if (quick) return submit(service, call);
@@ -115,10 +111,10 @@ void post_jobs(const ServicePtr& service, const CallPtr& call) {
 }
 
 void list_jobs(const ServicePtr& service, const CallPtr& call) {
-  const Result<ports::JobFilter> filter = job_filter(call->request());
-  if (!filter.ok()) return call->fail(filter.error());
+  const std::optional<ports::JobFilter> filter = query_by(call, job_filter_table());
+  if (!filter) return;
   service->read(call, [service, call, filter = *filter] {
-    const Result<std::vector<ports::JobRow>> rows = service->jobs.list(Call::who(), filter);
+    const Result<std::vector<ports::JobRow>> rows = service->jobs.list(call->who(), filter);
     if (!rows.ok()) return call->fail(rows.error());
     answer_page(call, filter, *rows);
   });
@@ -126,9 +122,9 @@ void list_jobs(const ServicePtr& service, const CallPtr& call) {
 
 void get_job(const ServicePtr& service, const CallPtr& call) {
   read_of_job(service, call, [service, call](const services::JobKey& key) {
-    const Result<ports::JobRow> row = service->jobs.get(Call::who(), key);
+    const Result<ports::JobRow> row = service->jobs.get(call->who(), key);
     if (!row.ok()) return call->fail(row.error());
-    http::Response response = http::Response::json(200, job_json(*row).dump() + "\n");
+    http::Response response = http::Response::json(200, job_table().write(*row).dump() + "\n");
     call->send(std::move(response.with("ETag", fmt::format("\"{}\"", row->revision))));
   });
 }
@@ -148,10 +144,10 @@ void requeue_job(const ServicePtr& service, const CallPtr& call) {
 
 void list_attempts(const ServicePtr& service, const CallPtr& call) {
   read_of_job(service, call, [service, call](const services::JobKey& key) {
-    const Result<std::vector<ports::AttemptRow>> attempts = service->jobs.attempts(Call::who(), key);
+    const Result<std::vector<ports::AttemptRow>> attempts = service->jobs.attempts(call->who(), key);
     if (!attempts.ok()) return call->fail(attempts.error());
     Json body = Json::array();
-    for (const ports::AttemptRow& attempt : *attempts) body.push(attempt_json(attempt));
+    for (const ports::AttemptRow& attempt : *attempts) body.push(attempt_table().write(attempt));
     call->send(200, body);
   });
 }
@@ -159,10 +155,10 @@ void list_attempts(const ServicePtr& service, const CallPtr& call) {
 void get_explain(const ServicePtr& service, const CallPtr& call) {
   read_of_job(service, call, [service, call](const services::JobKey& key) {
     service->explain.look(
-        Call::who(), key,
+        call->who(), key,
         service->then<services::ExplainInput>(call, [service, call](services::ExplainInput input) {
           service->read(call, [call, input = std::move(input)] {
-            call->send(200, explanation_json(services::explain_job(input)));
+            call->send(200, explanation_table().write(services::explain_job(input)));
           });
         }));
   });

@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "drover/api/pool_spec.hpp"
-#include "drover/api/render.hpp"
 #include "drover/base/text.hpp"
 
+#include "bodies.hpp"
 #include "handlers.hpp"
 #include "support.hpp"
 
@@ -13,7 +12,7 @@ namespace drover::api {
 namespace {
 
 void send_pool(const CallPtr& call, int status, const ports::PoolRow& pool) {
-  http::Response response = http::Response::json(status, pool_json(pool).dump() + "\n");
+  http::Response response = http::Response::json(status, pool_table().write(pool).dump() + "\n");
   response.with("ETag", fmt::format("\"{}\"", pool.version));
   if (status == 201) response.with("Location", "/pools/" + pool.spec.name);
   call->send(std::move(response));
@@ -73,10 +72,10 @@ engine::Done<services::PoolPut> answer_put(const ServicePtr& service, const Call
 
 void list_pools(const ServicePtr& service, const CallPtr& call) {
   service->read(call, [service, call] {
-    const Result<std::vector<ports::PoolRow>> pools = service->pools.list(Call::who());
+    const Result<std::vector<ports::PoolRow>> pools = service->pools.list(call->who());
     if (!pools.ok()) return call->fail(pools.error());
     Json body = Json::array();
-    for (const ports::PoolRow& pool : *pools) body.push(pool_json(pool));
+    for (const ports::PoolRow& pool : *pools) body.push(pool_table().write(pool));
     call->send(200, body);
   });
 }
@@ -84,14 +83,14 @@ void list_pools(const ServicePtr& service, const CallPtr& call) {
 void create_pool(const ServicePtr& service, const CallPtr& call) {
   const std::optional<Json> body = body_or_fail(call);
   if (!body) return;
-  Result<core::PoolSpec> spec = parse_pool_spec(*body, {});
+  Result<core::PoolSpec> spec = parse_pool(*body);
   if (!spec.ok()) return call->fail(spec.error());
-  service->pools.create(Call::who(), std::move(*spec), answer_put(service, call));
+  service->pools.create(call->who(), std::move(*spec), answer_put(service, call));
 }
 
 void get_pool(const ServicePtr& service, const CallPtr& call) {
   service->read(call, [service, call] {
-    const Result<ports::PoolRow> pool = service->pools.get(Call::who(), call->path("pool"));
+    const Result<ports::PoolRow> pool = service->pools.get(call->who(), call->path("pool"));
     if (!pool.ok()) return call->fail(pool.error());
     send_pool(call, 200, *pool);
   });
@@ -101,12 +100,12 @@ void get_pool(const ServicePtr& service, const CallPtr& call) {
 void put_pool(const ServicePtr& service, const CallPtr& call) {
   const std::optional<Json> body = body_or_fail(call);
   if (!body) return;
-  Result<core::PoolSpec> spec = parse_pool_spec(*body, {}, call->path("pool"));
+  Result<core::PoolSpec> spec = parse_pool(*body, {}, call->path("pool"));
   if (!spec.ok()) return call->fail(spec.error());
   const Result<services::Match> match = if_match(call->request());
   if (!match.ok()) return call->fail(match.error());
   const auto put = [service, call, match = *match, spec = std::move(*spec)] {
-    service->pools.put(Call::who(), spec, match, answer_put(service, call));
+    service->pools.put(call->who(), spec, match, answer_put(service, call));
   };
   match->given ? service->duty(call, put) : put();
 }
@@ -118,9 +117,9 @@ void patch_pool(const ServicePtr& service, const CallPtr& call) {
     const Result<services::Match> match = if_match(call->request());
     if (!match.ok()) return call->fail(match.error());
     const auto patched = [&](const core::PoolSpec& present) {
-      return parse_pool_spec(*body, present, present.name);
+      return parse_pool(*body, present, present.name);
     };
-    service->pools.edit(Call::who(), call->path("pool"), *match, patched, answer_put(service, call));
+    service->pools.edit(call->who(), call->path("pool"), *match, patched, answer_put(service, call));
   });
 }
 

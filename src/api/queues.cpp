@@ -1,4 +1,6 @@
+#include "bodies.hpp"
 #include "handlers.hpp"
+#include "queries.hpp"
 #include "support.hpp"
 
 namespace drover::api {
@@ -6,12 +8,7 @@ namespace {
 
 void answer_queues(const CallPtr& call, const services::QueuePage& page, int limit) {
   Json body = Json::array();
-  for (const auto& [name, queue] : page.queues) {
-    Json entry = Json::object();
-    entry.set("name", name);
-    set_queue(entry, queue, page.counting);
-    body.push(std::move(entry));
-  }
+  for (const auto& [name, queue] : page.queues) body.push(queue_table().write({name, queue, page.counting}));
   http::Response response = http::Response::json(200, body.dump() + "\n");
   if (page.more)
     response.with("Link", next_link(call->request(), limit, "after", page.queues.rbegin()->first));
@@ -22,11 +19,11 @@ void answer_queues(const CallPtr& call, const services::QueuePage& page, int lim
 
 // Every queue that the leader's memory holds, by name.
 void list_queues(const ServicePtr& service, const CallPtr& call) {
-  const Result<int> limit = query_limit(call->request());
-  if (!limit.ok()) return call->fail(limit.error());
+  const std::optional<NamesQuery> query = query_by(call, queues_query_table());
+  if (!query) return;
   service->scheduler.queues(
-      Call::who(), std::string(call->request().query_value("after").value_or("")), *limit,
-      service->then<services::QueuePage>(call, [service, call, limit = *limit](services::QueuePage page) {
+      call->who(), query->after, query->limit,
+      service->then<services::QueuePage>(call, [service, call, limit = query->limit](services::QueuePage page) {
         service->read(call, [call, limit, page = std::move(page)] { answer_queues(call, page, limit); });
       }));
 }

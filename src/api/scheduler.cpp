@@ -5,6 +5,7 @@
 
 #include "drover/base/text.hpp"
 
+#include "bodies.hpp"
 #include "handlers.hpp"
 #include "support.hpp"
 
@@ -39,9 +40,7 @@ engine::Done<T> or_text(const CallPtr& call, std::function<void(const T&)> next)
 }
 
 std::string scheduler_body(bool paused) {
-  Json body = Json::object();
-  body.set("is_paused", paused);
-  return body.dump();
+  return pause_table().write({paused}).dump();
 }
 
 // What Scale's own field took for a boolean.
@@ -90,7 +89,7 @@ std::string absolute_url(const http::Request& request) {
 }  // namespace
 
 void get_scheduler(const ServicePtr& service, const CallPtr& call) {
-  const Result<bool> paused = service->scheduler.paused(Call::who());
+  const Result<bool> paused = service->scheduler.paused(call->who());
   if (!paused.ok()) return fail_text(call, paused.error());
   call->send(http::Response::json(200, scheduler_body(*paused)));
 }
@@ -98,7 +97,7 @@ void get_scheduler(const ServicePtr& service, const CallPtr& call) {
 void patch_scheduler(const ServicePtr& service, const CallPtr& call) {
   const Result<bool> paused = wanted_pause(call->request());
   if (!paused.ok()) return send_text(call, 400, paused.error().message);
-  service->scheduler.pause(Call::who(), *paused, or_text<Ok>(call, [call, paused = *paused](Ok) {
+  service->scheduler.pause(call->who(), *paused, or_text<Ok>(call, [call, paused = *paused](Ok) {
                              call->did(paused ? "scheduler paused" : "scheduler resumed");
                              http::Response response = http::Response::json(201, scheduler_body(paused));
                              response.with("Location", absolute_url(call->request()));

@@ -26,8 +26,12 @@ class Call {
   // The value of a name in the route's pattern. One that the pattern lacks is a defect (DROVER_CHECK).
   [[nodiscard]] const std::string& path(std::string_view name) const;
   [[nodiscard]] const http::Reply& reply() const { return context_.reply; }
-  // Who asks, on the routes of people: requests need no token there yet.
-  [[nodiscard]] static services::Principal who() { return services::Operator{}; }
+  // Who asks, as the route's row in the table of routes says and identify() found out.
+  [[nodiscard]] const services::Principal& who() const { return who_; }
+  // Likewise, on routes of workers and of attempts alone: anything else is a defect (std::bad_variant_access).
+  [[nodiscard]] const services::Worker& worker() const { return std::get<services::Worker>(who_); }
+  [[nodiscard]] const services::Attempt& attempt() const { return std::get<services::Attempt>(who_); }
+  void is_from(services::Principal who) { who_ = std::move(who); }
   // Only the first answer goes out.
   void send(http::Response response, std::function<void(bool)> done = {});
   void send(int status, const Json& body) { send(http::Response::json(status, body.dump() + "\n")); }
@@ -42,6 +46,7 @@ class Call {
 
  private:
   http::Context context_;
+  services::Principal who_ = services::Operator{};
   const std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
   std::atomic<bool> answered_{false};
 };

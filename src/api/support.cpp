@@ -18,25 +18,6 @@ Result<services::JobKey> job_key(const std::string& text) {
   return services::JobKey{JobNumber{*number}, std::nullopt};
 }
 
-Result<std::optional<std::int64_t>> query_int(const http::Request& request, std::string_view name,
-                                              std::int64_t min, std::int64_t max) {
-  const std::optional<std::string_view> text = request.query_value(name);
-  if (!text) return std::optional<std::int64_t>();
-  const std::optional<std::int64_t> value = parse_int(*text);
-  if (!value || *value < min || *value > max) {
-    return invalid(std::string(name), max == INT64_MAX
-                                          ? fmt::format("{} must be a whole number from {}", name, min)
-                                          : fmt::format("{} must be from {} to {}", name, min, max));
-  }
-  return value;
-}
-
-Result<int> query_limit(const http::Request& request, int absent) {
-  const auto limit = query_int(request, "limit", 1, limits::kPageRows);
-  if (!limit.ok()) return limit.error();
-  return static_cast<int>(limit->value_or(absent));
-}
-
 std::string next_link(const http::Request& request, int limit, std::string_view cursor,
                       const std::string& value) {
   std::string target = request.path + "?";
@@ -74,11 +55,6 @@ bool wants_shell(const http::Request& request) {
     if (iequals(trim(split(item, ';').front()), "application/x-sh")) return true;
   }
   return false;
-}
-
-void set_queue(Json& to, const engine::QueueView& queue, bool counting) {
-  to.set("ready", counting ? Json() : Json(queue.ready)).set("running", queue.leased);
-  if (counting) to.set("counting", true);
 }
 
 }  // namespace drover::api

@@ -3,9 +3,10 @@
 #include "drover/base/failpoint.hpp"
 #include "drover/base/text.hpp"
 
+#include "bodies.hpp"
 #include "handlers.hpp"
+#include "queries.hpp"
 #include "support.hpp"
-#include "worker_auth.hpp"
 
 namespace drover::api {
 namespace {
@@ -33,9 +34,7 @@ void append_log(Service& service, const CallPtr& call, const ports::OpenAttempt&
     response.headers.front().second = "application/x-sh";
     return call->send(std::move(response));
   }
-  Json body = Json::object();
-  body.set("next_offset", *next);
-  call->send(200, body);
+  call->send(200, log_appended_table().write({*next}));
 }
 
 void keep_file(const ServicePtr& service, const CallPtr& call, const services::Attempt& caller,
@@ -46,20 +45,16 @@ void keep_file(const ServicePtr& service, const CallPtr& call, const services::A
   service->workers.keep_file(
       caller, name, file->path(), file->size(),
       service->then<Sha256>(call, [call, name, size = file->size()](const Sha256& hash) {
-        Json body = Json::object();
-        if (name != ports::kCheckpointName) body.set("name", name);
-        body.set("size", size).set("sha256", to_hex(hash));
-        call->send(201, body);
+        const bool checkpoint = name == ports::kCheckpointName;
+        call->send(201, file_kept_table().write({checkpoint ? "" : name, size, hash}));
       }));
 }
 
 void put_file(const ServicePtr& service, const CallPtr& call, const std::string& name) {
-  const Result<services::Attempt> caller = attempt_call(*call);
-  if (!caller.ok()) return call->fail(caller.error());
-  service->workers.admit(*caller,
+  service->workers.admit(call->attempt(),
                          service->then_duty<ports::OpenAttempt>(
-                             call, [service, call, caller = *caller, name](const ports::OpenAttempt&) {
-                               keep_file(service, call, caller, name);
+                             call, [service, call, name](const ports::OpenAttempt&) {
+                               keep_file(service, call, call->attempt(), name);
                              }));
 }
 
@@ -70,14 +65,11 @@ void post_log(const ServicePtr& service, const CallPtr& call) {
   if (stream != "stdout" && stream != "stderr") {
     return call->fail(Error{Errc::not_found, "a job's logs are stdout and stderr"});
   }
-  Result<services::Attempt> caller = attempt_call(*call);
-  if (!caller.ok()) return call->fail(caller.error());
-  const auto offset = query_int(call->request(), "offset", 0, INT64_MAX);
-  if (!offset.ok()) return call->fail(offset.error());
-  if (!*offset) return call->fail(invalid("offset", "offset is required: the bytes of this log sent before"));
-  service->workers.admit(std::move(*caller),
+  const std::optional<AppendQuery> query = query_by(call, append_query_table());
+  if (!query) return;
+  service->workers.admit(call->attempt(),
                          service->then_duty<ports::OpenAttempt>(
-                             call, [service, call, from = **offset](const ports::OpenAttempt& attempt) {
+                             call, [service, call, from = query->offset](const ports::OpenAttempt& attempt) {
                                append_log(*service, call, attempt, from);
                              }));
 }

@@ -15,12 +15,11 @@
 #include <fmt/ranges.h>
 #include <toml++/toml.h>
 
-#include "drover/api/pool_spec.hpp"
-#include "drover/api/render.hpp"
 #include "drover/base/address.hpp"
 #include "drover/base/json.hpp"
 #include "drover/base/text.hpp"
 #include "drover/http/hosts.hpp"
+#include "drover/schema/pool.hpp"
 
 namespace drover::app {
 namespace {
@@ -208,16 +207,6 @@ const std::vector<Section>& sections() {
   return table;
 }
 
-// The settings of a pool are the members of a pool in the API; two more are the server's.
-std::vector<std::string> pool_setting_names() {
-  std::vector<std::string> names;
-  const Json shape = api::pool_json({});
-  for (const Json::Member& member : *shape.if_object()) {
-    if (member.key != "version" && member.key != "blocked_reason") names.push_back(member.key);
-  }
-  return names;
-}
-
 std::optional<Json> to_json(const toml::node& node);
 std::optional<Json> to_json(const toml::table& table) {
   Json out = Json::object();
@@ -325,14 +314,15 @@ class Reader {
   }
 
   void read_pool(const toml::table& table, Settings& settings) {
-    const std::vector<std::string> known = pool_setting_names();
+    // The settings of a pool are the members of a pool in the API.
+    std::vector<std::string_view> known;
+    for (const auto& one : schema::pool_spec_table().fields()) known.push_back(one.name);
     Json json = Json::object();
     for (const auto& [key, node] : table) {
       const std::string field = fmt::format("pool.{}", key.str());
       if (std::find(known.begin(), known.end(), key.str()) == known.end()) {
-        const std::vector<std::string_view> words(known.begin(), known.end());
         return refuse(key.source(), field,
-                      fmt::format("unknown setting {}{}", field, what_there_is(key.str(), words)));
+                      fmt::format("unknown setting {}{}", field, what_there_is(key.str(), known)));
       }
       std::optional<Json> value = to_json(node);
       if (!value) {
@@ -341,14 +331,15 @@ class Reader {
       }
       json.set(std::string(key.str()), std::move(*value));
     }
-    Result<core::PoolSpec> pool = api::parse_pool_spec(json, {});
-    if (!pool.ok()) {
-      const Error& error = pool.error();
+    if (json.find("name") == nullptr) return refuse(table.source(), "pool.name", "pool.name is required");
+    core::PoolSpec pool;
+    if (const Status read = schema::pool_spec_table().read(json, pool); !read.ok()) {
+      const Error& error = read.error();
       const toml::node* node = table.get(error.field.substr(0, error.field.find_first_of("[.")));
       return refuse(node != nullptr ? node->source() : table.source(), "pool." + error.field,
                     "pool." + error.message);
     }
-    settings.pools.push_back(std::move(*pool));
+    settings.pools.push_back(std::move(pool));
   }
 
   // Such a pool would be made, and never launch anything.

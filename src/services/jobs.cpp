@@ -40,7 +40,7 @@ class EngineJobs final : public Jobs {
   EngineJobs(engine::Engine& engine, ports::Reads& reads, ports::ArtifactStore& artifacts, const Clock& clock)
       : engine_(engine), reads_(reads), artifacts_(artifacts), clock_(clock) {}
 
-  void submit(const Principal& who, std::vector<JobDraft> drafts,
+  void submit(const Principal& who, std::vector<core::JobSpec> jobs,
               engine::Done<std::vector<ports::JobRow>> done) override;
   void act(const Principal& who, const JobKey& key, core::JobAction action,
            engine::Done<engine::ActAnswer> done) override;
@@ -63,19 +63,16 @@ class EngineJobs final : public Jobs {
   const Clock& clock_;
 };
 
-void EngineJobs::submit(const Principal& who, std::vector<JobDraft> drafts,
+void EngineJobs::submit(const Principal& who, std::vector<core::JobSpec> jobs,
                         engine::Done<std::vector<ports::JobRow>> done) {
   if (const Status allowed = may_operate(who); !allowed.ok()) return done(allowed.error());
-  if (const Status bounded = check_count(drafts.size()); !bounded.ok()) return done(bounded.error());
+  if (const Status bounded = check_count(jobs.size()); !bounded.ok()) return done(bounded.error());
   const int max_attempts = engine_.shown()->tunables.default_max_attempts;
-  std::vector<core::JobSpec> specs;
-  specs.reserve(drafts.size());
-  for (JobDraft& draft : drafts) {
-    draft.spec.retry.max_attempts = draft.max_attempts.value_or(max_attempts);
-    specs.push_back(std::move(draft.spec));
+  for (core::JobSpec& job : jobs) {
+    if (job.retry.max_attempts == core::kUnsaidAttempts) job.retry.max_attempts = max_attempts;
   }
-  auto kept = std::make_shared<std::vector<core::JobSpec>>(specs);
-  engine_.submit(std::move(specs),
+  auto kept = std::make_shared<std::vector<core::JobSpec>>(jobs);
+  engine_.submit(std::move(jobs),
                  [kept, done = std::move(done)](const Result<std::vector<engine::Submitted>>& submitted) {
                    if (!submitted.ok()) return done(submitted.error());
                    std::vector<ports::JobRow> rows;

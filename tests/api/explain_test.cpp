@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "drover/api/render.hpp"
+#include "api/bodies.hpp"
 #include "drover/core/fleet/plan.hpp"
 
 namespace drover::api {
@@ -34,17 +34,17 @@ class Explain : public ::testing::Test {
         {WorkerId{1}, "i-1", "p", state, slots, leases, state != core::WorkerState::starting, {}, {}, {}});
   }
   std::vector<std::string> codes() {
-    const Json json = explanation_json(services::explain_job(input));
+    const Json json = explanation_table().write(services::explain_job(input));
     std::vector<std::string> out;
     for (const Json& reason : *json.find("reasons")->if_array())
       out.push_back(*reason.find("code")->if_string());
     return out;
   }
   std::string summary() {
-    return *explanation_json(services::explain_job(input)).find("summary")->if_string();
+    return *explanation_table().write(services::explain_job(input)).find("summary")->if_string();
   }
   Json reason(std::size_t index) {
-    return (*explanation_json(services::explain_job(input)).find("reasons")->if_array())[index];
+    return (*explanation_table().write(services::explain_job(input)).find("reasons")->if_array())[index];
   }
 
   services::ExplainInput input;
@@ -372,7 +372,7 @@ TEST_F(Explain, EveryStateHasAReason) {
         core::JobState::cancelled}) {
     input.job.state = state;
     EXPECT_FALSE(codes().empty());
-    EXPECT_EQ(explanation_json(services::explain_job(input)).find("state")->dump(),
+    EXPECT_EQ(explanation_table().write(services::explain_job(input)).find("state")->dump(),
               "\"" + std::string(to_string(state)) + "\"");
   }
 }

@@ -1,4 +1,4 @@
-#include "drover/api/job_spec.hpp"
+#include "api/bodies.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@ namespace {
 Result<core::JobSpec> parse(const std::string& text) {
   const Result<Json> json = parse_json(text);
   EXPECT_TRUE(json.ok()) << text;
-  const Result<services::JobDraft> draft = parse_job_draft(*json, "");
+  const Result<core::JobSpec> draft = parse_job_draft(*json, "");
   if (!draft.ok()) return draft.error();
   core::JobSpec spec = draft->spec;
   spec.retry.max_attempts = draft->max_attempts.value_or(3);  // as the tunable may say
@@ -187,8 +187,8 @@ TEST(JobSpec, BoundsLabels) {
   EXPECT_EQ(parse(with("\"labels\":{\"a\":\"" + std::string(257, 'x') + "\"}")).error().field, "labels.a");
 }
 
-Result<std::vector<services::JobDraft>> parse_many(const std::string& text) {
-  return parse_job_drafts(*parse_json(text));
+Result<std::vector<core::JobSpec>> parse_many(const std::string& text) {
+  return parse_jobs(*parse_json(text));
 }
 
 TEST(JobSpecs, TakesOneOrAnArray) {

@@ -4,9 +4,7 @@
 #include <functional>
 #include <set>
 
-#include "drover/api/job_spec.hpp"
-#include "drover/api/pool_spec.hpp"
-#include "drover/api/render.hpp"
+#include "api/bodies.hpp"
 
 #include "fixture.hpp"
 
@@ -86,12 +84,12 @@ TEST_F(OpenApi, OperationIdsAreUniqueAndPathParametersDeclared) {
 }
 
 TEST_F(OpenApi, AnswersHaveTheDocumentedMembers) {
-  EXPECT_EQ(properties("Job"), names(job_json({})));
-  EXPECT_EQ(properties("Attempt"), names(attempt_json({})));
-  EXPECT_EQ(properties("Artifact"), names(artifact_json({})));
-  EXPECT_EQ(properties("Worker"), names(worker_json({})));
-  EXPECT_EQ(properties("Pool"), names(pool_json({})));
-  EXPECT_EQ(properties("Config"), names(tunables_json({})));
+  EXPECT_EQ(properties("Job"), names(job_table().write({})));
+  EXPECT_EQ(properties("Attempt"), names(attempt_table().write({})));
+  EXPECT_EQ(properties("Artifact"), names(artifact_table().write({})));
+  EXPECT_EQ(properties("Worker"), names(worker_table().write({})));
+  EXPECT_EQ(properties("Pool"), names(pool_table().write({})));
+  EXPECT_EQ(properties("Config"), names(tunables_table().write({})));
   EXPECT_EQ(properties("Registered"), names(registered_json({}, "t")));
   EXPECT_EQ(properties("Claim"), names(claim_json({})));
   EXPECT_EQ(properties("HeartbeatAnswer"), names(heartbeat_json({})));
@@ -130,7 +128,7 @@ TEST_F(OpenApi, RequestsTakeTheDocumentedMembers) {
   for (const std::string& name : properties("PoolSpec")) {
     Json pool = Json::object();
     pool.set("name", "p").set("provider", "none").set(name, true);
-    const auto spec = parse_pool_spec(pool, {});
+    const auto spec = parse_pool(pool, {});
     ASSERT_FALSE(spec.ok()) << name;
     EXPECT_EQ(spec.error().field, name);
     EXPECT_TRUE(known(spec.error())) << name;

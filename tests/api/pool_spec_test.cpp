@@ -1,4 +1,4 @@
-#include "drover/api/pool_spec.hpp"
+#include "api/bodies.hpp"
 
 #include <gtest/gtest.h>
 
@@ -11,7 +11,7 @@ Result<core::PoolSpec> parse_pool(const std::string& text, core::PoolSpec base =
                                   std::string_view name = {}) {
   const Result<Json> json = parse_json(text);
   EXPECT_TRUE(json.ok()) << text;
-  return parse_pool_spec(*json, std::move(base), name);
+  return parse_pool(*json, std::move(base), name);
 }
 
 std::string pool_with(const std::string& members) {

@@ -1,4 +1,6 @@
-#include "drover/api/render.hpp"
+#include "api/bodies.hpp"
+#include "api/job_files.hpp"
+#include "api/worker_shell.hpp"
 
 #include <set>
 
@@ -38,7 +40,7 @@ ports::JobRow full_job() {
 
 TEST(Render, AJobWithEverything) {
   EXPECT_EQ(
-      job_json(full_job()).dump(),
+      job_table().write(full_job()).dump(),
       R"({"id":"01900000-0000-7000-8000-000000000011","number":17,"state":"failed","queue":"q","name":"n\"",)"
       R"("owner":"me","priority":5,"task":{"env":{"Z":"1"},"args":["a","b"]},)"
       R"("resources":{"cpus":2.5,"mem_mib":1024,"disk_mib":10,"gpus":1},"labels":{"team":"x"},)"
@@ -51,7 +53,7 @@ TEST(Render, AJobWithEverything) {
 TEST(Render, AbsentValuesAreNull) {
   ports::JobRow row;
   row.spec.task = R"({"command":"true"})";
-  const Json json = job_json(row);
+  const Json json = job_table().write(row);
   for (const char* key : {"run_at", "reason", "exit_code", "signal", "worker", "started_at", "finished_at"}) {
     ASSERT_NE(json.find(key), nullptr) << key;
     EXPECT_TRUE(json.find(key)->is_null()) << key;
@@ -63,14 +65,14 @@ TEST(Render, AbsentValuesAreNull) {
 TEST(Render, KeepsFractionsOfTheTaskAsWritten) {
   ports::JobRow row;
   row.spec.task = R"({"command":"x","n":1.500})";
-  EXPECT_EQ(job_json(row).find("task")->dump(), row.spec.task);
+  EXPECT_EQ(job_table().write(row).find("task")->dump(), row.spec.task);
 }
 
 TEST(Render, AJobUsesNoReservedName) {
   const std::set<std::string> reserved{"spec",    "status",     "job_status",
                                        "job_id",  "uuid",       "cwd",
                                        "user_id", "signed_url", "controller_iterations"};
-  const Json json = job_json(full_job());
+  const Json json = job_table().write(full_job());
   for (const Json::Member& member : *json.if_object())
     EXPECT_FALSE(reserved.contains(member.key)) << member.key;
 }
@@ -78,7 +80,7 @@ TEST(Render, AJobUsesNoReservedName) {
 TEST(Render, Attempts) {
   ports::AttemptRow row{JobNumber{1}, 2, WorkerId{5}, "i-1", kDay, {}, {}, {}, {}, ""};
   EXPECT_EQ(
-      attempt_json(row).dump(),
+      attempt_table().write(row).dump(),
       R"({"attempt":2,"worker":"i-1","worker_number":5,"started_at":"2030-01-02T00:00:00Z","ended_at":null,)"
       R"("outcome":null,"exit_code":null,"signal":null,"reason":null})");
   row.ended = kDay + Seconds{9};
@@ -87,7 +89,7 @@ TEST(Render, Attempts) {
   row.signal = 9;
   row.reason = "why";
   EXPECT_EQ(
-      attempt_json(row).dump(),
+      attempt_table().write(row).dump(),
       R"({"attempt":2,"worker":"i-1","worker_number":5,"started_at":"2030-01-02T00:00:00Z",)"
       R"("ended_at":"2030-01-02T00:00:09Z","outcome":"failure","exit_code":1,"signal":9,"reason":"why"})");
 }
@@ -109,12 +111,12 @@ TEST(Render, Workers) {
   row.queues = {"q"};
   row.token_hash.fill(0xee);
   EXPECT_EQ(
-      worker_json(row, 3).dump(),
+      worker_table().write({row, 3}).dump(),
       R"({"number":5,"instance_id":"i-1","pool":"p","state":"active","slots":4,"running":3,"queues":["q"],)"
       R"("resources":{"cpus":8,"mem_mib":100,"disk_mib":200,"gpus":0},"hostname":"h","instance_type":"c5.large",)"
       R"("zone":"a","market":"spot","reason":null,"created_at":"2030-01-02T00:00:00Z",)"
       R"("registered_at":"2030-01-02T00:00:05Z","last_seen_at":null,"ended_at":null,"notice_until":null})");
-  EXPECT_TRUE(worker_json(row).find("running")->is_null());
+  EXPECT_TRUE(worker_table().write({row, {}}).find("running")->is_null());
 }
 
 TEST(Render, Pools) {
@@ -126,7 +128,7 @@ TEST(Render, Pools) {
   row.blocked_reason = "bad image";
   row.spec.tags = {{"team", "genomics"}};
   EXPECT_EQ(
-      pool_json(row).dump(),
+      pool_table().write(row).dump(),
       R"({"name":"p","provider":"ec2","queues":[],"min":0,"max":1,"slots":1,"instances_per_job":1,)"
       R"("max_increase":10,"idle_timeout_s":300,"registration_timeout_s":600,"market":"spot","image":"ami-1",)"
       R"("instance_types":["c5.large"],"subnets":[],"security_groups":[],"instance_profile":"","key_name":"",)"
@@ -137,7 +139,7 @@ TEST(Render, SettingsAreTyped) {
   core::Tunables tunables;
   tunables.lease_s = 90;
   tunables.freeze_share = 0.25;
-  const Json json = tunables_json(tunables);
+  const Json json = tunables_table().write(tunables);
   EXPECT_EQ(json.find("lease_s")->dump(), "90");
   EXPECT_EQ(json.find("freeze_share")->dump(), "0.25");
   EXPECT_EQ(json.if_object()->size(), core::tunable_table().size());
@@ -156,7 +158,7 @@ TEST(Render, WorkerAnswers) {
       registered_json(registered, "7.t").dump(),
       R"({"worker_id":7,"token":"7.t","pool":"p","slots":2,"heartbeat_interval_s":5,"notice_poll_s":3})");
   EXPECT_EQ(
-      registered_sh(registered, "7.t"),
+      registered_sh({registered, "7.t"}),
       "worker_id=7\nworker_token='7.t'\nworker_pool='p'\nworker_slots=2\nworker_heartbeat_interval_s=5\n"
       "worker_notice_poll_s=3\n");
   const engine::HeartbeatAnswer heard{{{JobNumber{17}, 1, {}}, {JobNumber{18}, 2, {}}}, true, 5};

@@ -4,8 +4,7 @@
 #include <map>
 #include <set>
 
-#include "drover/api/job_spec.hpp"
-#include "drover/api/pool_spec.hpp"
+#include "api/bodies.hpp"
 
 #include "fixture.hpp"
 
@@ -230,7 +229,7 @@ TEST_F(SchemaTest, OfJobs) {
 }
 
 TEST_F(SchemaTest, OfPools) {
-  const Parser parser = [](const Json& pool) { return status_of(parse_pool_spec(pool, {})); };
+  const Parser parser = [](const Json& pool) { return status_of(parse_pool(pool, {})); };
   check_object(named("PoolSpec"), parser, "pool", [](const std::string& member) {
     Json pool = Json::object();
     pool.set("name", "p").set("provider", "none").set("image", "ami-1");

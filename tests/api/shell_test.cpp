@@ -7,7 +7,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "drover/api/render.hpp"
+#include "api/bodies.hpp"
+#include "api/worker_shell.hpp"
 #include "drover/base/text.hpp"
 
 #include "fake_store.hpp"
@@ -162,7 +163,7 @@ TEST_F(Shell, TheOtherAnswersEvaluate) {
   const engine::Registered registered{WorkerId{7}, Secret("t"), "p'x", {}, 2, 5, 3};
   const engine::HeartbeatAnswer heard{{{JobNumber{17}, 1, {}}}, false, 5};
   const auto printed = run(
-      registered_sh(registered, "7.t") + heartbeat_sh(heard) + report_sh({false, core::JobState::queued}) +
+      registered_sh({registered, "7.t"}) + heartbeat_sh(heard) + report_sh({false, core::JobState::queued}) +
       "printf '%s\\0' \"$worker_id\" \"$worker_token\" \"$worker_pool\" \"$worker_slots\" "
       "\"$worker_heartbeat_interval_s\" \"$worker_notice_poll_s\" \"$heartbeat_drain\" "
       "\"$heartbeat_interval_s\" "

@@ -1,7 +1,6 @@
 // Jobs as clients describe them: what is accepted fits the store, and comes back the same from what is
 // rendered of it.
-#include "drover/api/job_spec.hpp"
-#include "drover/api/render.hpp"
+#include "api/bodies.hpp"
 #include "drover/base/limits.hpp"
 #include "drover/base/text.hpp"
 
@@ -26,7 +25,7 @@ void check_task(const std::string& text) {
   check_text(text, drover::limits::kTaskBytes);
   const auto json = drover::parse_json(text);
   hold(json.ok() && json->dump() == text, "the stored task is no JSON of ours");
-  const auto task = drover::api::parse_task(*json, "task");
+  const auto task = drover::schema::parse_task(*json, "task");
   hold(task.ok(), "the stored task does not parse");
   hold(task->command.empty() != task->args.empty(), "neither a command nor arguments, or both");
   check_text(task->command, drover::limits::kArgumentBytes);
@@ -78,7 +77,7 @@ bool same(const drover::core::JobSpec& a, const drover::core::JobSpec& b) {
 }
 
 // With what it does not say itself.
-drover::core::JobSpec completed(const drover::services::JobDraft& draft) {
+drover::core::JobSpec completed(const drover::core::JobSpec& draft) {
   drover::core::JobSpec spec = draft.spec;
   spec.retry.max_attempts = draft.max_attempts.value_or(2);
   return spec;
@@ -91,7 +90,7 @@ void check_round_trip(const drover::core::JobSpec& spec) {
   row.id = drover::make_job_id(row.number, now, 1);
   row.spec = spec;
   row.created = now;
-  const std::string text = drover::api::job_json(row).dump();
+  const std::string text = drover::api::job_table().write(row).dump();
   const auto job = drover::parse_json(text);
   hold(job.ok(), "a rendered job is no JSON:", text);
   const auto again = drover::api::parse_job_draft(writable(*job, spec.hold), "");
@@ -104,7 +103,7 @@ void check_round_trip(const drover::core::JobSpec& spec) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto json = drover::parse_json(drover::fuzz::text_of(data, size));
   if (!json.ok()) return 0;
-  const auto drafts = drover::api::parse_job_drafts(*json);
+  const auto drafts = drover::api::parse_jobs(*json);
   if (!drafts.ok()) {
     const drover::Error& error = drafts.error();
     hold(error.code == drover::Errc::invalid || error.code == drover::Errc::too_large,

@@ -12,7 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "drover/api/render.hpp"
+#include "api/bodies.hpp"
+#include "api/worker_shell.hpp"
 #include "drover/base/text.hpp"
 
 #include "fuzz/property.hpp"

@@ -51,9 +51,9 @@ class ServicesTest : public ::testing::Test {
     ADD_FAILURE() << "no answer";
     return Error{Errc::timeout, "no answer"};
   }
-  Result<std::vector<ports::JobRow>> submit(std::vector<JobDraft> drafts, const Principal& who = Operator{}) {
+  Result<std::vector<ports::JobRow>> submit(std::vector<core::JobSpec> jobs, const Principal& who = Operator{}) {
     return answer<std::vector<ports::JobRow>>(
-        [&](auto done) { all.jobs->submit(who, std::move(drafts), std::move(done)); });
+        [&](auto done) { all.jobs->submit(who, std::move(jobs), std::move(done)); });
   }
   ports::JobRow job() { return submit({{job_spec("one"), {}}})->front(); }
   Result<PoolPut> put(const core::PoolSpec& spec, const Match& match = {}) {

@@ -23,12 +23,6 @@ struct JobKey {
 Error no_job(std::string_view name);
 std::string to_string(const JobKey& key);
 
-// A job as somebody wants it; what is absent is filled in when it is submitted.
-struct JobDraft {
-  core::JobSpec spec;  // but for retry.max_attempts
-  std::optional<int> max_attempts;
-};
-
 // How many jobs one request may bring: invalid for none, too_large, with what to do instead, for too many.
 Status check_count(std::size_t jobs);
 
@@ -47,8 +41,9 @@ class Jobs {
  public:
   virtual ~Jobs() = default;
 
-  // 1..limits::kJobsPerRequest, all or none; too_large for more. The rows as they were committed.
-  virtual void submit(const Principal& who, std::vector<JobDraft> drafts,
+  // 1..limits::kJobsPerRequest, all or none; too_large for more. What a job leaves unsaid
+  // (core::kUnsaidAttempts) is filled in. The rows as they were committed.
+  virtual void submit(const Principal& who, std::vector<core::JobSpec> jobs,
                       engine::Done<std::vector<ports::JobRow>> done) = 0;
   virtual void act(const Principal& who, const JobKey& key, core::JobAction action,
                    engine::Done<engine::ActAnswer> done) = 0;

@@ -46,6 +46,10 @@ struct Counters {
   bool operator==(const Counters&) const = default;
 };
 
+// What `max_attempts` is while a job on its way to the engine does not say it. The service that takes the job
+// fills in the tunable default_max_attempts.
+inline constexpr int kUnsaidAttempts = 0;
+
 struct RetryRules {
   int max_attempts = 1;                  // failures allowed in all, 1..1000
   std::optional<int> max_interruptions;  // unlimited when absent
@@ -63,7 +67,7 @@ struct Resources {
 
 using Labels = std::vector<std::pair<std::string, std::string>>;
 
-// What a client asks for. Validated (see parse in api/job_spec.hpp); `task` is the client's own JSON text.
+// What a client asks for. Validated (schema/job.hpp); `task` is the client's own JSON text.
 struct JobSpec {
   std::string queue = "default";
   std::string name;

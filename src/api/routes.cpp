@@ -1,0 +1,508 @@
+#include "routes.hpp"
+
+#include <array>
+#include <utility>
+
+#include "bodies.hpp"
+#include "queries.hpp"
+
+namespace drover::api {
+namespace {
+
+// The schema of what POST /jobs takes and gives: one for one, many for many.
+template <auto table>
+Json one_or_many(schema::Components& components) {
+  Json one = table().describe(components);
+  Json many = schema::describe_list(one, 1, limits::kJobsPerRequest);
+  return Json::object().set("oneOf", Json::array().push(std::move(one)).push(std::move(many)));
+}
+
+Json any_object(schema::Components& /*components*/) {
+  return Json::object().set("type", "object");
+}
+
+constexpr Body json(Describe schema) {
+  return {.kind = Body::Kind::json, .schema = schema};
+}
+constexpr Body optional_json(Describe schema) {
+  return {.kind = Body::Kind::optional, .schema = schema};
+}
+constexpr Body kLogChunk{.kind = Body::Kind::bytes, .max_bytes = static_cast<std::int64_t>(limits::kLogChunkBytes)};
+constexpr Body kFile{.kind = Body::Kind::bytes, .max_bytes = limits::kArtifactBytes, .spool = true};
+
+Answer text(std::string_view says, std::vector<std::string_view> headers = {}) {
+  return {.says = says, .type = "text/plain", .headers = std::move(headers)};
+}
+Answer bytes() {
+  return {.says = "The bytes.",
+          .type = "application/octet-stream",
+          .headers = {"Content-Disposition", "X-Checksum-Sha256", "X-Drover-Attempt"}};
+}
+Answer page(Describe schema, std::string_view says = "A page; `Link` leads to the next.") {
+  return {.says = says, .schema = schema, .headers = {"Link"}};
+}
+
+Route act_on_job(std::string_view pattern, Handler handler, std::string_view id, std::string_view says) {
+  return {.method = "POST",
+          .also = "PUT",
+          .pattern = pattern,
+          .handler = handler,
+          .reach = Reach::commit,
+          .id = id,
+          .tag = "jobs",
+          .says = says,
+          .more = "Asked again, it is the same.",
+          .answers = {{.says = "Done, or it was so already.", .schema = described<job_change_table>}},
+          .refusals = {404, 409}};
+}
+
+Route act_on_worker(std::string_view pattern, Handler handler, std::string_view id, std::string_view says) {
+  return {.method = "POST",
+          .also = "PUT",
+          .pattern = pattern,
+          .handler = handler,
+          .reach = Reach::commit,
+          .id = id,
+          .tag = "workers",
+          .says = says,
+          .more = "Asked again, it is the same.",
+          .answers = {{.says = "Done, or it was so already.", .schema = described<worker_change_table>}},
+          .refusals = {404, 409}};
+}
+
+Route probe(std::string_view pattern, Handler handler, std::string_view id, std::string_view says,
+            Answer answer, std::vector<int> refusals = {}) {
+  return {.method = "GET",
+          .pattern = pattern,
+          .handler = handler,
+          .reach = Reach::process,
+          .id = id,
+          .tag = "daemon",
+          .says = says,
+          .answers = {std::move(answer)},
+          .refusals = std::move(refusals),
+          .takes_anything = true};
+}
+
+std::vector<Route> job_routes() {
+  return {
+      {.method = "POST",
+       .pattern = "/jobs",
+       .handler = post_jobs,
+       .reach = Reach::commit,
+       .id = "submitJobs",
+       .tag = "jobs",
+       .says = "Submit one job or many",
+       .more = "All jobs of a request are made, or none. Unknown members are refused by their dotted name.",
+       .body = json(one_or_many<schema::job_spec_table>),
+       .answers = {{.status = 201,
+                    .says = "What was made: an object for an object, an array for an array.",
+                    .schema = one_or_many<job_table>,
+                    .headers = {"Location"}}}},
+      {.method = "GET",
+       .pattern = "/jobs",
+       .handler = list_jobs,
+       .id = "listJobs",
+       .tag = "jobs",
+       .says = "List jobs, newest first",
+       .more = "Filters combine. A page of very large jobs may hold fewer than `limit`; the header Link says where "
+               "to go on.",
+       .query = query<job_filter_table>,
+       .answers = {page(list_of<job_table>)}},
+      {.method = "GET",
+       .pattern = "/jobs/{job}",
+       .handler = get_job,
+       .id = "getJob",
+       .tag = "jobs",
+       .says = "One job",
+       .answers = {{.says = "The job.", .schema = described<job_table>, .headers = {"ETag"}}},
+       .refusals = {404}},
+      act_on_job("/jobs/{job}/hold", hold_job, "holdJob",
+                 "Keep a job from running; a running one is stopped, and counted as nothing"),
+      act_on_job("/jobs/{job}/release", release_job, "releaseJob", "Let a held job go on"),
+      act_on_job("/jobs/{job}/cancel", cancel_job, "cancelJob", "End a job for good; a running one is stopped"),
+      act_on_job("/jobs/{job}/requeue", requeue_job, "requeueJob", "Queue a finished job again"),
+      {.method = "GET",
+       .pattern = "/jobs/{job}/attempts",
+       .handler = list_attempts,
+       .id = "listAttempts",
+       .tag = "jobs",
+       .says = "The attempts of a job, oldest first",
+       .answers = {{.says = "All of them.", .schema = list_of<attempt_table>}},
+       .refusals = {404}},
+      {.method = "GET",
+       .pattern = "/jobs/{job}/explain",
+       .handler = get_explain,
+       .id = "explainJob",
+       .tag = "jobs",
+       .says = "Why a job is where it is",
+       .answers = {{.says = "Reasons; the first has to go first.", .schema = described<explanation_table>}},
+       .refusals = {404}},
+      {.method = "GET",
+       .pattern = "/jobs/{job}/logs/{stream}",
+       .handler = get_log,
+       .id = "getLog",
+       .tag = "jobs",
+       .says = "What a job wrote",
+       .query = query<log_query_table>,
+       .answers = {text("The log from `offset` on.", {"X-Drover-Attempt", "X-Drover-Next-Offset"})},
+       .refusals = {404, 507}},
+      {.method = "GET",
+       .pattern = "/jobs/{job}/artifacts",
+       .handler = list_artifacts,
+       .id = "listArtifacts",
+       .tag = "jobs",
+       .says = "The artifacts of a job, by name",
+       .query = query<artifacts_query_table>,
+       .answers = {page(list_of<artifact_table>, "A page, the latest of each name; `Link` leads to the next.")},
+       .refusals = {404}},
+      {.method = "GET",
+       .pattern = "/jobs/{job}/artifacts/{name}",
+       .handler = get_artifact,
+       .id = "getArtifact",
+       .tag = "jobs",
+       .says = "The bytes of an artifact",
+       .answers = {bytes()},
+       .refusals = {404},
+       .tail = true},
+      {.method = "GET",
+       .pattern = "/jobs/{job}/checkpoint",
+       .handler = get_checkpoint,
+       .id = "getCheckpoint",
+       .tag = "jobs",
+       .says = "The latest checkpoint of a job",
+       .answers = {bytes()},
+       .refusals = {404}},
+  };
+}
+
+std::vector<Route> worker_protocol_routes() {
+  const auto report = [](std::string_view pattern, Handler handler, std::string_view id, std::string_view says) {
+    return Route{.method = "POST",
+                 .pattern = pattern,
+                 .handler = handler,
+                 .who = Who::attempt,
+                 .reach = Reach::commit,
+                 .id = id,
+                 .tag = "worker protocol",
+                 .says = says,
+                 .answers = {{.says = "Taken, or taken before.",
+                              .schema = described<reported_table>,
+                              .or_shell = true}},
+                 .refusals = {404, 409}};
+  };
+  Route finish = report("/jobs/{job}/attempts/{attempt}/finish", finish_attempt, "finishAttempt",
+                        "Report how an attempt ended");
+  finish.body = json(described<finish_table>);
+  Route release = report("/jobs/{job}/attempts/{attempt}/release", release_attempt, "releaseAttempt",
+                         "Give an attempt back");
+  release.more =
+      "An interruption when the machine has an interruption notice, or when its end was asked for; infra otherwise.";
+  release.body = optional_json(described<release_table>);
+  const auto keep = [](std::string_view pattern, Handler handler, std::string_view id, std::string_view says) {
+    return Route{.method = "PUT",
+                 .pattern = pattern,
+                 .handler = handler,
+                 .who = Who::attempt,
+                 .reach = Reach::commit,
+                 .id = id,
+                 .tag = "worker protocol",
+                 .says = says,
+                 .body = kFile,
+                 .answers = {{.status = 201, .says = "Kept.", .schema = described<file_kept_table>}},
+                 .refusals = {404, 409}};
+  };
+  Route artifact = keep("/jobs/{job}/attempts/{attempt}/artifacts/{name}", put_artifact, "putArtifact",
+                        "Keep a file of an attempt");
+  artifact.more = "At most 16 GiB each, and 1,000 of an attempt.";
+  artifact.tail = true;
+  Route checkpoint = keep("/jobs/{job}/attempts/{attempt}/checkpoint", put_checkpoint, "putCheckpoint",
+                          "Keep the checkpoint of an attempt");
+  checkpoint.more = "At most 16 GiB. The next attempt gets it.";
+  return {
+      {.method = "GET",
+       .pattern = "/worker/bootstrap",
+       .handler = get_bootstrap,
+       .who = Who::machine,
+       .id = "getBootstrap",
+       .tag = "worker protocol",
+       .says = "The worker program",
+       .answers = {{.says = "A shell script.", .type = "text/x-shellscript"}}},
+      {.method = "POST",
+       .pattern = "/workers/register",
+       .handler = register_worker,
+       .who = Who::machine,
+       .reach = Reach::commit,
+       .id = "registerWorker",
+       .tag = "worker protocol",
+       .says = "An instance becomes a worker",
+       .more = "503 also while the cloud has not told of this instance yet.",
+       .body = json(described<registration_table>),
+       .answers = {{.says = "The worker and its token.", .schema = described<registered_table>, .or_shell = true}},
+       .refusals = {409}},
+      {.method = "POST",
+       .pattern = "/workers/{worker}/claim",
+       .handler = claim,
+       .who = Who::worker,
+       .reach = Reach::commit,
+       .id = "claim",
+       .tag = "worker protocol",
+       .says = "Ask for work",
+       .body = json(described<claim_request_table>),
+       .answers = {{.says = "At once when there is work; else after the wait, empty.",
+                    .schema = described<claim_table>,
+                    .or_shell = true}}},
+      {.method = "POST",
+       .pattern = "/workers/{worker}/heartbeat",
+       .handler = heartbeat,
+       .who = Who::worker,
+       .id = "heartbeat",
+       .tag = "worker protocol",
+       .says = "Say what runs",
+       .body = json(described<heartbeat_table>),
+       .answers = {{.says = "What to stop.", .schema = described<heartbeat_answer_table>, .or_shell = true}}},
+      std::move(finish),
+      std::move(release),
+      {.method = "POST",
+       .pattern = "/jobs/{job}/attempts/{attempt}/logs/{stream}",
+       .handler = post_log,
+       .who = Who::attempt,
+       .reach = Reach::commit,
+       .id = "appendLog",
+       .tag = "worker protocol",
+       .says = "Append to a log",
+       .more = "409 when `offset` is not the log's present size, which the member `next_offset` and the header "
+               "X-Drover-Next-Offset then say; or when the attempt is not the worker's any more.",
+       .query = query<append_query_table>,
+       .body = kLogChunk,
+       .answers = {{.says = "Written.", .schema = described<log_appended_table>, .or_shell = true}},
+       .refusals = {404, 409}},
+      std::move(artifact),
+      std::move(checkpoint),
+  };
+}
+
+std::vector<Route> fleet_routes() {
+  constexpr std::string_view kIfMatch = "If-Match names the version that is meant; 412 when it is another by now.";
+  return {
+      {.method = "GET",
+       .pattern = "/pools",
+       .handler = list_pools,
+       .id = "listPools",
+       .tag = "pools",
+       .says = "All pools",
+       .answers = {{.says = "All of them.", .schema = list_of<pool_table>}}},
+      {.method = "POST",
+       .pattern = "/pools",
+       .handler = create_pool,
+       .reach = Reach::commit,
+       .id = "createPool",
+       .tag = "pools",
+       .says = "Make a pool",
+       .body = json(described<new_pool_table>),
+       .answers = {{.status = 201,
+                    .says = "Made.",
+                    .schema = described<pool_table>,
+                    .headers = {"ETag", "Location"}}},
+       .refusals = {409}},
+      {.method = "GET",
+       .pattern = "/pools/{pool}",
+       .handler = get_pool,
+       .id = "getPool",
+       .tag = "pools",
+       .says = "One pool",
+       .answers = {{.says = "The pool.", .schema = described<pool_table>, .headers = {"ETag"}}},
+       .refusals = {404}},
+      {.method = "PUT",
+       .pattern = "/pools/{pool}",
+       .handler = put_pool,
+       .reach = Reach::commit,
+       .id = "putPool",
+       .tag = "pools",
+       .says = "Replace a pool, or make it",
+       .more = kIfMatch,
+       .body = json(described<pool_request_table>),
+       .if_match = true,
+       .answers = {{.says = "Replaced; absent members took their defaults.",
+                    .schema = described<pool_table>,
+                    .headers = {"ETag"}},
+                   {.status = 201,
+                    .says = "Made.",
+                    .schema = described<pool_table>,
+                    .headers = {"ETag", "Location"}}},
+       .refusals = {409, 412}},
+      {.method = "PATCH",
+       .pattern = "/pools/{pool}",
+       .handler = patch_pool,
+       .reach = Reach::commit,
+       .id = "patchPool",
+       .tag = "pools",
+       .says = "Change some of a pool",
+       .more = kIfMatch,
+       .body = optional_json(described<pool_request_table>),
+       .if_match = true,
+       .answers = {{.says = "Changed; the rest stays.", .schema = described<pool_table>, .headers = {"ETag"}}},
+       .refusals = {404, 409, 412}},
+      {.method = "GET",
+       .pattern = "/workers",
+       .handler = list_workers,
+       .id = "listWorkers",
+       .tag = "workers",
+       .says = "List workers, newest first",
+       .query = query<worker_filter_table>,
+       .answers = {page(list_of<worker_table>, "A page; a filtered one may be short while there is more.")}},
+      {.method = "GET",
+       .pattern = "/workers/{worker}",
+       .handler = get_worker,
+       .id = "getWorker",
+       .tag = "workers",
+       .says = "One worker",
+       .answers = {{.says = "The worker.", .schema = described<worker_table>}},
+       .refusals = {404}},
+      act_on_worker("/workers/{worker}/drain", drain_worker, "drainWorker",
+                    "Let a worker finish what it has and claim no more"),
+      act_on_worker("/workers/{worker}/activate", activate_worker, "activateWorker",
+                    "Let a draining worker claim again"),
+      act_on_worker("/workers/{worker}/terminate", terminate_worker, "terminateWorker",
+                    "End a machine; its attempts go on until then"),
+      {.method = "GET",
+       .pattern = "/queues",
+       .handler = list_queues,
+       .reach = Reach::store,
+       .id = "listQueues",
+       .tag = "daemon",
+       .says = "All queues with jobs that are ready or run, by name",
+       .query = query<queues_query_table>,
+       .answers = {page(list_of<queue_table>)}},
+  };
+}
+
+std::vector<Route> daemon_routes() {
+  return {
+      {.method = "GET",
+       .pattern = "/",
+       .handler = get_index,
+       .reach = Reach::process,
+       .id = "index",
+       .tag = "daemon",
+       .says = "The routes of this daemon",
+       .answers = {{.says = "Name, version, routes.", .schema = described<index_table>}}},
+      {.method = "GET",
+       .pattern = "/openapi.json",
+       .handler = get_openapi,
+       .reach = Reach::process,
+       .id = "getOpenApi",
+       .tag = "daemon",
+       .says = "This document",
+       .answers = {{.says = "OpenAPI 3.1.", .schema = any_object}}},
+      {.method = "GET",
+       .pattern = "/config",
+       .handler = get_config,
+       .reach = Reach::memory,
+       .id = "getConfig",
+       .tag = "daemon",
+       .says = "The tunables: what can be changed while the daemon runs",
+       .answers = {{.says = "All of them.", .schema = described<tunables_table>}}},
+      {.method = "PUT",
+       .also = "PATCH",
+       .pattern = "/config",
+       .handler = put_config,
+       .reach = Reach::commit,
+       .id = "putConfig",
+       .tag = "daemon",
+       .says = "Change tunables",
+       .more = "What is named changes, all of it or nothing; the rest stays. It counts at once.",
+       .body = optional_json(described<tunables_table>),
+       .answers = {{.says = "All of them, as they are now.", .schema = described<tunables_table>}}},
+      {.method = "GET",
+       .pattern = "/scheduler",
+       .handler = get_scheduler,
+       .reach = Reach::memory,
+       .id = "getScheduler",
+       .tag = "daemon",
+       .says = "Is the scheduler paused",
+       .answers = {{.says = "The switch.", .schema = described<pause_table>}},
+       .plain_errors = true,
+       .takes_anything = true},
+      {.method = "PATCH",
+       .pattern = "/scheduler",
+       .handler = patch_scheduler,
+       .reach = Reach::commit,
+       .id = "patchScheduler",
+       .tag = "daemon",
+       .says = "Pause or resume",
+       .more = "Paused, nothing is claimed or launched; what runs goes on. 400 says `Unexpected fields: …`, `No fields "
+               "specified for update.`, or what is wrong with the value.",
+       .body = json(described<pause_table>),
+       .answers = {{.status = 201,
+                    .says = "As it is now.",
+                    .schema = described<pause_table>,
+                    .headers = {"Location"}}},
+       .plain_errors = true,
+       .takes_anything = true},
+      {.method = "GET",
+       .pattern = "/status",
+       .handler = get_status,
+       .id = "getStatus",
+       .tag = "daemon",
+       .says = "How everything is",
+       .answers = {{.says = "Also while this daemon does not lead: `is_online` is false then.",
+                    .schema = described<status_table>}}},
+      probe("/metrics", get_metrics, "getMetrics", "For Prometheus", text("Text exposition format 0.0.4."), {429, 503}),
+      probe("/healthz", get_healthz, "getHealth", "Does the process live", text("It does.")),
+      probe("/readyz", get_readyz, "getReadiness", "Does this daemon schedule",
+            text("It leads, the store answers, and the pools of its configuration are made."), {503}),
+  };
+}
+
+}  // namespace
+
+const std::vector<Route>& routes() {
+  static const std::vector<Route> all = [] {
+    std::vector<Route> out;
+    for (std::vector<Route> some : {job_routes(), worker_protocol_routes(), fleet_routes(), daemon_routes()})
+      out.insert(out.end(), std::make_move_iterator(some.begin()), std::make_move_iterator(some.end()));
+    return out;
+  }();
+  return all;
+}
+
+namespace {
+
+using Sentence = std::pair<std::string_view, std::string_view>;
+
+template <std::size_t count>
+std::string_view sentence_of(const std::array<Sentence, count>& sentences, std::string_view name) {
+  for (const auto& [known, sentence] : sentences) {
+    if (known == name) return sentence;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view path_documentation(std::string_view name) {
+  constexpr std::array<Sentence, 6> kNames{
+      {{"job", "The job's number or id (UUID)."},
+       {"attempt", "The attempt's number."},
+       {"stream", "Which log: stdout or stderr."},
+       {"name",
+        "The artifact's name: at most 256 bytes, in parts separated by '/' (or %2F), none empty, '.' or '..'."},
+       {"pool", "The pool's name."},
+       {"worker", "The worker's number or instance id; in the worker protocol the `worker_id` of registration."}}};
+  return sentence_of(kNames, name);
+}
+
+std::string_view header_documentation(std::string_view name) {
+  constexpr std::array<Sentence, 7> kNames{
+      {{"Content-Disposition", "The name to save it under."},
+       {"ETag", "The version, for If-Match."},
+       {"Link", "`<…>; rel=\"next\"` while there may be more."},
+       {"Location", "Where it is; of one job only."},
+       {"X-Checksum-Sha256", "Of the bytes, in hexadecimal."},
+       {"X-Drover-Attempt", "Whose it is."},
+       {"X-Drover-Next-Offset", "The log's size now: where to go on."}}};
+  return sentence_of(kNames, name);
+}
+
+}  // namespace drover::api
