@@ -22,7 +22,7 @@ Writers writers_of(Batch& batch, std::index_sequence<I...>) {
 // A later leader has raised the epoch: nothing of ours may be written any more.
 Status check_epoch(Batch& batch, const Rows& rows) {
   std::int64_t epoch = 0;
-  rows[0] >> batch.xid >> epoch;
+  rows[0].read("xid", batch.xid).read("epoch", epoch);
   if (epoch == batch.epoch) return Ok{};
   batch.connection.shut();
   return Error{Errc::unavailable, "another daemon leads by now", {}, {}, 1};

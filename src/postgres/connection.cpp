@@ -146,14 +146,14 @@ Status Connection::prepare(std::string_view prefix) {
 
 Result<Rows> Connection::run(std::string_view prepared, const Params& params) {
   if (auto sent = send({prepared, params}); !sent) return sent.error();
-  return collect();
+  return collect(prepared);
 }
 
 Result<Rows> Connection::run_once(std::string_view query, const Params& params) {
   const std::string_view text = query_text(query);
   DROVER_CHECK(!text.empty(), "there is no such query");
   if (auto sent = send({text, params, true}); !sent) return sent.error();
-  return collect();
+  return collect(query);
 }
 
 Result<Rows> Connection::script(std::string_view sql) {
@@ -168,7 +168,7 @@ Status Connection::send_script(std::string_view sql) {
 }
 
 Result<Rows> Connection::reply() {
-  return collect();
+  return collect({});
 }
 
 Result<std::vector<Rows>> Connection::pipeline(std::span<const Statement> statements) {
@@ -179,6 +179,7 @@ Result<std::vector<Rows>> Connection::pipeline(std::span<const Statement> statem
   }
   std::vector<Rows> rows;
   if (auto done = finish_pipeline(rows, statements.size()); !done) return done.error();
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i].set_statement(statements[i].name);
   return rows;
 }
 
@@ -234,7 +235,7 @@ Result<pg_result*> Connection::next_result(Deadline deadline) {
 }
 
 // The last result of what was sent, or its first error.
-Result<Rows> Connection::collect() {
+Result<Rows> Connection::collect(std::string_view statement) {
   const Deadline deadline = std::chrono::steady_clock::now() + reply_timeout_;
   if (auto sent = flush(deadline); !sent) return sent.error();
   std::optional<Error> failure;
@@ -253,6 +254,7 @@ Result<Rows> Connection::collect() {
   }
   if (failure) return *failure;
   if (PQstatus(connection_) != CONNECTION_OK) return lost("the connection to PostgreSQL was lost");
+  last.set_statement(statement);
   return last;
 }
 

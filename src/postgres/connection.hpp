@@ -79,7 +79,7 @@ class Connection {
   Result<pg_result*> next_result(Deadline deadline);
   Status wait(bool for_write, Deadline deadline);
   Status finish_pipeline(std::vector<Rows>& rows, std::size_t expected);
-  Result<Rows> collect();
+  Result<Rows> collect(std::string_view statement);
   Error lost(std::string why);
   Error error_of(const pg_result* result);
 

@@ -32,7 +32,7 @@ class PgCount final : public ports::DepthCount {
     out.reserve(static_cast<std::size_t>(rows->size()));
     for (int r = 0; r < rows->size(); ++r) {
       ports::QueueDepth depth;
-      (*rows)[r] >> depth.queue >> depth.ready;
+      (*rows)[r].read("queue", depth.queue).read("ready", depth.ready);
       out.push_back(std::move(depth));
     }
     return out;

@@ -20,7 +20,7 @@ Status read_schema(Connection& connection, Inspection& found) {
   if (*missing > 0) return Ok{};
   auto identity = connection.run_once("admin_deployment_id");
   if (!identity) return identity.error();
-  if (!identity->empty()) found.deployment = (*identity)[0].get<Uuid>();
+  if (!identity->empty()) found.deployment = (*identity)[0].get<Uuid>("id");
   auto pools = connection.run_once("read_pools");
   if (!pools) return pools.error();
   for (const ports::PoolRow& pool : read_all(*pools, read_pool)) found.pools.push_back(pool.spec);
@@ -41,10 +41,11 @@ Result<Inspection> inspect(const PgOptions& options) {
   auto facts = (*connection)->run_once("admin_inspect");
   if (!facts) return facts.error();
   Inspection found;
-  bool has_schema = false;
-  (*facts)[0] >> found.server_version >> found.fsync >> found.full_page_writes >> found.standby >>
-      found.may_create >> has_schema >> found.led;
-  if (!has_schema) return found;
+  RowReader row = (*facts)[0];
+  row.read("server_version", found.server_version).read("standby", found.standby);
+  row.read("fsync", found.fsync).read("full_page_writes", found.full_page_writes);
+  row.read("may_create", found.may_create).read("led", found.led);
+  if (!row.get<bool>("has_schema")) return found;
   if (Status read = read_schema(**connection, found); !read) return read.error();
   return found;
 }

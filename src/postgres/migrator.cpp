@@ -43,7 +43,7 @@ Status take_lock(Connection& connection) {
   for (int poll = 0;; ++poll) {
     auto free = connection.run_once("admin_migration_try_lock");
     if (!free) return free.error();
-    if ((*free)[0].get<bool>()) return Ok{};
+    if ((*free)[0].get<bool>("locked")) return Ok{};
     if (poll == 0) log_info("another daemon migrates the database: waiting for it");
     if (poll == kLockPolls) break;
     std::this_thread::sleep_for(kLockPoll);
@@ -59,7 +59,8 @@ Result<std::size_t> check_applied(Connection& connection, const std::vector<Migr
   const auto applied = static_cast<std::size_t>(rows->size());
   for (std::size_t i = 0; i < applied; ++i) {
     Migration there;
-    (*rows)[static_cast<int>(i)] >> there.version >> there.name >> there.sha256;
+    RowReader row = (*rows)[static_cast<int>(i)];
+    row.read("version", there.version).read("name", there.name).read("sha256", there.sha256);
     if (there.version > static_cast<int>(known.size())) {
       return Error{
           Errc::conflict,

@@ -167,7 +167,7 @@ Result<ports::TransactionFate> PgStore::resolve(const std::string& transaction_i
     // An xid beyond the server's counter was forgotten in a crash, with all that it wrote.
     if (!rows && rows.error().detail == "22023") return ports::TransactionFate::aborted;
     if (!rows) return rows.error();
-    (*rows)[0] >> status;
+    (*rows)[0].read("status", status);
     if (status != "in progress") break;
     if (poll == kEndingPolls) return ports::TransactionFate::in_progress;
     if (auto ended = pool_.run("read_xact_end", Params::of(id->xid)); !ended) return ended.error();
@@ -178,7 +178,8 @@ Result<ports::TransactionFate> PgStore::resolve(const std::string& transaction_i
   }
   auto rows = pool_.run("read_batch_mark", Params::of(id->mark, id->epoch));
   if (!rows) return rows.error();
-  return (*rows)[0].get<bool>() ? ports::TransactionFate::committed : ports::TransactionFate::aborted;
+  return (*rows)[0].get<bool>("written") ? ports::TransactionFate::committed
+                                         : ports::TransactionFate::aborted;
 }
 
 Result<std::unique_ptr<ports::DepthCount>> PgStore::open_count() {
@@ -201,11 +202,11 @@ Result<ports::ReadyAnswer> PgStore::ready(const ports::ReadyQuestion& question) 
   if (!rows) return rows.error();
   const Rows& keys = (*rows)[0];
   ports::ReadyAnswer out;
-  out.epoch = (*rows)[1][0].get<std::int64_t>();
+  out.epoch = (*rows)[1][0].get<std::int64_t>("epoch");
   out.keys.reserve(static_cast<std::size_t>(keys.size()));
   for (int r = 0; r < keys.size(); ++r) {
     core::ReadyKey key;
-    keys[r] >> key.rank >> key.number;
+    keys[r].read("rank", key.rank).read("number", key.number);
     out.keys.push_back(key);
   }
   return out;

@@ -4,13 +4,13 @@
 
 #include "wire.hpp"
 
-// One reader per shape of row; each follows the column order of its view or statement.
+// One reader per shape of row, for every statement that answers it.
 namespace drover::postgres {
 
 ports::JobRow read_job(RowReader row);        // view job_row
 ports::WorkerRow read_worker(RowReader row);  // view worker_row
 ports::LaunchRow read_launch(RowReader row);  // view launch_row
-ports::PoolRow read_pool(RowReader row);      // id, version, blocked_reason, spec
+ports::PoolRow read_pool(RowReader row);
 ports::AttemptRow read_attempt(RowReader row, JobNumber job);
 ports::ArtifactRow read_artifact(RowReader row);
 ports::OpenAttempt read_open(RowReader row);  // write_boot_open

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <bit>
 
+#include <fmt/format.h>
 #include <libpq-fe.h>
+
+#include "drover/base/check.hpp"
 
 namespace drover::postgres {
 namespace {
@@ -14,6 +17,15 @@ constexpr std::int64_t kEpochShift = 946'684'800'000'000;
 template <class Array>
 void copy_bytes(std::string_view bytes, Array& out) {
   std::copy_n(bytes.begin(), std::min(bytes.size(), out.size()), out.begin());
+}
+
+[[noreturn]] void fail_column(const pg_result* result, std::string_view statement, std::string_view column) {
+  std::string present;
+  for (int place = 0; place < PQnfields(result); ++place) {
+    present.append(place == 0 ? "" : ", ").append(PQfname(result, place));
+  }
+  throw CheckFailed(fmt::format("the rows of {} have no column {}; they have: {}",
+                                statement.empty() ? "a script" : statement, column, present));
 }
 
 }  // namespace
@@ -64,16 +76,28 @@ void ResultDeleter::operator()(pg_result* result) const {
   PQclear(result);
 }
 
-std::optional<std::string_view> RowReader::next() {
-  const int column = column_++;
-  if (PQgetisnull(result_, row_, column) != 0) return std::nullopt;
-  return std::string_view(PQgetvalue(result_, row_, column),
-                          static_cast<std::size_t>(PQgetlength(result_, row_, column)));
+// Columns are mostly read in the statement's order. So the search begins behind the one found last, where it
+// ends at once, and goes round.
+int RowReader::place_of(std::string_view column) {
+  const int columns = PQnfields(result_);
+  for (int tried = 0; tried < columns; ++tried) {
+    const int place = next_ < columns ? next_ : 0;
+    next_ = place + 1;
+    if (column == PQfname(result_, place)) return place;
+  }
+  fail_column(result_, statement_, column);
 }
 
-RowReader& RowReader::operator>>(std::vector<WorkerId>& out) {
+std::optional<std::string_view> RowReader::value(std::string_view column) {
+  const int place = place_of(column);
+  if (PQgetisnull(result_, row_, place) != 0) return std::nullopt;
+  return std::string_view(PQgetvalue(result_, row_, place),
+                          static_cast<std::size_t>(PQgetlength(result_, row_, place)));
+}
+
+RowReader& RowReader::read(std::string_view column, std::vector<WorkerId>& out) {
   out.clear();
-  const std::string_view bytes = next().value_or(std::string_view());
+  const std::string_view bytes = value(column).value_or(std::string_view());
   constexpr std::size_t kHeader = 20;
   constexpr std::size_t kElement = 12;  // a length of four bytes, then eight
   for (std::size_t at = kHeader; at + kElement <= bytes.size(); at += kElement) {

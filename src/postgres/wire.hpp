@@ -168,48 +168,52 @@ struct ResultDeleter {
   void operator()(pg_result* result) const;
 };
 
-// Reads one row column by column, in the order of the statement's list.
+// Reads the columns of one row, each by the name that its statement gives it. Their order does not matter,
+// nor do columns that nobody reads. A column that the row does not have is a defect of ours: every reader
+// throws CheckFailed then. Usable while its Rows are there, and not moved.
 class RowReader {
  public:
-  RowReader(const pg_result* result, int row) : result_(result), row_(row) {}
+  RowReader(const pg_result* result, int row, std::string_view statement)
+      : result_(result), row_(row), statement_(statement) {}
   // NULL reads as T's default.
   template <class T>
-  RowReader& operator>>(T& out) {
-    const auto bytes = next();
+  RowReader& read(std::string_view column, T& out) {
+    const auto bytes = value(column);
     out = bytes ? Wire<T>::get(*bytes) : T{};
     return *this;
   }
   template <class T>
-  RowReader& operator>>(std::optional<T>& out) {
-    const auto bytes = next();
+  RowReader& read(std::string_view column, std::optional<T>& out) {
+    const auto bytes = value(column);
     out = bytes ? std::optional<T>(Wire<T>::get(*bytes)) : std::nullopt;
     return *this;
   }
   // bigint[] without NULL.
-  RowReader& operator>>(std::vector<WorkerId>& out);
+  RowReader& read(std::string_view column, std::vector<WorkerId>& out);
   template <class T>
-  T get() {
+  T get(std::string_view column) {
     T out{};
-    *this >> out;
+    read(column, out);
     return out;
   }
   // Text that `parse` knows; a CHECK constraint sees to that, so anything else reads as the default.
   template <class E>
-  E get(std::optional<E> (*parse)(std::string_view)) {
-    return parse(next().value_or(std::string_view())).value_or(E{});
+  E get(std::string_view column, std::optional<E> (*parse)(std::string_view)) {
+    return parse(value(column).value_or(std::string_view())).value_or(E{});
   }
   template <class E>
-  std::optional<E> maybe(std::optional<E> (*parse)(std::string_view)) {
-    const auto bytes = next();
+  std::optional<E> maybe(std::string_view column, std::optional<E> (*parse)(std::string_view)) {
+    const auto bytes = value(column);
     return bytes ? parse(*bytes) : std::nullopt;
   }
-  void skip() { ++column_; }
 
  private:
-  std::optional<std::string_view> next();
+  std::optional<std::string_view> value(std::string_view column);
+  int place_of(std::string_view column);
   const pg_result* result_;
   int row_;
-  int column_ = 0;
+  std::string_view statement_;
+  int next_ = 0;  // the place behind the column found last
 };
 
 class Rows {
@@ -218,10 +222,13 @@ class Rows {
   explicit Rows(pg_result* result) : result_(result) {}
   [[nodiscard]] int size() const;
   [[nodiscard]] bool empty() const { return size() == 0; }
-  [[nodiscard]] RowReader operator[](int row) const { return {result_.get(), row}; }
+  [[nodiscard]] RowReader operator[](int row) const { return {result_.get(), row, statement_}; }
   [[nodiscard]] std::string command_tag() const;  // "COMMIT", "UPDATE 3"
+  // The statement that these are the rows of, for messages.
+  void set_statement(std::string_view name) { statement_ = name; }
 
  private:
+  std::string statement_;
   std::unique_ptr<pg_result, ResultDeleter> result_;
 };
 

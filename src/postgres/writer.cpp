@@ -59,15 +59,17 @@ Result<ports::BootState> PgWriter::boot() {
   ports::BootState out;
   std::string secret;
   if ((*rows)[0].empty()) return Error{Errc::conflict, "the database was never migrated"};
-  (*rows)[0][0] >> out.deployment >> secret >> out.paused >> out.epoch;
+  RowReader rest = (*rows)[0][0];
+  rest.read("deployment", out.deployment).read("secret", secret);
+  rest.read("paused", out.paused).read("epoch", out.epoch);
   out.deployment_secret = Secret(std::move(secret));
   out.open = read_all((*rows)[1], read_open);
   out.workers = read_all((*rows)[2], read_worker);
   out.pools = read_all((*rows)[3], read_pool);
-  if (!(*rows)[4].empty()) (*rows)[4][0] >> out.next_wake;
+  if (!(*rows)[4].empty()) (*rows)[4][0].read("wake_at", out.next_wake);
   for (int r = 0; r < (*rows)[5].size(); ++r) {
     auto& [key, value] = out.settings.emplace_back();
-    (*rows)[5][r] >> key >> value;
+    (*rows)[5][r].read("key", key).read("value", value);
   }
   return out;
 }
@@ -110,7 +112,7 @@ Status PgWriter::commit_transaction(const Batch& batch) {
 Result<JobNumber> PgWriter::reserve_numbers(int count) {
   auto rows = connection_->run("write_reserve", Params::of(std::int64_t{count}));
   if (!rows) return rows.error();
-  return (*rows)[0].get<JobNumber>();
+  return (*rows)[0].get<JobNumber>("first_number");
 }
 
 Status PgWriter::give_back_numbers(JobNumber first, std::int64_t count) {
@@ -129,9 +131,8 @@ Status check_durability(Connection& connection) {
   auto rows = connection.run_once("admin_durability");
   if (!rows) return rows.error();
   RowReader row = (*rows)[0];
-  row.skip();
-  const bool fsync = row.get<bool>();
-  const bool full_pages = row.get<bool>();
+  const bool fsync = row.get<bool>("fsync");
+  const bool full_pages = row.get<bool>("full_page_writes");
   if (fsync && full_pages) return Ok{};
   return Error{
       Errc::conflict,
@@ -164,7 +165,7 @@ Result<std::unique_ptr<ports::LeaderSession>> lead(const LeaderOptions& options)
   if (auto prepared = prepare_all(connection); !prepared) return prepared.error();
   auto locked = connection.run("write_lead_lock");
   if (!locked) return locked.error();
-  if (!(*locked)[0].get<bool>()) {
+  if (!(*locked)[0].get<bool>("locked")) {
     const Millis limit = options.session.idle_timeout;
     auto ended = connection.run("write_lead_end_silent", Params::of(std::int64_t{limit.count()}));
     if (!ended) return ended.error();
@@ -177,9 +178,9 @@ Result<std::unique_ptr<ports::LeaderSession>> lead(const LeaderOptions& options)
   DROVER_FAILPOINT("lead.epoch");
   auto last = connection.run("write_last_event");
   if (!last) return last.error();
-  const std::int64_t last_event = last->empty() ? 0 : (*last)[0].get<std::int64_t>();
-  return std::unique_ptr<ports::LeaderSession>(
-      std::make_unique<PgWriter>(std::move(*opened), options, (*epoch)[0].get<std::int64_t>(), last_event));
+  const std::int64_t last_event = last->empty() ? 0 : (*last)[0].get<std::int64_t>("id");
+  return std::unique_ptr<ports::LeaderSession>(std::make_unique<PgWriter>(
+      std::move(*opened), options, (*epoch)[0].get<std::int64_t>("epoch"), last_event));
 }
 
 std::string to_string(const TransactionId& id) {

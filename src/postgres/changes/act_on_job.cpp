@@ -91,11 +91,11 @@ void Writer<ActOnJob>::take(const Rows& rows) {
   for (int r = 0; r < rows.size(); ++r) {
     RowReader row = rows[r];
     SeenJob job;
-    row >> job.key.number >> job.id >> job.finished_at;
-    job.brief.stored = row.get(core::parse_job_state);
-    row >> job.queue >> job.key.rank >> job.wake_at;
-    job.suspect = row.get<Seconds>() > Seconds{0};
-    const auto wanted = row.maybe(core::parse_job_state);
+    row.read("number", job.key.number).read("id", job.id).read("finished_at", job.finished_at);
+    job.brief.stored = row.get("state", core::parse_job_state);
+    row.read("queue", job.queue).read("rank", job.key.rank).read("wake_at", job.wake_at);
+    job.suspect = row.get<Seconds>("alone_s") > Seconds{0};
+    const auto wanted = row.maybe("wanted", core::parse_job_state);
     job.brief.leased = wanted.has_value();
     job.brief.wanted = wanted.value_or(core::JobState::running);
     seen_.emplace(job.key.number, std::move(job));

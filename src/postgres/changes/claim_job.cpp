@@ -51,8 +51,8 @@ void Writer<ports::ClaimJob>::take_claimable(const Rows& rows) {
     ports::OpenAttempt open;
     read_job_run(row, open);
     ++open.attempt;
-    const auto state = row.get(core::parse_job_state);
-    const bool due = !row.get<std::optional<WallTime>>();
+    const auto state = row.get("state", core::parse_job_state);
+    const bool due = !row.get<std::optional<WallTime>>("wake_at");
     if (state == core::JobState::queued && due) claimable_.emplace(open.job.value, std::move(open));
   }
 }
@@ -83,7 +83,7 @@ void Writer<ports::ClaimJob>::take_claimed(const Rows* rows) {
   std::unordered_set<std::int64_t> claimed;
   if (rows != nullptr) {
     if (!rows->empty()) batch_.wrote_event_after(event_base_);
-    for (int r = 0; r < rows->size(); ++r) claimed.insert((*rows)[r].get<std::int64_t>());
+    for (int r = 0; r < rows->size(); ++r) claimed.insert((*rows)[r].get<std::int64_t>("number"));
   }
   for (const std::size_t item : items_) {
     const std::int64_t job = change(item).job.value;
@@ -105,11 +105,11 @@ void Writer<ports::ClaimJob>::explain(const Rows& rows) {
   std::unordered_map<std::int64_t, std::string> why;
   for (int r = 0; r < rows.size(); ++r) {
     RowReader row = rows[r];
-    const auto number = row.get<std::int64_t>();
-    const auto state = row.get<std::optional<std::string>>();
-    const bool later = row.get<bool>();
-    const bool leased = row.get<bool>();
-    const auto worker = row.get<std::optional<std::string>>();
+    const auto number = row.get<std::int64_t>("number");
+    const auto state = row.get<std::optional<std::string>>("job_state");
+    const bool later = row.get<bool>("later");
+    const bool leased = row.get<bool>("leased");
+    const auto worker = row.get<std::optional<std::string>>("worker_state");
     why[number] = !state               ? "it is not alive"
                   : leased             ? "it runs already"
                   : *state != "queued" ? "it is " + *state

@@ -90,9 +90,9 @@ void Writer<ports::EndAttempt>::take_ended(const Rows& rows) {
   for (int r = 0; r < rows.size(); ++r) {
     RowReader row = rows[r];
     ports::EndAttempt::Answer one;
-    row >> one.key.number;
-    one.state = row.get(core::parse_job_state);
-    row >> one.queue >> one.key.rank >> one.wake_at;
+    row.read("number", one.key.number);
+    one.state = row.get("state", core::parse_job_state);
+    row.read("queue", one.queue).read("rank", one.key.rank).read("wake_at", one.wake_at);
     ended.emplace(one.key.number, std::move(one));
   }
   for (const std::size_t item : decided_) {
@@ -115,11 +115,11 @@ void Writer<ports::EndAttempt>::judge_missing(const Rows& rows) {
   for (int r = 0; r < rows.size(); ++r) {
     RowReader row = rows[r];
     Known one;
-    row >> one.now.key.number >> one.hash;
-    one.outcome = row.maybe(core::parse_outcome);
-    core::JobBrief brief{.stored = row.get(core::parse_job_state)};
-    row >> one.now.queue >> one.now.key.rank >> one.now.wake_at;
-    const auto wanted = row.maybe(core::parse_job_state);
+    row.read("number", one.now.key.number).read("token_hash", one.hash);
+    one.outcome = row.maybe("outcome", core::parse_outcome);
+    core::JobBrief brief{.stored = row.get("state", core::parse_job_state)};
+    row.read("queue", one.now.queue).read("rank", one.now.key.rank).read("wake_at", one.now.wake_at);
+    const auto wanted = row.maybe("wanted", core::parse_job_state);
     brief.leased = wanted.has_value();
     brief.wanted = wanted.value_or(core::JobState::running);
     one.now.state = core::visible_state(brief);

@@ -22,8 +22,7 @@ class Writer<InsertLaunch> final : public WriterOf<InsertLaunch> {
     std::map<std::string, LaunchId> made;  // by client token
     for (int r = 0; r < rows.size(); ++r) {
       RowReader row = rows[r];
-      const auto id = row.get<LaunchId>();
-      made.emplace(row.get<std::string>(), id);
+      made.emplace(row.get<std::string>("client_token"), row.get<LaunchId>("id"));
     }
     for (const std::size_t item : items_) {
       const InsertLaunch& launch = change(item);

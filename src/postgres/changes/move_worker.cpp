@@ -53,9 +53,9 @@ void Writer<MoveWorker>::decide(const Rows& rows) {
   std::map<WorkerId, core::WorkerBrief> seen;
   for (int r = 0; r < rows.size(); ++r) {
     RowReader row = rows[r];
-    core::WorkerBrief& brief = seen[row.get<WorkerId>()];
-    brief.state = row.get(core::parse_worker_state);
-    row >> brief.registered >> brief.leased >> brief.noticed;
+    core::WorkerBrief& brief = seen[row.get<WorkerId>("id")];
+    brief.state = row.get("state", core::parse_worker_state);
+    row.read("registered", brief.registered).read("leased", brief.leased).read("noticed", brief.noticed);
   }
   for (const std::size_t item : items_) {
     const auto found = seen.find(change(item).worker);

@@ -36,8 +36,8 @@ class Writer<ports::PutArtifact> final : public WriterOf<ports::PutArtifact> {
     const Rows& rows = trip.at(*asked_);
     for (int r = 0; r < rows.size(); ++r) {
       RowReader row = rows[r];
-      const auto job = row.get<std::int64_t>();
-      kept[job] = row.get<bool>();
+      const auto job = row.get<std::int64_t>("number");
+      kept[job] = row.get<bool>("kept");
       if (kept[job]) batch_.wrote_event_after(event_base_);
     }
     for (const std::size_t item : items_) {

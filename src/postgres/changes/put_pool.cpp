@@ -49,8 +49,7 @@ void Writer<PutPool>::decide(const Rows& rows) {
   std::map<std::string, std::int64_t> versions;
   for (int r = 0; r < rows.size(); ++r) {
     RowReader row = rows[r];
-    const auto name = row.get<std::string>();
-    versions[name] = row.get<std::int64_t>();
+    versions[row.get<std::string>("name")] = row.get<std::int64_t>("version");
   }
   for (const std::size_t item : items_) {
     const PutPool& put = change(item);

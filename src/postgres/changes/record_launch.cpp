@@ -59,10 +59,10 @@ Statement Writer<RecordLaunch>::read() const {
 void Writer<RecordLaunch>::take(const Rows& rows) {
   for (int r = 0; r < rows.size(); ++r) {
     RowReader row = rows[r];
-    Seen& one = seen_[row.get<LaunchId>()];
-    one.state = row.get(core::parse_launch_state);
-    row >> one.pool;
-    one.spec = decode_pool(row.get<std::string>());
+    Seen& one = seen_[row.get<LaunchId>("id")];
+    one.state = row.get("state", core::parse_launch_state);
+    row.read("pool", one.pool);
+    one.spec = decode_pool(row.get<std::string>("pool_spec"));
   }
 }
 
@@ -102,8 +102,7 @@ void Writer<RecordLaunch>::write(Trip& trip) {
 void Writer<RecordLaunch>::take_added(const Rows& rows) {
   for (int r = 0; r < rows.size(); ++r) {
     RowReader row = rows[r];
-    const auto worker = row.get<WorkerId>();
-    added_[worker] = row.get<LaunchId>();
+    added_[row.get<WorkerId>("id")] = row.get<LaunchId>("launch");
   }
   for (const std::size_t item : items_) {
     const RecordLaunch& record = change(item);

@@ -63,12 +63,12 @@ void Writer<RegisterWorker>::decide(const Rows& rows) {
   std::map<std::int64_t, Seen> seen;  // by place in the question, from 1
   for (int r = 0; r < rows.size(); ++r) {
     RowReader row = rows[r];
-    Seen& one = seen[row.get<std::int64_t>()];
-    row >> one.launch >> one.worker;
+    Seen& one = seen[row.get<std::int64_t>("place")];
+    row.read("launch", one.launch).read("worker", one.worker);
     if (!one.worker) continue;
     one.brief.emplace();
-    one.brief->state = row.get(core::parse_worker_state);
-    row >> one.brief->nonce >> one.brief->registered;
+    one.brief->state = row.get("state", core::parse_worker_state);
+    row.read("nonce", one.brief->nonce).read("registered", one.brief->registered);
   }
   for (std::size_t i = 0; i < items_.size(); ++i) {
     const auto found = seen.find(static_cast<std::int64_t>(i) + 1);

@@ -22,11 +22,11 @@ class Writer<ports::WakeJobs> final : public WriterOf<ports::WakeJobs> {
     for (int r = 0; r < rows.size(); ++r) {
       ports::ReadyJob one;
       RowReader row = rows[r];
-      row >> one.queue >> one.key.rank >> one.key.number;
-      one.suspect = row.get<Seconds>() > Seconds{0};
+      row.read("queue", one.queue).read("rank", one.key.rank).read("number", one.key.number);
+      one.suspect = row.get<Seconds>("alone_s") > Seconds{0};
       woken.ready.push_back(std::move(one));
     }
-    if (!trip.at(next_).empty()) trip.at(next_)[0] >> woken.next;
+    if (!trip.at(next_).empty()) trip.at(next_)[0].read("wake_at", woken.next);
     answer(items_.front(), std::move(woken));
   }
 

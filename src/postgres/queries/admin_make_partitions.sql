@@ -1,1 +1,1 @@
-SELECT make_partitions(($1::timestamptz AT TIME ZONE 'UTC')::date + $2::integer)
+SELECT make_partitions(($1::timestamptz AT TIME ZONE 'UTC')::date + $2::integer) AS made

@@ -1,1 +1,1 @@
-SELECT pg_try_advisory_lock(1148350307, 2)
+SELECT pg_try_advisory_lock(1148350307, 2) AS locked

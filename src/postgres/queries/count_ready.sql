@@ -1,5 +1,5 @@
 -- Leased jobs are still stored as queued: count them off, which is cheaper than an anti-join over all that wait.
-SELECT q.queue, sum(q.jobs)::bigint
+SELECT q.queue, sum(q.jobs)::bigint AS ready
   FROM (SELECT queue, count(*) AS jobs
           FROM jobs_live
          WHERE state = 'queued' AND wake_at IS NULL

@@ -1,1 +1,1 @@
-SELECT d.id, d.secret, s.paused, l.epoch FROM deployment d, scheduler s, leader l
+SELECT d.id AS deployment, d.secret, s.paused, l.epoch FROM deployment d, scheduler s, leader l

@@ -1,4 +1,4 @@
-SELECT l.id, l.state, p.id, p.spec
+SELECT l.id, l.state, p.id AS pool, p.spec AS pool_spec
   FROM launch l
   JOIN pool p ON p.id = l.pool
  WHERE l.id = ANY ($1::bigint[])

@@ -1,5 +1,5 @@
 -- By the place in the question: the launch of each bootstrap token, and the worker that its instance is there.
-SELECT c.place, l.id, w.id, w.state, w.nonce, w.registered_at IS NOT NULL
+SELECT c.place, l.id AS launch, w.id AS worker, w.state, w.nonce, w.registered_at IS NOT NULL AS registered
   FROM unnest($1::bytea[], $2::text[]) WITH ORDINALITY AS c (bootstrap_hash, instance_id, place)
   JOIN launch l ON l.bootstrap_hash = c.bootstrap_hash
   LEFT JOIN LATERAL (SELECT id, state, nonce, registered_at
