@@ -35,7 +35,8 @@ http::RouteHandler handler_of(const ServicePtr& service, const Route& route, boo
   return [service, handler = route.handler, who = route.who, changes](http::Context context) {
     const auto call = std::make_shared<Call>(std::move(context));
     if (changes) {
-      if (Status origin = http::check_origin(call->request()); !origin.ok()) return call->fail(origin.error());
+      if (Status origin = http::check_origin(call->request()); !origin.ok())
+        return call->fail(origin.error());
     }
     Result<services::Principal> principal = identify(who, *call);
     if (!principal.ok()) return call->fail(principal.error());

@@ -49,11 +49,12 @@ ByName(K) -> ByName<K>;
 
 const Table<services::Capacity>& capacity_table() {
   using C = services::Capacity;
-  static const Table<C> table{"Capacity",
-                              Table<C>::Use::answer,
-                              "Of machines, added up.",
-                              {shown<C>("cpus", &C::cpus, Decimal{}), shown<C>("mem", &C::mem_mib, Decimal{}, "MiB."),
-                               shown<C>("disk", &C::disk_mib, Decimal{}, "MiB.")}};
+  static const Table<C> table{
+      "Capacity",
+      Table<C>::Use::answer,
+      "Of machines, added up.",
+      {shown<C>("cpus", &C::cpus, Decimal{}), shown<C>("mem", &C::mem_mib, Decimal{}, "MiB."),
+       shown<C>("disk", &C::disk_mib, Decimal{}, "MiB.")}};
   return table;
 }
 
@@ -65,8 +66,9 @@ const Table<services::FleetCapacity>& fleet_capacity_table() {
       "What all registered workers have.",
       {shown<F>("total", &F::total, Record{capacity_table()}),
        shown<F>("scheduled", &F::taken, Record{capacity_table()}, "The share of it whose slots run jobs."),
-       shown<F>("used", [](const F&) { return services::Capacity{}; }, Record{capacity_table()},
-                "Always nothing: real use is not measured.")}};
+       shown<F>(
+           "used", [](const F&) { return services::Capacity{}; }, Record{capacity_table()},
+           "Always nothing: real use is not measured.")}};
   return table;
 }
 
@@ -76,22 +78,24 @@ bool is_online(const DaemonStatus& status) {
 
 const Table<DaemonStatus>& master_table() {
   using S = DaemonStatus;
-  static const Table<S> table{"StatusMaster",
-                              Table<S>::Use::answer,
-                              "The daemon, in the words of an earlier system.",
-                              {shown<S>("is_online", is_online, Flag{}), shown<S>("hostname", &S::hostname, Said{}),
-                               shown<S>("port", &S::port, Whole{1, 65'535})}};
+  static const Table<S> table{
+      "StatusMaster",
+      Table<S>::Use::answer,
+      "The daemon, in the words of an earlier system.",
+      {shown<S>("is_online", is_online, Flag{}), shown<S>("hostname", &S::hostname, Said{}),
+       shown<S>("port", &S::port, Whole{1, 65'535})}};
   return table;
 }
 
 const Table<DaemonStatus>& status_scheduler_table() {
   using S = DaemonStatus;
-  static const Table<S> table{
-      "StatusScheduler",
-      Table<S>::Use::answer,
-      "The scheduler within the daemon.",
-      {shown<S>("is_online", is_online, Flag{}), shown<S>("is_paused", [](const S& s) { return s.view->paused; }, Flag{}),
-       shown<S>("hostname", &S::hostname, Said{})}};
+  static const Table<S> table{"StatusScheduler",
+                              Table<S>::Use::answer,
+                              "The scheduler within the daemon.",
+                              {shown<S>("is_online", is_online, Flag{}),
+                               shown<S>(
+                                   "is_paused", [](const S& s) { return s.view->paused; }, Flag{}),
+                               shown<S>("hostname", &S::hostname, Said{})}};
   return table;
 }
 
@@ -150,14 +154,15 @@ struct PoolShown {
 
 const Table<PoolShown>& status_pool_table() {
   using P = PoolShown;
-  static const Table<P> table{
-      "StatusPool",
-      Table<P>::Use::answer,
-      "",
-      {shown<P>("workers", &P::workers, Whole{0}, "Machines that it has."), shown<P>("max", &P::max, Whole{0}),
-       shown<P>("blocked_reason", &P::blocked_reason, Nullable{Said{}},
-                "Why it launches nothing until it is edited."),
-       shown<P>("note", &P::note, Nullable{Said{}}, "What stood in the way when the fleet was last looked at.")}};
+  static const Table<P> table{"StatusPool",
+                              Table<P>::Use::answer,
+                              "",
+                              {shown<P>("workers", &P::workers, Whole{0}, "Machines that it has."),
+                               shown<P>("max", &P::max, Whole{0}),
+                               shown<P>("blocked_reason", &P::blocked_reason, Nullable{Said{}},
+                                        "Why it launches nothing until it is edited."),
+                               shown<P>("note", &P::note, Nullable{Said{}},
+                                        "What stood in the way when the fleet was last looked at.")}};
   return table;
 }
 
@@ -187,36 +192,47 @@ const Table<DaemonStatus>& status_table() {
       "Status",
       Table<S>::Use::answer,
       "How everything is.",
-      {shown<S>("master", self, Record{master_table()}), shown<S>("scheduler", self, Record{status_scheduler_table()}),
-       shown<S>("queue_depth", queue_depth, Nullable{Whole{0}},
-                "Jobs that are queued and due. Null while they are counted, and of a daemon that does not lead."),
-       shown<S>("resources", [](const S& s) { return *s.capacity; }, Record{fleet_capacity_table()},
-                "Absent when not known.")
+      {shown<S>("master", self, Record{master_table()}),
+       shown<S>("scheduler", self, Record{status_scheduler_table()}),
+       shown<S>(
+           "queue_depth", queue_depth, Nullable{Whole{0}},
+           "Jobs that are queued and due. Null while they are counted, and of a daemon that does not lead."),
+       shown<S>(
+           "resources", [](const S& s) { return *s.capacity; }, Record{fleet_capacity_table()},
+           "Absent when not known.")
            .only_when([](const S& s) { return s.capacity.has_value(); }),
-       shown<S>("queues", queues, ByName{Record{queue_length_table()}},
-                "Of the queues with jobs that are ready or run: those that pools serve, and the hundred longest."),
+       shown<S>(
+           "queues", queues, ByName{Record{queue_length_table()}},
+           "Of the queues with jobs that are ready or run: those that pools serve, and the hundred longest."),
        shown<S>("other_queues", other_queues, Record{other_queues_table()},
                 "The rest, as one sum; GET /queues names all."),
        shown<S>("workers", workers_by_state, ByName{Whole{0}}, "How many there are in each state."),
        shown<S>("pools", pools, ByName{Record{status_pool_table()}}),
-       shown<S>("leading", [](const S& s) { return s.view->leading; }, Flag{}),
-       shown<S>("standby_reason", [](const S& s) { return s.view->leading ? std::string() : s.view->standby_reason; },
-                Nullable{Said{}}, "Why this daemon does not lead."),
-       shown<S>("store_reachable", [](const S& s) { return s.view->store_reachable; }, Flag{}),
-       shown<S>("fleet_frozen", [](const S& s) { return s.notes.frozen; }, Flag{},
-                "So much of the fleet is absent at once that nothing is done about it."),
-       shown<S>("cloud_error", [](const S& s) { return s.notes.last_error; }, Nullable{Said{}},
-                "What the cloud refused last, until it goes well again."),
+       shown<S>(
+           "leading", [](const S& s) { return s.view->leading; }, Flag{}),
+       shown<S>(
+           "standby_reason",
+           [](const S& s) { return s.view->leading ? std::string() : s.view->standby_reason; },
+           Nullable{Said{}}, "Why this daemon does not lead."),
+       shown<S>(
+           "store_reachable", [](const S& s) { return s.view->store_reachable; }, Flag{}),
+       shown<S>(
+           "fleet_frozen", [](const S& s) { return s.notes.frozen; }, Flag{},
+           "So much of the fleet is absent at once that nothing is done about it."),
+       shown<S>(
+           "cloud_error", [](const S& s) { return s.notes.last_error; }, Nullable{Said{}},
+           "What the cloud refused last, until it goes well again."),
        shown<S>("version", &S::version, Said{})}};
   return table;
 }
 
 const Table<Pause>& pause_table() {
-  static const Table<Pause> table{"Scheduler",
-                                  Table<Pause>::Use::request,
-                                  "The switch of the scheduler.",
-                                  {field<Pause>("is_paused", &Pause::is_paused, Flag{},
-                                                "Paused, nothing is claimed or launched; what runs goes on.")}};
+  static const Table<Pause> table{
+      "Scheduler",
+      Table<Pause>::Use::request,
+      "The switch of the scheduler.",
+      {field<Pause>("is_paused", &Pause::is_paused, Flag{},
+                    "Paused, nothing is claimed or launched; what runs goes on.")}};
   return table;
 }
 
@@ -225,7 +241,8 @@ const Table<Index>& index_table() {
       "Index",
       Table<Index>::Use::answer,
       "What this daemon serves.",
-      {shown<Index>("name", [](const Index&) { return std::string("drover"); }, Said{}),
+      {shown<Index>(
+           "name", [](const Index&) { return std::string("drover"); }, Said{}),
        shown<Index>("version", &Index::version, Said{}),
        shown<Index>("routes", &Index::routes, List{Said{}}, "Methods and paths.")}};
   return table;
@@ -240,12 +257,12 @@ const Table<Problem>& problem_table() {
       Table<P>::Use::answer,
       "What went wrong (RFC 9457).",
       {shown<P>("type", text, Said{}, "Always about:blank."), shown<P>("title", text, Said{}),
-       shown<P>("status", [](const P&) { return 0; }, Whole{400, 599}),
+       shown<P>(
+           "status", [](const P&) { return 0; }, Whole{400, 599}),
        shown<P>("detail", text, Said{}, "A sentence for a person: what is wrong, and what to do."),
        shown<P>("code", text, Said{}, "A word for programs."),
-       shown<P>("field", text, Said{}, "The member or parameter that is wrong, dotted.").only_when([](const P&) {
-         return false;
-       }),
+       shown<P>("field", text, Said{}, "The member or parameter that is wrong, dotted.")
+           .only_when([](const P&) { return false; }),
        shown<P>("message", text, Said{}, "As `detail`; for older clients."),
        shown<P>("error", text, Said{}, "As `detail`; for older clients.")}};
   return table;

@@ -43,7 +43,8 @@ std::vector<Field<services::WorkerSeen>> worker_fields() {
       "",
       Table<Row>::Use::answer,
       "",
-      {shown<Row>("number", [](const Row& row) { return row.id.value; }, Whole{1}),
+      {shown<Row>(
+           "number", [](const Row& row) { return row.id.value; }, Whole{1}),
        shown<Row>("instance_id", &Row::instance_id, Said{}), shown<Row>("pool", &Row::pool_name, Said{}),
        shown<Row>("state", &Row::state, schema::worker_state()),
        shown<Row>("slots", &Row::slots, Whole{0}, "Jobs that it takes at once."),
@@ -53,9 +54,9 @@ std::vector<Field<services::WorkerSeen>> worker_fields() {
        shown<Row>("hostname", &Row::hostname, Nullable{Said{}}),
        shown<Row>("instance_type", &Row::instance_type, Nullable{Said{}}),
        shown<Row>("zone", &Row::zone, Nullable{Said{}}),
-       shown<Row>("market",
-                  [](const Row& row) { return row.spot ? core::Market::spot : core::Market::on_demand; },
-                  schema::market()),
+       shown<Row>(
+           "market", [](const Row& row) { return row.spot ? core::Market::spot : core::Market::on_demand; },
+           schema::market()),
        shown<Row>("reason", &Row::reason, Nullable{Said{}}, "Of its last change."),
        shown<Row>("created_at", &Row::created, Time{}),
        shown<Row>("registered_at", &Row::registered, Nullable{Time{}}),
@@ -79,7 +80,8 @@ std::vector<Field<QueueShown>> queue_length_fields() {
               Nullable{Whole{0}},
               "Jobs that are queued and due; null while they are counted, for some seconds after the daemon "
               "began to lead."),
-          shown<Shown>("running", [](const Shown& one) { return one.queue.leased; }, Whole{0}),
+          shown<Shown>(
+              "running", [](const Shown& one) { return one.queue.leased; }, Whole{0}),
           shown<Shown>("counting", &Shown::counting, Flag{}, "Present, and true, while the jobs are counted.")
               .only_when([](const Shown& one) { return one.counting; })};
 }
@@ -97,7 +99,8 @@ Field<core::Tunables> tunable_field(const core::TunableInfo& info, std::size_t i
   };
   out.describe = [&info](schema::Components& components) {
     if (info.type == "number") return schema::Number{info.min, info.max}.describe(components);
-    return Whole{static_cast<std::int64_t>(info.min), static_cast<std::int64_t>(info.max)}.describe(components);
+    return Whole{static_cast<std::int64_t>(info.min), static_cast<std::int64_t>(info.max)}.describe(
+        components);
   };
   return out;
 }
@@ -126,8 +129,8 @@ const Table<ports::PoolRow>& new_pool_table() {
   static const Table<ports::PoolRow> table = [] {
     std::vector<Field<ports::PoolRow>> fields = pool_fields();
     fields.front() = std::move(fields.front()).need();
-    return Table<ports::PoolRow>{"NewPool", Table<ports::PoolRow>::Use::request,
-                                 "A pool that is to be made.", std::move(fields), check_row};
+    return Table<ports::PoolRow>{"NewPool", Table<ports::PoolRow>::Use::request, "A pool that is to be made.",
+                                 std::move(fields), check_row};
   }();
   return table;
 }
@@ -158,8 +161,7 @@ const Table<services::WorkerSeen>& worker_table() {
 
 const Table<WorkerChange>& worker_change_table() {
   static const Table<WorkerChange> table = [] {
-    std::vector<Field<WorkerChange>> fields =
-        fields_of<WorkerChange>(worker_table(), &WorkerChange::worker);
+    std::vector<Field<WorkerChange>> fields = fields_of<WorkerChange>(worker_table(), &WorkerChange::worker);
     fields.push_back(
         shown<WorkerChange>("changed", &WorkerChange::changed, Flag{}, "False: it was so already."));
     return Table<WorkerChange>{"WorkerChange", Table<WorkerChange>::Use::answer,

@@ -31,9 +31,11 @@ const Table<Suspect>& suspect_table() {
   static const Table<Suspect> table{
       "Suspect",
       Table<Suspect>::Use::answer,
-      "The job's last attempt broke with its machine, perhaps by the job's doing: the next one has a worker to "
+      "The job's last attempt broke with its machine, perhaps by the job's doing: the next one has a worker "
+      "to "
       "itself.",
-      {shown<Suspect>("alone_s", &Suspect::alone, Whole{}, "Seconds that it has one so, unless it ends before."),
+      {shown<Suspect>("alone_s", &Suspect::alone, Whole{},
+                      "Seconds that it has one so, unless it ends before."),
        shown<Suspect>("charges", &Suspect::charges, Whole{},
                       "How often its machine broke while nothing else ran on it.")}};
   return table;
@@ -47,8 +49,10 @@ std::optional<Suspect> suspect_of(const ports::JobRow& row) {
 std::vector<schema::Field<ports::JobRow>> job_fields() {
   using Row = ports::JobRow;
   std::vector<schema::Field<Row>> fields{
-      shown<Row>("id", [](const Row& row) { return to_string(row.id); }, Said{"uuid"}),
-      shown<Row>("number", [](const Row& row) { return row.number.value; }, Whole{1}),
+      shown<Row>(
+          "id", [](const Row& row) { return to_string(row.id); }, Said{"uuid"}),
+      shown<Row>(
+          "number", [](const Row& row) { return row.number.value; }, Whole{1}),
       shown<Row>("state", &Row::state, schema::job_state())};
   for (schema::Field<Row>& one : fields_of<Row>(schema::job_spec_table(), &Row::spec)) {
     if (one.name != "hold") fields.push_back(std::move(one));  // the state tells it
@@ -90,10 +94,9 @@ struct Reasons {
     Json text = Said{}.describe(components);
     Json members = Json::object().set("code", text).set("message", text);
     Json required = Json::array().push("code").push("message");
-    return schema::describe_list(
-        schema::object_schema("And the figures of the message, by name.", std::move(members),
-                              std::move(required), false),
-        1, SIZE_MAX);
+    return schema::describe_list(schema::object_schema("And the figures of the message, by name.",
+                                                       std::move(members), std::move(required), false),
+                                 1, SIZE_MAX);
   }
 };
 
@@ -113,7 +116,8 @@ const Table<ports::AttemptRow>& attempt_table() {
       "One run of a job on one worker.",
       {shown<Row>("attempt", &Row::attempt, Whole{1}),
        shown<Row>("worker", &Row::instance_id, Said{}, "Instance id."),
-       shown<Row>("worker_number", [](const Row& row) { return row.worker.value; }, Whole{}),
+       shown<Row>(
+           "worker_number", [](const Row& row) { return row.worker.value; }, Whole{}),
        shown<Row>("started_at", &Row::started, Time{}),
        shown<Row>("ended_at", &Row::ended, Nullable{Time{}}, "Null: it is open."),
        shown<Row>("outcome", &Row::outcome, Nullable{kOutcome}),
@@ -131,7 +135,8 @@ const Table<ports::ArtifactRow>& artifact_table() {
       "A file that a job left.",
       {shown<Row>("name", &Row::name, Said{}), shown<Row>("attempt", &Row::attempt, Whole{1}),
        shown<Row>("size", &Row::size, Whole{0}, "Bytes."),
-       shown<Row>("sha256", [](const Row& row) { return to_hex(row.sha256); }, Said{}, "In hexadecimal."),
+       shown<Row>(
+           "sha256", [](const Row& row) { return to_hex(row.sha256); }, Said{}, "In hexadecimal."),
        shown<Row>("created_at", &Row::created, Time{})}};
   return table;
 }
@@ -142,10 +147,12 @@ const Table<services::Explanation>& explanation_table() {
       "Explanation",
       Table<Told>::Use::answer,
       "Why a job is where it is.",
-      {shown<Told>("number", [](const Told& told) { return told.number.value; }, Whole{1}),
+      {shown<Told>(
+           "number", [](const Told& told) { return told.number.value; }, Whole{1}),
        shown<Told>("state", &Told::state, schema::job_state()),
-       shown<Told>("summary", [](const Told& told) { return told.reasons.front().message; }, Said{},
-                   "One sentence: the message of the first reason."),
+       shown<Told>(
+           "summary", [](const Told& told) { return told.reasons.front().message; }, Said{},
+           "One sentence: the message of the first reason."),
        shown<Told>("reasons", &Told::reasons, Reasons{}, "The first is the one that has to go first.")}};
   return table;
 }
@@ -155,11 +162,13 @@ const Table<JobChange>& job_change_table() {
       "JobChange",
       Table<JobChange>::Use::answer,
       "What an action on a job came to.",
-      {shown<JobChange>("number", [](const JobChange& change) { return change.number.value; }, Whole{1}),
-       shown<JobChange>("state", [](const JobChange& change) { return change.answer.state; },
-                        schema::job_state()),
-       shown<JobChange>("changed", [](const JobChange& change) { return change.answer.changed; },
-                        schema::Flag{}, "False: it was so already.")}};
+      {shown<JobChange>(
+           "number", [](const JobChange& change) { return change.number.value; }, Whole{1}),
+       shown<JobChange>(
+           "state", [](const JobChange& change) { return change.answer.state; }, schema::job_state()),
+       shown<JobChange>(
+           "changed", [](const JobChange& change) { return change.answer.changed; }, schema::Flag{},
+           "False: it was so already.")}};
   return table;
 }
 

@@ -1,3 +1,5 @@
+#include "job_files.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
@@ -12,7 +14,6 @@
 
 #include "bodies.hpp"
 #include "handlers.hpp"
-#include "job_files.hpp"
 #include "queries.hpp"
 #include "support.hpp"
 #include "worker_shell.hpp"
@@ -175,9 +176,8 @@ void get_log(const ServicePtr& service, const CallPtr& call) {
   }
   const std::optional<LogQuery> query = query_by(call, log_query_table());
   if (!query) return;
-  service->read(call, [service, call, query = *query] {
-    answer_log(*service, call, query.attempt, query.offset);
-  });
+  service->read(call,
+                [service, call, query = *query] { answer_log(*service, call, query.attempt, query.offset); });
 }
 
 void list_artifacts(const ServicePtr& service, const CallPtr& call) {

@@ -97,8 +97,9 @@ Result<std::vector<core::JobSpec>> parse_jobs(const Json& body) {
   for (std::size_t i = 0; i < count; ++i) {
     core::JobSpec& job = jobs.emplace_back();
     job.retry.max_attempts = core::kUnsaidAttempts;
-    const Status read = array == nullptr ? schema::job_spec_table().read(body, job)
-                                         : schema::job_spec_table().read((*array)[i], job, fmt::format("[{}]", i));
+    const Status read = array == nullptr
+                            ? schema::job_spec_table().read(body, job)
+                            : schema::job_spec_table().read((*array)[i], job, fmt::format("[{}]", i));
     if (!read.ok()) return read.error();
   }
   return jobs;

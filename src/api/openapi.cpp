@@ -16,11 +16,16 @@ namespace drover::api {
 namespace {
 
 constexpr std::string_view kDescription =
-    "A job scheduler for one head node. HEAD works wherever GET does; a trailing slash makes no difference; every "
-    "answer carries X-Request-Id. Errors are problems (RFC 9457), except under /scheduler. A method that a path does "
-    "not take is 405, with Allow. A request to a name that is not served is 421, one from a page of another origin "
-    "that changes something 403. Parameters that are not listed, and a body where none is listed, are refused with "
-    "400, except under /scheduler, /metrics, /healthz and /readyz. `x-maxBytes` bounds the UTF-8 form of a string.";
+    "A job scheduler for one head node. HEAD works wherever GET does; a trailing slash makes no difference; "
+    "every "
+    "answer carries X-Request-Id. Errors are problems (RFC 9457), except under /scheduler. A method that a "
+    "path does "
+    "not take is 405, with Allow. A request to a name that is not served is 421, one from a page of another "
+    "origin "
+    "that changes something 403. Parameters that are not listed, and a body where none is listed, are "
+    "refused with "
+    "400, except under /scheduler, /metrics, /healthz and /readyz. `x-maxBytes` bounds the UTF-8 form of a "
+    "string.";
 
 // What a status means, wherever it comes from. Each becomes a response that all operations share.
 struct Refusal {
@@ -47,8 +52,8 @@ constexpr std::array kRefusals{
     Refusal{507, "StorageFull", "There is no room for it; what was there is kept."}};
 
 const Refusal& refusal(int status) {
-  const auto found =
-      std::find_if(kRefusals.begin(), kRefusals.end(), [&](const Refusal& one) { return one.status == status; });
+  const auto found = std::find_if(kRefusals.begin(), kRefusals.end(),
+                                  [&](const Refusal& one) { return one.status == status; });
   DROVER_CHECK(found != kRefusals.end(), "a route refuses with a status that has no description");
   return *found;
 }
@@ -70,13 +75,15 @@ Json refusal_response(const Refusal& one, schema::Components& components, bool p
   Json out = Json::object().set("description", one.says);
   if (plain) {
     Json types = content("text/plain", text_schema());
-    return std::move(out.set("content", std::move(types.set("application/json", Json::object().set("schema", text_schema())))));
+    return std::move(out.set(
+        "content", std::move(types.set("application/json", Json::object().set("schema", text_schema())))));
   }
-  return std::move(out.set("content", content("application/problem+json", problem_table().describe(components))));
+  return std::move(
+      out.set("content", content("application/problem+json", problem_table().describe(components))));
 }
 
-// Which statuses beside those of its answers a route may give: what its own row says, and what follows from who
-// may call, what it takes and how far it reaches.
+// Which statuses beside those of its answers a route may give: what its own row says, and what follows from
+// who may call, what it takes and how far it reaches.
 std::set<int> statuses_of(const Route& route) {
   std::set<int> out(route.refusals.begin(), route.refusals.end());
   out.insert({405, 421, 431, 500});
@@ -91,7 +98,7 @@ std::set<int> statuses_of(const Route& route) {
 
 Json responses(const Route& route, schema::Components& components) {
   std::map<int, Json> by_status;
-  for (const Answer& answer : route.answers) {
+  for (const RouteAnswer& answer : route.answers) {
     Json out = Json::object().set("description", answer.says);
     Json headers = Json::object();
     for (const std::string_view name : answer.headers) headers.set(std::string(name), header(name));
@@ -108,14 +115,16 @@ Json responses(const Route& route, schema::Components& components) {
   for (const int status : statuses_of(route)) {
     const Refusal& one = refusal(status);
     Json shared = Json::object().set("$ref", fmt::format("#/components/responses/{}", one.name));
-    by_status.emplace(status, route.plain_errors ? refusal_response(one, components, true) : std::move(shared));
+    by_status.emplace(status,
+                      route.plain_errors ? refusal_response(one, components, true) : std::move(shared));
   }
   Json out = Json::object();
   for (auto& [status, response] : by_status) out.set(std::to_string(status), std::move(response));
   return out;
 }
 
-Json parameter(std::string_view in, std::string_view name, std::string_view says, Json schema, bool required) {
+Json parameter(std::string_view in, std::string_view name, std::string_view says, Json schema,
+               bool required) {
   Json out = Json::object();
   out.set("name", name).set("in", in).set("required", required);
   if (!says.empty()) out.set("description", says);
@@ -141,13 +150,13 @@ Json parameters(const Route& route, schema::Components& components) {
       out.push(parameter("query", one.name, one.documentation, std::move(one.schema), one.required));
   }
   if (route.who == Who::attempt) {
-    out.push(parameter("header", "X-Drover-Attempt-Token", "The attempt's token, from the claim.", text_schema(),
-                       true));
+    out.push(parameter("header", "X-Drover-Attempt-Token", "The attempt's token, from the claim.",
+                       text_schema(), true));
   }
   if (route.if_match) {
     out.push(parameter("header", "If-Match",
-                       "The ETag that it must have; or several, commas between them, or `*`: any.", text_schema(),
-                       false));
+                       "The ETag that it must have; or several, commas between them, or `*`: any.",
+                       text_schema(), false));
   }
   return out;
 }
@@ -229,7 +238,8 @@ Json openapi(std::string_view version) {
   schema::Components components;
   Json served = paths(components);
   Json shared = Json::object();
-  for (const Refusal& one : kRefusals) shared.set(std::string(one.name), refusal_response(one, components, false));
+  for (const Refusal& one : kRefusals)
+    shared.set(std::string(one.name), refusal_response(one, components, false));
   Json info = Json::object();
   info.set("title", "Drover").set("version", version).set("description", kDescription);
   info.set("license", Json::object().set("name", "Apache-2.0").set("identifier", "Apache-2.0"));

@@ -68,13 +68,14 @@ schema::Field<T> after_field() {
 
 const Table<ports::JobFilter>& job_filter_table() {
   using F = ports::JobFilter;
-  static const Table<F> table{"JobFilter",
-                              Table<F>::Use::request,
-                              "",
-                              {field<F>("state", &F::state, Nullable{schema::job_state()}, "Jobs in this state."),
-                               field<F>("queue", &F::queue, Nullable{Said{}}, "Jobs of this queue."),
-                               field<F>("name", &F::name, Nullable{Said{}}, "Jobs of this name."),
-                               limit_field<F>(), before_field<F>()}};
+  static const Table<F> table{
+      "JobFilter",
+      Table<F>::Use::request,
+      "",
+      {field<F>("state", &F::state, Nullable{schema::job_state()}, "Jobs in this state."),
+       field<F>("queue", &F::queue, Nullable{Said{}}, "Jobs of this queue."),
+       field<F>("name", &F::name, Nullable{Said{}}, "Jobs of this name."), limit_field<F>(),
+       before_field<F>()}};
   return table;
 }
 
@@ -90,14 +91,17 @@ const Table<services::WorkerFilter>& worker_filter_table() {
 }
 
 const Table<NamesQuery>& queues_query_table() {
-  static const Table<NamesQuery> table{
-      "QueuesQuery", Table<NamesQuery>::Use::request, "", {limit_field<NamesQuery>(), after_field<NamesQuery>()}};
+  static const Table<NamesQuery> table{"QueuesQuery",
+                                       Table<NamesQuery>::Use::request,
+                                       "",
+                                       {limit_field<NamesQuery>(), after_field<NamesQuery>()}};
   return table;
 }
 
 const Table<ArtifactsQuery>& artifacts_query_table() {
   using Q = ArtifactsQuery;
-  static const Table<Q> table{"ArtifactsQuery", Table<Q>::Use::request, "", {limit_field<Q>(), after_field<Q>()}};
+  static const Table<Q> table{
+      "ArtifactsQuery", Table<Q>::Use::request, "", {limit_field<Q>(), after_field<Q>()}};
   return table;
 }
 

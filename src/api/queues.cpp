@@ -23,9 +23,10 @@ void list_queues(const ServicePtr& service, const CallPtr& call) {
   if (!query) return;
   service->scheduler.queues(
       call->who(), query->after, query->limit,
-      service->then<services::QueuePage>(call, [service, call, limit = query->limit](services::QueuePage page) {
-        service->read(call, [call, limit, page = std::move(page)] { answer_queues(call, page, limit); });
-      }));
+      service->then<services::QueuePage>(
+          call, [service, call, limit = query->limit](services::QueuePage page) {
+            service->read(call, [call, limit, page = std::move(page)] { answer_queues(call, page, limit); });
+          }));
 }
 
 }  // namespace drover::api

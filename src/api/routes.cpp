@@ -27,18 +27,19 @@ constexpr Body json(Describe schema) {
 constexpr Body optional_json(Describe schema) {
   return {.kind = Body::Kind::optional, .schema = schema};
 }
-constexpr Body kLogChunk{.kind = Body::Kind::bytes, .max_bytes = static_cast<std::int64_t>(limits::kLogChunkBytes)};
+constexpr Body kLogChunk{.kind = Body::Kind::bytes,
+                         .max_bytes = static_cast<std::int64_t>(limits::kLogChunkBytes)};
 constexpr Body kFile{.kind = Body::Kind::bytes, .max_bytes = limits::kArtifactBytes, .spool = true};
 
-Answer text(std::string_view says, std::vector<std::string_view> headers = {}) {
+RouteAnswer text(std::string_view says, std::vector<std::string_view> headers = {}) {
   return {.says = says, .type = "text/plain", .headers = std::move(headers)};
 }
-Answer bytes() {
+RouteAnswer bytes() {
   return {.says = "The bytes.",
           .type = "application/octet-stream",
           .headers = {"Content-Disposition", "X-Checksum-Sha256", "X-Drover-Attempt"}};
 }
-Answer page(Describe schema, std::string_view says = "A page; `Link` leads to the next.") {
+RouteAnswer page(Describe schema, std::string_view says = "A page; `Link` leads to the next.") {
   return {.says = says, .schema = schema, .headers = {"Link"}};
 }
 
@@ -71,7 +72,7 @@ Route act_on_worker(std::string_view pattern, Handler handler, std::string_view 
 }
 
 Route probe(std::string_view pattern, Handler handler, std::string_view id, std::string_view says,
-            Answer answer, std::vector<int> refusals = {}) {
+            RouteAnswer answer, std::vector<int> refusals = {}) {
   return {.method = "GET",
           .pattern = pattern,
           .handler = handler,
@@ -105,7 +106,8 @@ std::vector<Route> job_routes() {
        .id = "listJobs",
        .tag = "jobs",
        .says = "List jobs, newest first",
-       .more = "Filters combine. A page of very large jobs may hold fewer than `limit`; the header Link says where "
+       .more = "Filters combine. A page of very large jobs may hold fewer than `limit`; the header Link says "
+               "where "
                "to go on.",
        .query = query<job_filter_table>,
        .answers = {page(list_of<job_table>)}},
@@ -120,7 +122,8 @@ std::vector<Route> job_routes() {
       act_on_job("/jobs/{job}/hold", hold_job, "holdJob",
                  "Keep a job from running; a running one is stopped, and counted as nothing"),
       act_on_job("/jobs/{job}/release", release_job, "releaseJob", "Let a held job go on"),
-      act_on_job("/jobs/{job}/cancel", cancel_job, "cancelJob", "End a job for good; a running one is stopped"),
+      act_on_job("/jobs/{job}/cancel", cancel_job, "cancelJob",
+                 "End a job for good; a running one is stopped"),
       act_on_job("/jobs/{job}/requeue", requeue_job, "requeueJob", "Queue a finished job again"),
       {.method = "GET",
        .pattern = "/jobs/{job}/attempts",
@@ -154,7 +157,8 @@ std::vector<Route> job_routes() {
        .tag = "jobs",
        .says = "The artifacts of a job, by name",
        .query = query<artifacts_query_table>,
-       .answers = {page(list_of<artifact_table>, "A page, the latest of each name; `Link` leads to the next.")},
+       .answers = {page(list_of<artifact_table>,
+                        "A page, the latest of each name; `Link` leads to the next.")},
        .refusals = {404}},
       {.method = "GET",
        .pattern = "/jobs/{job}/artifacts/{name}",
@@ -177,7 +181,8 @@ std::vector<Route> job_routes() {
 }
 
 std::vector<Route> worker_protocol_routes() {
-  const auto report = [](std::string_view pattern, Handler handler, std::string_view id, std::string_view says) {
+  const auto report = [](std::string_view pattern, Handler handler, std::string_view id,
+                         std::string_view says) {
     return Route{.method = "POST",
                  .pattern = pattern,
                  .handler = handler,
@@ -197,9 +202,11 @@ std::vector<Route> worker_protocol_routes() {
   Route release = report("/jobs/{job}/attempts/{attempt}/release", release_attempt, "releaseAttempt",
                          "Give an attempt back");
   release.more =
-      "An interruption when the machine has an interruption notice, or when its end was asked for; infra otherwise.";
+      "An interruption when the machine has an interruption notice, or when its end was asked for; infra "
+      "otherwise.";
   release.body = optional_json(described<release_table>);
-  const auto keep = [](std::string_view pattern, Handler handler, std::string_view id, std::string_view says) {
+  const auto keep = [](std::string_view pattern, Handler handler, std::string_view id,
+                       std::string_view says) {
     return Route{.method = "PUT",
                  .pattern = pattern,
                  .handler = handler,
@@ -238,7 +245,9 @@ std::vector<Route> worker_protocol_routes() {
        .says = "An instance becomes a worker",
        .more = "503 also while the cloud has not told of this instance yet.",
        .body = json(described<registration_table>),
-       .answers = {{.says = "The worker and its token.", .schema = described<registered_table>, .or_shell = true}},
+       .answers = {{.says = "The worker and its token.",
+                    .schema = described<registered_table>,
+                    .or_shell = true}},
        .refusals = {409}},
       {.method = "POST",
        .pattern = "/workers/{worker}/claim",
@@ -271,8 +280,9 @@ std::vector<Route> worker_protocol_routes() {
        .id = "appendLog",
        .tag = "worker protocol",
        .says = "Append to a log",
-       .more = "409 when `offset` is not the log's present size, which the member `next_offset` and the header "
-               "X-Drover-Next-Offset then say; or when the attempt is not the worker's any more.",
+       .more =
+           "409 when `offset` is not the log's present size, which the member `next_offset` and the header "
+           "X-Drover-Next-Offset then say; or when the attempt is not the worker's any more.",
        .query = query<append_query_table>,
        .body = kLogChunk,
        .answers = {{.says = "Written.", .schema = described<log_appended_table>, .or_shell = true}},
@@ -283,7 +293,8 @@ std::vector<Route> worker_protocol_routes() {
 }
 
 std::vector<Route> fleet_routes() {
-  constexpr std::string_view kIfMatch = "If-Match names the version that is meant; 412 when it is another by now.";
+  constexpr std::string_view kIfMatch =
+      "If-Match names the version that is meant; 412 when it is another by now.";
   return {
       {.method = "GET",
        .pattern = "/pools",
@@ -341,7 +352,9 @@ std::vector<Route> fleet_routes() {
        .more = kIfMatch,
        .body = optional_json(described<pool_request_table>),
        .if_match = true,
-       .answers = {{.says = "Changed; the rest stays.", .schema = described<pool_table>, .headers = {"ETag"}}},
+       .answers = {{.says = "Changed; the rest stays.",
+                    .schema = described<pool_table>,
+                    .headers = {"ETag"}}},
        .refusals = {404, 409, 412}},
       {.method = "GET",
        .pattern = "/workers",
@@ -431,7 +444,8 @@ std::vector<Route> daemon_routes() {
        .id = "patchScheduler",
        .tag = "daemon",
        .says = "Pause or resume",
-       .more = "Paused, nothing is claimed or launched; what runs goes on. 400 says `Unexpected fields: …`, `No fields "
+       .more = "Paused, nothing is claimed or launched; what runs goes on. 400 says `Unexpected fields: …`, "
+               "`No fields "
                "specified for update.`, or what is wrong with the value.",
        .body = json(described<pause_table>),
        .answers = {{.status = 201,
@@ -448,7 +462,8 @@ std::vector<Route> daemon_routes() {
        .says = "How everything is",
        .answers = {{.says = "Also while this daemon does not lead: `is_online` is false then.",
                     .schema = described<status_table>}}},
-      probe("/metrics", get_metrics, "getMetrics", "For Prometheus", text("Text exposition format 0.0.4."), {429, 503}),
+      probe("/metrics", get_metrics, "getMetrics", "For Prometheus", text("Text exposition format 0.0.4."),
+            {429, 503}),
       probe("/healthz", get_healthz, "getHealth", "Does the process live", text("It does.")),
       probe("/readyz", get_readyz, "getReadiness", "Does this daemon schedule",
             text("It leads, the store answers, and the pools of its configuration are made."), {503}),
@@ -487,21 +502,22 @@ std::string_view path_documentation(std::string_view name) {
        {"attempt", "The attempt's number."},
        {"stream", "Which log: stdout or stderr."},
        {"name",
-        "The artifact's name: at most 256 bytes, in parts separated by '/' (or %2F), none empty, '.' or '..'."},
+        "The artifact's name: at most 256 bytes, in parts separated by '/' (or %2F), none empty, '.' or "
+        "'..'."},
        {"pool", "The pool's name."},
-       {"worker", "The worker's number or instance id; in the worker protocol the `worker_id` of registration."}}};
+       {"worker",
+        "The worker's number or instance id; in the worker protocol the `worker_id` of registration."}}};
   return sentence_of(kNames, name);
 }
 
 std::string_view header_documentation(std::string_view name) {
-  constexpr std::array<Sentence, 7> kNames{
-      {{"Content-Disposition", "The name to save it under."},
-       {"ETag", "The version, for If-Match."},
-       {"Link", "`<…>; rel=\"next\"` while there may be more."},
-       {"Location", "Where it is; of one job only."},
-       {"X-Checksum-Sha256", "Of the bytes, in hexadecimal."},
-       {"X-Drover-Attempt", "Whose it is."},
-       {"X-Drover-Next-Offset", "The log's size now: where to go on."}}};
+  constexpr std::array<Sentence, 7> kNames{{{"Content-Disposition", "The name to save it under."},
+                                            {"ETag", "The version, for If-Match."},
+                                            {"Link", "`<…>; rel=\"next\"` while there may be more."},
+                                            {"Location", "Where it is; of one job only."},
+                                            {"X-Checksum-Sha256", "Of the bytes, in hexadecimal."},
+                                            {"X-Drover-Attempt", "Whose it is."},
+                                            {"X-Drover-Next-Offset", "The log's size now: where to go on."}}};
   return sentence_of(kNames, name);
 }
 

@@ -11,8 +11,8 @@
 
 #include "handlers.hpp"
 
-// One table of what is served (routes.cpp). The router, the check of who may call and of unknown parameters, and
-// the OpenAPI document are made from it, so that what is documented is what happens.
+// One table of what is served (routes.cpp). The router, the check of who may call and of unknown parameters,
+// and the OpenAPI document are made from it, so that what is documented is what happens.
 namespace drover::api {
 
 // Whom a route is for, and so what a request must bring.
@@ -78,10 +78,10 @@ struct Body {
   bool spool = false;  // to a file
 };
 
-struct Answer {
+struct RouteAnswer {
   int status = 200;
   std::string_view says;
-  Describe schema = nullptr;                    // of JSON
+  Describe schema = nullptr;                   // of JSON
   std::string_view type = "application/json";  // empty: no body
   std::vector<std::string_view> headers = {};  // names; header_documentation() has their sentences
   bool or_shell = false;  // application/x-sh too, when Accept names it (docs/worker-protocol.md)
@@ -101,7 +101,7 @@ struct Route {
   Query query = nullptr;
   Body body = {};
   bool if_match = false;  // the header If-Match names the version that is meant
-  std::vector<Answer> answers;
+  std::vector<RouteAnswer> answers;
   std::vector<int> refusals = {};  // statuses, beside those that follow from the other members
   bool plain_errors = false;       // errors are plain text, not problems: the dialect of another system
   bool takes_anything = false;     // parameters and bodies that it does not know are ignored: for probes

@@ -28,7 +28,8 @@ class Call {
   [[nodiscard]] const http::Reply& reply() const { return context_.reply; }
   // Who asks, as the route's row in the table of routes says and identify() found out.
   [[nodiscard]] const services::Principal& who() const { return who_; }
-  // Likewise, on routes of workers and of attempts alone: anything else is a defect (std::bad_variant_access).
+  // Likewise, on routes of workers and of attempts alone: anything else is a defect
+  // (std::bad_variant_access).
   [[nodiscard]] const services::Worker& worker() const { return std::get<services::Worker>(who_); }
   [[nodiscard]] const services::Attempt& attempt() const { return std::get<services::Attempt>(who_); }
   void is_from(services::Principal who) { who_ = std::move(who); }

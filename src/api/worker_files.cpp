@@ -51,11 +51,10 @@ void keep_file(const ServicePtr& service, const CallPtr& call, const services::A
 }
 
 void put_file(const ServicePtr& service, const CallPtr& call, const std::string& name) {
-  service->workers.admit(call->attempt(),
-                         service->then_duty<ports::OpenAttempt>(
-                             call, [service, call, name](const ports::OpenAttempt&) {
-                               keep_file(service, call, call->attempt(), name);
-                             }));
+  service->workers.admit(call->attempt(), service->then_duty<ports::OpenAttempt>(
+                                              call, [service, call, name](const ports::OpenAttempt&) {
+                                                keep_file(service, call, call->attempt(), name);
+                                              }));
 }
 
 }  // namespace

@@ -28,10 +28,11 @@ void answer(const CallPtr& call, const Json& json, std::string shell) {
 
 void report(const ServicePtr& service, const CallPtr& call, engine::Report report) {
   DROVER_FAILPOINT("api.report");
-  service->workers.report(std::move(report), service->then<engine::ReportAnswer>(
-                                                 call, [call](const engine::ReportAnswer& reported) {
-                                                   answer(call, reported_table().write(reported), report_sh(reported));
-                                                 }));
+  service->workers.report(
+      std::move(report),
+      service->then<engine::ReportAnswer>(call, [call](const engine::ReportAnswer& reported) {
+        answer(call, reported_table().write(reported), report_sh(reported));
+      }));
 }
 
 }  // namespace
@@ -50,8 +51,7 @@ void get_bootstrap(const ServicePtr& service, const CallPtr& call) {
 void register_worker(const ServicePtr& service, const CallPtr& call) {
   engine::Registration begun;
   begun.bootstrap = Secret(std::string(bearer(call->request())));
-  const std::optional<engine::Registration> wanted =
-      body_by(call, registration_table(), std::move(begun));
+  const std::optional<engine::Registration> wanted = body_by(call, registration_table(), std::move(begun));
   if (!wanted) return;
   DROVER_FAILPOINT("api.register");
   service->workers.register_worker(
@@ -81,8 +81,9 @@ void claim(const ServicePtr& service, const CallPtr& call) {
         for (const engine::ClaimedJob& job : claimed.jobs)
           deliveries.push_back({job.attempt.job, job.attempt.attempt, job.delivery});
         const bool shell = wants_shell(call->request());
-        http::Response response = shell ? http::Response::text(200, claim_sh(claimed))
-                                        : http::Response::json(200, claim_table().write(claimed).dump() + "\n");
+        http::Response response = shell
+                                      ? http::Response::text(200, claim_sh(claimed))
+                                      : http::Response::json(200, claim_table().write(claimed).dump() + "\n");
         if (shell) response.headers.front().second = "application/x-sh";
         call->send(std::move(response), [service, deliveries = std::move(deliveries)](bool delivered) {
           if (!delivered && !deliveries.empty()) service->workers.not_delivered(deliveries);

@@ -114,8 +114,8 @@ Json one_of_required(std::initializer_list<std::string_view> members) {
   return Json::object().set("oneOf", std::move(each));
 }
 
-// A task is kept as the client's own text, since PostgreSQL's jsonb, or a struct, would change its numbers and
-// the order of its members.
+// A task is kept as the client's own text, since PostgreSQL's jsonb, or a struct, would change its numbers
+// and the order of its members.
 struct TaskText {
   static void read(const Place& at, const Json& value, std::string& out) {
     Task task;

@@ -255,8 +255,8 @@ void Pairs::read(const Place& at, const Json& value, Values& out) const {
   for (const Json::Member& member : *object) {
     const Place here = at.member(member.key);
     if (member.key.empty() || characters(member.key) > max_key || !plain_text(member.key)) {
-      return here.fail(fmt::format(
-          "must have a key of 1 to {} characters, none of them a control character", max_key));
+      return here.fail(
+          fmt::format("must have a key of 1 to {} characters, none of them a control character", max_key));
     }
     for (const std::string_view taken_by_others : reserved) {
       if (lower(member.key).starts_with(taken_by_others)) {

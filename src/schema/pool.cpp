@@ -30,8 +30,7 @@ struct Price {
     Text{0, kCharacters}.read(at, value, out);
     if (at.failed() || out.empty()) return;
     const bool digits = out.find_first_not_of("0123456789.") == std::string::npos;
-    if (!digits || out.find('.') != out.rfind('.') ||
-        out.find_first_of("123456789") == std::string::npos) {
+    if (!digits || out.find('.') != out.rfind('.') || out.find_first_of("123456789") == std::string::npos) {
       at.fail("must be dollars an hour such as \"0.045\", or empty for the on-demand price");
     }
   }
@@ -89,22 +88,17 @@ const Table<core::PoolSpec>& pool_spec_table() {
 
 const Table<core::LaunchRequest>& launch_request_table() {
   using L = core::LaunchRequest;
-  static const Table<L> table{"LaunchRequest",
-                              Table<L>::Use::tolerant,
-                              "The frozen parameters of one launch.",
-                              {field<L>("client_token", &L::client_token, Said{}),
-                               field<L>("count", &L::count, Whole{}),
-                               field<L>("market", &L::market, market()),
-                               field<L>("image", &L::image, Said{}),
-                               field<L>("instance_type", &L::instance_type, Said{}),
-                               field<L>("subnet", &L::subnet, Said{}),
-                               field<L>("security_groups", &L::security_groups, List{Said{}}),
-                               field<L>("instance_profile", &L::instance_profile, Said{}),
-                               field<L>("key_name", &L::key_name, Said{}),
-                               field<L>("max_price", &L::max_price, Said{}),
-                               field<L>("user_data", &L::user_data, Said{}),
-                               field<L>("disk_gib", &L::disk_gib, Whole{}),
-                               field<L>("tags", &L::tags, kTags)}};
+  static const Table<L> table{
+      "LaunchRequest",
+      Table<L>::Use::tolerant,
+      "The frozen parameters of one launch.",
+      {field<L>("client_token", &L::client_token, Said{}), field<L>("count", &L::count, Whole{}),
+       field<L>("market", &L::market, market()), field<L>("image", &L::image, Said{}),
+       field<L>("instance_type", &L::instance_type, Said{}), field<L>("subnet", &L::subnet, Said{}),
+       field<L>("security_groups", &L::security_groups, List{Said{}}),
+       field<L>("instance_profile", &L::instance_profile, Said{}), field<L>("key_name", &L::key_name, Said{}),
+       field<L>("max_price", &L::max_price, Said{}), field<L>("user_data", &L::user_data, Said{}),
+       field<L>("disk_gib", &L::disk_gib, Whole{}), field<L>("tags", &L::tags, kTags)}};
   return table;
 }
 

@@ -1,8 +1,8 @@
-#include "api/bodies.hpp"
-
 #include <gtest/gtest.h>
 
 #include "drover/base/limits.hpp"
+
+#include "api/bodies.hpp"
 
 namespace drover::api {
 namespace {
@@ -10,10 +10,11 @@ namespace {
 Result<core::JobSpec> parse(const std::string& text) {
   const Result<Json> json = parse_json(text);
   EXPECT_TRUE(json.ok()) << text;
-  const Result<core::JobSpec> draft = parse_job_draft(*json, "");
-  if (!draft.ok()) return draft.error();
-  core::JobSpec spec = draft->spec;
-  spec.retry.max_attempts = draft->max_attempts.value_or(3);  // as the tunable may say
+  const Result<std::vector<core::JobSpec>> jobs = parse_jobs(*json);
+  if (!jobs.ok()) return jobs.error();
+  core::JobSpec spec = jobs->front();
+  if (spec.retry.max_attempts == core::kUnsaidAttempts)
+    spec.retry.max_attempts = 3;  // as the tunable may say
   return spec;
 }
 

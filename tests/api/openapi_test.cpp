@@ -1,28 +1,39 @@
-// docs/openapi.json says what is served: every route, and every member of the bodies that have a renderer or
-// a parser.
+// docs/openapi.json is what the table of routes and the tables of fields say, and holds together.
 #include <algorithm>
+#include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <set>
 
-#include "api/bodies.hpp"
+#include <fmt/format.h>
 
+#include "api/routes.hpp"
 #include "fixture.hpp"
 
 namespace drover::api {
 namespace {
 
+constexpr const char* kFile = DROVER_SOURCE_DIR "/docs/openapi.json";
+
+// As people read it: a member a line.
+std::string pretty(const Json& value, const std::string& indent = "") {
+  const std::string inner = indent + "  ";
+  std::string out;
+  const auto each = [&](const std::string& text) { out += (out.empty() ? "\n" : ",\n") + inner + text; };
+  if (const Json::Object* object = value.if_object(); object != nullptr && !object->empty()) {
+    for (const Json::Member& member : *object)
+      each(Json(member.key).dump() + ": " + pretty(member.value, inner));
+    return "{" + out + "\n" + indent + "}";
+  }
+  if (const Json::Array* array = value.if_array(); array != nullptr && !array->empty()) {
+    for (const Json& element : *array) each(pretty(element, inner));
+    return "[" + out + "\n" + indent + "]";
+  }
+  return value.dump();
+}
+
 class OpenApi : public ApiTest {
  protected:
-  OpenApi() {
-    Result<Json> parsed = parse_json(read_whole(DROVER_SOURCE_DIR "/docs/openapi.json"));
-    EXPECT_TRUE(parsed.ok()) << parsed.error().message;
-    if (parsed.ok()) document_ = std::move(*parsed);
-  }
-  const Json& schema(std::string_view name) {
-    const Json* found = document_.find("components")->find("schemas")->find(name);
-    EXPECT_NE(found, nullptr) << name;
-    return *found;
-  }
   // What a "$ref" stands for, or the value itself.
   const Json& resolved(const Json& value) {
     const Json* reference = value.find("$ref");
@@ -36,26 +47,37 @@ class OpenApi : public ApiTest {
     }
     return *found;
   }
-  std::set<std::string> properties(std::string_view name) { return names(*schema(name).find("properties")); }
-  static std::set<std::string> names(const Json& object) {
-    std::set<std::string> out;
-    for (const Json::Member& member : *object.if_object()) out.insert(member.key);
-    return out;
+  void each_operation(
+      const std::function<void(const std::string& method, const std::string& path, const Json&)>& visit) {
+    for (const Json::Member& path : *document_.find("paths")->if_object()) {
+      for (const Json::Member& operation : *path.value.if_object())
+        visit(operation.key, path.key, operation.value);
+    }
   }
 
-  Json document_;
+  Json document_ = openapi(DROVER_VERSION);
 };
+
+TEST_F(OpenApi, TheFileIsWhatTheTablesSay) {
+  const std::string text = pretty(document_) + "\n";
+  if (std::getenv("DROVER_UPDATE_GOLDEN") != nullptr) std::ofstream(kFile) << text;
+  EXPECT_TRUE(read_whole(kFile) == text)
+      << "docs/openapi.json is stale; DROVER_UPDATE_GOLDEN=1 with this test writes it anew";
+}
+
+TEST_F(OpenApi, IsServed) {
+  const Answer answer = get("/openapi.json");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.json(), openapi("1.2.3"));
+}
 
 TEST_F(OpenApi, ListsExactlyTheRoutes) {
   std::set<std::string> documented;
-  for (const Json::Member& path : *document_.find("paths")->if_object()) {
-    for (const Json::Member& operation : *path.value.if_object()) {
-      std::string method = operation.key;
-      std::transform(method.begin(), method.end(), method.begin(),
-                     [](char c) { return static_cast<char>(c - 'a' + 'A'); });
-      documented.insert(method + " " + path.key);
-    }
-  }
+  each_operation([&](std::string method, const std::string& path, const Json&) {
+    std::transform(method.begin(), method.end(), method.begin(),
+                   [](char c) { return static_cast<char>(c - 'a' + 'A'); });
+    documented.insert(method + " " + path);
+  });
   std::set<std::string> served;
   for (const auto& [method, pattern] : router.routes()) served.insert(method + " " + pattern);
   EXPECT_EQ(documented, served);
@@ -63,75 +85,30 @@ TEST_F(OpenApi, ListsExactlyTheRoutes) {
 
 TEST_F(OpenApi, OperationIdsAreUniqueAndPathParametersDeclared) {
   std::set<std::string> ids;
-  for (const Json::Member& path : *document_.find("paths")->if_object()) {
-    for (const Json::Member& operation : *path.value.if_object()) {
-      EXPECT_TRUE(ids.insert(*operation.value.find("operationId")->if_string()).second) << path.key;
-      std::set<std::string> declared;
-      if (const Json* parameters = operation.value.find("parameters")) {
-        for (const Json& parameter : *parameters->if_array()) {
-          const Json& whole = resolved(parameter);
-          if (*whole.find("in")->if_string() == "path")
-            declared.insert("{" + *whole.find("name")->if_string() + "}");
-        }
+  each_operation([&](const std::string& method, const std::string& path, const Json& operation) {
+    EXPECT_TRUE(ids.insert(*operation.find("operationId")->if_string()).second) << path;
+    std::set<std::string> declared;
+    if (const Json* parameters = operation.find("parameters")) {
+      for (const Json& parameter : *parameters->if_array()) {
+        EXPECT_NE(parameter.find("description"), nullptr) << method << " " << path << parameter.dump();
+        if (*parameter.find("in")->if_string() == "path")
+          declared.insert("{" + *parameter.find("name")->if_string() + "}");
       }
-      std::set<std::string> used;
-      for (const std::string_view segment : split(path.key, '/')) {
-        if (segment.starts_with('{')) used.emplace(segment);
-      }
-      EXPECT_EQ(declared, used) << operation.key << " " << path.key;
     }
-  }
+    std::set<std::string> used;
+    for (const std::string_view segment : split(path, '/')) {
+      if (segment.starts_with('{')) used.emplace(segment);
+    }
+    EXPECT_EQ(declared, used) << method << " " << path;
+  });
 }
 
-TEST_F(OpenApi, AnswersHaveTheDocumentedMembers) {
-  EXPECT_EQ(properties("Job"), names(job_table().write({})));
-  EXPECT_EQ(properties("Attempt"), names(attempt_table().write({})));
-  EXPECT_EQ(properties("Artifact"), names(artifact_table().write({})));
-  EXPECT_EQ(properties("Worker"), names(worker_table().write({})));
-  EXPECT_EQ(properties("Pool"), names(pool_table().write({})));
-  EXPECT_EQ(properties("Config"), names(tunables_table().write({})));
-  EXPECT_EQ(properties("Registered"), names(registered_json({}, "t")));
-  EXPECT_EQ(properties("Claim"), names(claim_json({})));
-  EXPECT_EQ(properties("HeartbeatAnswer"), names(heartbeat_json({})));
-  EXPECT_EQ(properties("Reported"), names(report_json({})));
-  add_job(17);
-  EXPECT_EQ(properties("Explanation"), names(get("/jobs/17/explain").json()));
-  EXPECT_EQ(properties("JobChange"), names(send("POST", "/jobs/17/hold").json()));
-  EXPECT_EQ(properties("Status"), names(get("/status").json()));
-}
-
-TEST_F(OpenApi, SettingsHaveTheirBounds) {
-  for (const core::TunableInfo& info : core::tunable_table()) {
-    const Json* property = schema("Config").find("properties")->find(info.key);
-    ASSERT_NE(property, nullptr) << info.key;
-    double storage = 0;
-    EXPECT_EQ(*property->find("type")->if_string(), info.type) << info.key;
-    EXPECT_EQ(*property->find("minimum")->if_number(storage), info.min) << info.key;
-    EXPECT_EQ(*property->find("maximum")->if_number(storage), info.max) << info.key;
-  }
-}
-
-// A documented member must be known to the parser: it may be refused for its value, never as unknown.
-TEST_F(OpenApi, RequestsTakeTheDocumentedMembers) {
-  const auto known = [](const Error& error) {
-    return error.message.find("not a known member") == std::string::npos;
-  };
-  for (const std::string& name : properties("JobSpec")) {
-    Json job = Json::object();
-    job.set("task", Json::object().set("command", "true"));
-    job.set(name, Json::array().push(1));
-    const auto spec = parse_job_draft(job, "");
-    ASSERT_FALSE(spec.ok()) << name;
-    EXPECT_EQ(spec.error().field, name);
-    EXPECT_TRUE(known(spec.error())) << name;
-  }
-  for (const std::string& name : properties("PoolSpec")) {
-    Json pool = Json::object();
-    pool.set("name", "p").set("provider", "none").set(name, true);
-    const auto spec = parse_pool(pool, {});
-    ASSERT_FALSE(spec.ok()) << name;
-    EXPECT_EQ(spec.error().field, name);
-    EXPECT_TRUE(known(spec.error())) << name;
+TEST_F(OpenApi, EveryHeaderOfAnAnswerHasASentence) {
+  for (const Route& route : routes()) {
+    for (const RouteAnswer& answer : route.answers) {
+      for (const std::string_view name : answer.headers)
+        EXPECT_FALSE(header_documentation(name).empty()) << name;
+    }
   }
 }
 
@@ -151,6 +128,20 @@ TEST_F(OpenApi, ReferencesResolve) {
   };
   walk(document_);
   EXPECT_GT(references, 100);
+}
+
+// Whoever may not call is refused before anything is done, whatever the body is.
+TEST_F(OpenApi, RoutesOfWorkersRefuseWhoeverBringsNoToken) {
+  for (const Route& route : routes()) {
+    if (route.who == Who::anyone) continue;
+    std::string target;
+    for (const std::string_view segment : split(route.pattern.substr(1), '/'))
+      target +=
+          "/" + std::string(segment.starts_with('{') ? (segment == "{stream}" ? "stdout" : "1") : segment);
+    EXPECT_EQ(send(std::string(route.method), target, "{}").status, 401) << target;
+    const Answer half = send(std::string(route.method), target, "{}", {{"authorization", "Bearer 1.secret"}});
+    EXPECT_EQ(half.status == 401, route.who == Who::attempt) << target << ": " << half.body;
+  }
 }
 
 }  // namespace

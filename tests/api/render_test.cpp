@@ -1,10 +1,10 @@
-#include "api/bodies.hpp"
-#include "api/job_files.hpp"
-#include "api/worker_shell.hpp"
-
 #include <set>
 
 #include <gtest/gtest.h>
+
+#include "api/bodies.hpp"
+#include "api/job_files.hpp"
+#include "api/worker_shell.hpp"
 
 namespace drover::api {
 namespace {
@@ -155,19 +155,19 @@ TEST(Render, AttachmentNamesCannotBreakOut) {
 TEST(Render, WorkerAnswers) {
   engine::Registered registered{WorkerId{7}, Secret("t"), "p", {"q"}, 2, 5, 3};
   EXPECT_EQ(
-      registered_json(registered, "7.t").dump(),
+      registered_table().write({registered, "7.t"}).dump(),
       R"({"worker_id":7,"token":"7.t","pool":"p","slots":2,"heartbeat_interval_s":5,"notice_poll_s":3})");
   EXPECT_EQ(
       registered_sh({registered, "7.t"}),
       "worker_id=7\nworker_token='7.t'\nworker_pool='p'\nworker_slots=2\nworker_heartbeat_interval_s=5\n"
       "worker_notice_poll_s=3\n");
   const engine::HeartbeatAnswer heard{{{JobNumber{17}, 1, {}}, {JobNumber{18}, 2, {}}}, true, 5};
-  EXPECT_EQ(heartbeat_json(heard).dump(),
+  EXPECT_EQ(heartbeat_answer_table().write(heard).dump(),
             R"({"stop":[{"job":17,"attempt":1},{"job":18,"attempt":2}],"drain":true,"interval_s":5})");
   EXPECT_EQ(heartbeat_sh(heard),
             "heartbeat_drain=1\nheartbeat_interval_s=5\nheartbeat_stop=('17/1' '18/2')\n");
   const engine::ReportAnswer reported{true, core::JobState::succeeded};
-  EXPECT_EQ(report_json(reported).dump(), R"({"state":"succeeded","repeated":true})");
+  EXPECT_EQ(reported_table().write(reported).dump(), R"({"state":"succeeded","repeated":true})");
   EXPECT_EQ(report_sh(reported), "report_state='succeeded'\n");
 }
 
@@ -190,18 +190,18 @@ TEST(Render, Claims) {
       {claimed(R"({"args":["a","b"],"env":{"K":"v"}})"), claimed(R"({"command":"true"})")}, true};
   answer.jobs[1].attempt.has_checkpoint = true;
   EXPECT_EQ(
-      claim_json(answer).dump(),
+      claim_table().write(answer).dump(),
       R"({"jobs":[{"number":17,"id":"01900000-0000-7000-8000-000000000011","attempt":2,"token":"tok","queue":"q",)"
       R"("name":"n","args":["a","b"],"env":{"K":"v"},"timeout_s":30,"max_log_bytes":7,"resume":false},)"
       R"({"number":17,"id":"01900000-0000-7000-8000-000000000011","attempt":2,"token":"tok","queue":"q",)"
       R"("name":"n","command":"true","env":{},"timeout_s":30,"max_log_bytes":7,"resume":true,"checkpoint":"/jobs/17/checkpoint"}],)"
       R"("drain":true})");
-  EXPECT_EQ(claim_json({}).dump(), R"({"jobs":[],"drain":false})");
+  EXPECT_EQ(claim_table().write({}).dump(), R"({"jobs":[],"drain":false})");
 }
 
 TEST(Render, AnUnreadableTaskFailsWhereItsOwnerLooks) {
   for (const char* task : {"not json", "{}", R"({"command":7})"}) {
-    const Json json = claim_json({{claimed(task)}, false});
+    const Json json = claim_table().write({{claimed(task)}, false});
     const std::string* command = (*json.find("jobs")->if_array())[0].find("command")->if_string();
     ASSERT_NE(command, nullptr);
     EXPECT_NE(command->find("exit 126"), std::string::npos);

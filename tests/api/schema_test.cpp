@@ -5,7 +5,6 @@
 #include <set>
 
 #include "api/bodies.hpp"
-
 #include "fixture.hpp"
 
 namespace drover::api {
@@ -219,7 +218,7 @@ Status status_of(const auto& result) {
 }
 
 TEST_F(SchemaTest, OfJobs) {
-  const Parser parser = [](const Json& job) { return status_of(parse_job_draft(job, "")); };
+  const Parser parser = [](const Json& job) { return status_of(parse_jobs(job)); };
   check_object(named("JobSpec"), parser, "job", [](const std::string& member) {
     Json job = Json::object();
     if (member != "task") job.set("task", Json::object().set("command", "true"));
@@ -263,8 +262,8 @@ TEST_F(SchemaTest, OfWorkers) {
   }
 }
 
-TEST_F(SchemaTest, OfSettings) {
-  for (const Json::Member& member : *named("Config").find("properties")->if_object()) {
+TEST_F(SchemaTest, OfTunables) {
+  for (const Json::Member& member : *named("Tunables").find("properties")->if_object()) {
     core::Tunables tunables;
     const Parser parser = [&](const Json& value) {
       return core::set_tunable(tunables, member.key, value.dump());

@@ -1,9 +1,9 @@
 // Jobs as clients describe them: what is accepted fits the store, and comes back the same from what is
 // rendered of it.
-#include "api/bodies.hpp"
 #include "drover/base/limits.hpp"
 #include "drover/base/text.hpp"
 
+#include "api/bodies.hpp"
 #include "fuzz/property.hpp"
 
 using drover::Json;
@@ -37,7 +37,7 @@ void check_task(const std::string& text) {
 }
 
 void check_spec(const drover::core::JobSpec& spec) {
-  hold(drover::api::valid_short_name(spec.queue), "a queue without a proper name");
+  hold(drover::schema::valid_short_name(spec.queue), "a queue without a proper name");
   check_characters(spec.name, drover::limits::kNameCharacters);
   check_characters(spec.owner, drover::limits::kNameCharacters);
   hold(std::abs(spec.priority) <= drover::limits::kPriorityMax, "a priority out of range");
@@ -78,8 +78,8 @@ bool same(const drover::core::JobSpec& a, const drover::core::JobSpec& b) {
 
 // With what it does not say itself.
 drover::core::JobSpec completed(const drover::core::JobSpec& draft) {
-  drover::core::JobSpec spec = draft.spec;
-  spec.retry.max_attempts = draft.max_attempts.value_or(2);
+  drover::core::JobSpec spec = draft;
+  if (spec.retry.max_attempts == drover::core::kUnsaidAttempts) spec.retry.max_attempts = 2;
   return spec;
 }
 
@@ -93,9 +93,9 @@ void check_round_trip(const drover::core::JobSpec& spec) {
   const std::string text = drover::api::job_table().write(row).dump();
   const auto job = drover::parse_json(text);
   hold(job.ok(), "a rendered job is no JSON:", text);
-  const auto again = drover::api::parse_job_draft(writable(*job, spec.hold), "");
+  const auto again = drover::api::parse_jobs(writable(*job, spec.hold));
   hold(again.ok(), "a rendered job is refused:", text);
-  hold(same(completed(*again), spec), "a rendered job reads as another:", text);
+  hold(same(completed(again->front()), spec), "a rendered job reads as another:", text);
 }
 
 }  // namespace

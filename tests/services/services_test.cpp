@@ -51,11 +51,18 @@ class ServicesTest : public ::testing::Test {
     ADD_FAILURE() << "no answer";
     return Error{Errc::timeout, "no answer"};
   }
-  Result<std::vector<ports::JobRow>> submit(std::vector<core::JobSpec> jobs, const Principal& who = Operator{}) {
+  Result<std::vector<ports::JobRow>> submit(std::vector<core::JobSpec> jobs,
+                                            const Principal& who = Operator{}) {
     return answer<std::vector<ports::JobRow>>(
         [&](auto done) { all.jobs->submit(who, std::move(jobs), std::move(done)); });
   }
-  ports::JobRow job() { return submit({{job_spec("one"), {}}})->front(); }
+  // A job that leaves to the tunables how often it may fail.
+  static core::JobSpec unsaid(const std::string& name) {
+    core::JobSpec job = job_spec(name);
+    job.retry.max_attempts = core::kUnsaidAttempts;
+    return job;
+  }
+  ports::JobRow job() { return submit({unsaid("one")})->front(); }
   Result<PoolPut> put(const core::PoolSpec& spec, const Match& match = {}) {
     return answer<PoolPut>([&](auto done) { all.pools->put(Operator{}, spec, match, std::move(done)); });
   }
@@ -94,7 +101,7 @@ TEST_F(ServicesTest, WorkersAndAttemptsOperateNothing) {
   const engine::WorkerAuth worker{WorkerId{1}, Secret("x")};
   const JobKey key{job().number, {}};
   for (const Principal& who : {Principal(worker), Principal(Attempt{worker, {key.number, 1, Secret("y")}})}) {
-    EXPECT_EQ(submit({{job_spec("theirs"), {}}}, who).error().code, Errc::forbidden);
+    EXPECT_EQ(submit({job_spec("theirs")}, who).error().code, Errc::forbidden);
     EXPECT_EQ(all.jobs->get(who, key).error().code, Errc::forbidden);
     EXPECT_EQ(all.jobs->list(who, {}).error().code, Errc::forbidden);
     EXPECT_EQ(all.jobs->attempts(who, key).error().code, Errc::forbidden);
@@ -134,10 +141,11 @@ TEST_F(ServicesTest, WorkersAndAttemptsOperateNothing) {
 // ---- jobs
 
 TEST_F(ServicesTest, AJobGetsTheTunableThatHoldsWhenItIsSubmitted) {
-  EXPECT_EQ(submit({{job_spec("a"), {}}})->front().spec.retry.max_attempts,
-            core::Tunables{}.default_max_attempts);
+  EXPECT_EQ(submit({unsaid("a")})->front().spec.retry.max_attempts, core::Tunables{}.default_max_attempts);
   ASSERT_TRUE(put_tunables({{"default_max_attempts", "7"}}).ok());
-  const auto rows = submit({{job_spec("b"), {}}, {job_spec("c"), 2}});
+  core::JobSpec said = job_spec("c");
+  said.retry.max_attempts = 2;
+  const auto rows = submit({unsaid("b"), said});
   ASSERT_TRUE(rows.ok());
   EXPECT_EQ((*rows)[0].spec.retry.max_attempts, 7);
   EXPECT_EQ((*rows)[1].spec.retry.max_attempts, 2);
@@ -154,7 +162,7 @@ TEST_F(ServicesTest, ASubmissionIsAnsweredAsItIsStored) {
 
 TEST_F(ServicesTest, ANumberOfJobsIsBounded) {
   EXPECT_EQ(submit({}).error().code, Errc::invalid);
-  std::vector<JobDraft> many(limits::kJobsPerRequest + 1, {job_spec("x"), {}});
+  std::vector<core::JobSpec> many(limits::kJobsPerRequest + 1, job_spec("x"));
   EXPECT_EQ(submit(many).error().code, Errc::too_large);
   many.pop_back();
   EXPECT_EQ(submit(many)->size(), limits::kJobsPerRequest);
@@ -285,7 +293,7 @@ TEST_F(ServicesTest, APauseIsSeenByWhoeverAsksAfterItsAnswer) {
 }
 
 TEST_F(ServicesTest, QueuesComeByNameAndInPages) {
-  for (const char* queue : {"b", "a", "d", "c"}) ASSERT_TRUE(submit({{job_spec("x", queue), {}}}).ok());
+  for (const char* queue : {"b", "a", "d", "c"}) ASSERT_TRUE(submit({job_spec("x", queue)}).ok());
   std::vector<std::string> names;
   std::string after;
   for (int pages = 1;; ++pages) {
@@ -315,7 +323,7 @@ TEST_F(ServicesTest, AStandbyAnswersWhatItDoesNotKnowWith503) {
   engine.stop();
   for (const Error& error :
        {all.scheduler->tunables(Operator{}).error(), all.scheduler->paused(Operator{}).error(),
-        submit({{job_spec("x"), {}}}).error(), put_tunables({{"lease_s", "45"}}).error()}) {
+        submit({job_spec("x")}).error(), put_tunables({{"lease_s", "45"}}).error()}) {
     EXPECT_EQ(error.code, Errc::unavailable);
     EXPECT_GT(error.retry_after_s, 0);
   }

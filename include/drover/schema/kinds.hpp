@@ -15,9 +15,8 @@
 
 // The kinds of values that a field of a table may have (table.hpp). A kind is any type with these four:
 //   void read(const Place& at, const Json& value, V& out) const;   a request's value, within its bounds
-//   bool restore(const Json& value, V& out) const;                  a stored value: its type counts, bounds do not
-//   Json write(const V& value) const;
-//   Json describe(Components& components) const;                     a JSON Schema
+//   bool restore(const Json& value, V& out) const;                  a stored value: its type counts, bounds
+//   do not Json write(const V& value) const; Json describe(Components& components) const; a JSON Schema
 // so that a type with a rule of its own brings its own kind. Stored values are read without bounds because an
 // older version of the daemon may have had wider ones, and what it stored must stay readable.
 namespace drover::schema {

@@ -45,7 +45,9 @@ struct Field {
 template <class T, class Member, class Kind>
 Field<T> field(std::string_view name, Member member, Kind kind, std::string_view documentation = {}) {
   Field<T> out{name, documentation};
-  out.read = [=](const Place& at, const Json& value, T& to) { kind.read(at, value, std::invoke(member, to)); };
+  out.read = [=](const Place& at, const Json& value, T& to) {
+    kind.read(at, value, std::invoke(member, to));
+  };
   out.restore = [=](const Json& value, T& to) { kind.restore(value, std::invoke(member, to)); };
   out.write = [=](const T& from) { return kind.write(std::invoke(member, from)); };
   out.describe = [=](Components& components) { return kind.describe(components); };
@@ -161,7 +163,9 @@ std::vector<Field<T>> fields_of(const Table<Part>& table, Member member) {
     made.name = one.name, made.documentation = one.documentation;
     made.needed = one.needed, made.read_only = one.read_only, made.describe = one.describe;
     if (one.read)
-      made.read = [=](const Place& at, const Json& value, T& to) { one.read(at, value, std::invoke(member, to)); };
+      made.read = [=](const Place& at, const Json& value, T& to) {
+        one.read(at, value, std::invoke(member, to));
+      };
     if (one.restore)
       made.restore = [=](const Json& value, T& to) { one.restore(value, std::invoke(member, to)); };
     made.write = [=](const T& from) { return one.write(std::invoke(member, from)); };
@@ -175,7 +179,8 @@ void fail_unknown(const Place& at, std::string_view key, const std::vector<std::
 // The schema's usual members: `properties` with their documentation, `required`.
 Json object_schema(std::string_view documentation, Json properties, Json required, bool closed);
 Json documented(Json schema, std::string_view documentation);
-// Whether a schema says that a member has this value when it is absent: null, "", [] and {} go without saying.
+// Whether a schema says that a member has this value when it is absent: null, "", [] and {} go without
+// saying.
 bool worth_saying(const Json& standard);
 
 template <class T>
