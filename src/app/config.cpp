@@ -424,7 +424,8 @@ std::vector<std::string> setting_names() {
   for (const Section& section : sections()) {
     for (const auto& key : section.keys) names.push_back(fmt::format("{}.{}", section.name, key.name));
   }
-  for (const std::string& name : pool_setting_names()) names.push_back("pool." + name);
+  for (const auto& one : schema::pool_spec_table().fields())
+    names.push_back(fmt::format("pool.{}", one.name));
   return names;
 }
 

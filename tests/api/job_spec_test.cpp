@@ -197,7 +197,7 @@ TEST(JobSpecs, TakesOneOrAnArray) {
   const auto two = parse_many(R"([{"task":{"command":"a"}},{"task":{"command":"b"},"queue":"q"}])");
   ASSERT_TRUE(two.ok());
   ASSERT_EQ(two->size(), 2U);
-  EXPECT_EQ((*two)[1].spec.queue, "q");
+  EXPECT_EQ((*two)[1].queue, "q");
 }
 
 TEST(JobSpecs, NamesTheElement) {

@@ -1,17 +1,17 @@
-#include "api/bodies.hpp"
-
 #include <gtest/gtest.h>
+
+#include "api/bodies.hpp"
 
 namespace drover::api {
 namespace {
 
 constexpr const char* kEc2 = R"("name":"p","image":"ami-1","instance_types":["c5.large"])";
 
-Result<core::PoolSpec> parse_pool(const std::string& text, core::PoolSpec base = {},
-                                  std::string_view name = {}) {
+Result<core::PoolSpec> parsed_pool(const std::string& text, core::PoolSpec base = {},
+                                   std::string_view name = {}) {
   const Result<Json> json = parse_json(text);
   EXPECT_TRUE(json.ok()) << text;
-  return parse_pool(*json, std::move(base), name);
+  return api::parse_pool(*json, std::move(base), name);
 }
 
 std::string pool_with(const std::string& members) {
@@ -19,7 +19,7 @@ std::string pool_with(const std::string& members) {
 }
 
 TEST(PoolSpec, TakesEveryField) {
-  const auto pool = parse_pool(R"({"name":"p","provider":"ec2","queues":["a","b"],"min":1,"max":9,"slots":4,
+  const auto pool = parsed_pool(R"({"name":"p","provider":"ec2","queues":["a","b"],"min":1,"max":9,"slots":4,
       "instances_per_job":0.5,"max_increase":3,"idle_timeout_s":60,"registration_timeout_s":120,"market":"spot",
       "image":"ami-1","instance_types":["c5.large","c5.xlarge"],"subnets":["subnet-1"],"security_groups":["sg-1"],
       "instance_profile":"prof","key_name":"key","max_price":"0.05","disk_gib":40,
@@ -96,7 +96,7 @@ TEST(PoolSpec, RefusesAndNames) {
       {R"({"name":"p","instance_types":["c5.large"]})", "image"},
       {R"({"name":"p","image":"ami-1"})", "instance_types"}};
   for (const auto& [text, field] : cases) {
-    const auto pool = parse_pool(text);
+    const auto pool = parsed_pool(text);
     ASSERT_FALSE(pool.ok()) << text;
     EXPECT_EQ(pool.error().field, field) << text << ": " << pool.error().message;
     EXPECT_EQ(pool.error().code, Errc::invalid);
@@ -105,7 +105,7 @@ TEST(PoolSpec, RefusesAndNames) {
 
 TEST(PoolSpec, TagsHaveEc2sBounds) {
   const auto with_tag = [](const std::string& key, const std::string& value) {
-    return parse_pool(pool_with(R"("tags":{")" + key + R"(":")" + value + R"("})")).ok();
+    return parsed_pool(pool_with(R"("tags":{")" + key + R"(":")" + value + R"("})")).ok();
   };
   const auto times = [](int count, const std::string& text) {
     std::string out;
@@ -124,7 +124,7 @@ TEST(PoolSpec, TagsHaveEc2sBounds) {
   const auto tags = [](int count) {
     std::string out;
     for (int i = 0; i < count; ++i) out += (i == 0 ? "\"t" : ",\"t") + std::to_string(i) + R"(":"v")";
-    return parse_pool(pool_with(R"("tags":{)" + out + "}"));
+    return parsed_pool(pool_with(R"("tags":{)" + out + "}"));
   };
   EXPECT_TRUE(tags(40).ok());
   ASSERT_FALSE(tags(41).ok());
@@ -132,40 +132,40 @@ TEST(PoolSpec, TagsHaveEc2sBounds) {
 }
 
 TEST(PoolSpec, APoolWithoutACloudNeedsNoImage) {
-  EXPECT_TRUE(parse_pool(R"({"name":"p","provider":"none"})").ok());
+  EXPECT_TRUE(parsed_pool(R"({"name":"p","provider":"none"})").ok());
 }
 
 TEST(PoolSpec, PatchesOverWhatIsThere) {
-  core::PoolSpec base = *parse_pool(pool_with(R"("max":5,"slots":2)"));
-  const auto patched = parse_pool(R"({"max":7})", base, "p");
+  core::PoolSpec base = *parsed_pool(pool_with(R"("max":5,"slots":2)"));
+  const auto patched = parsed_pool(R"({"max":7})", base, "p");
   ASSERT_TRUE(patched.ok()) << patched.error().message;
   base.max = 7;
   EXPECT_EQ(*patched, base);
 }
 
 TEST(PoolSpec, OfTwoMembersThatContradictOneThatIsGivenIsNamed) {
-  core::PoolSpec base = *parse_pool(pool_with(R"("min":3,"max":5)"));
-  EXPECT_EQ(parse_pool(R"({"max":2})", base, "p").error().field, "max");
-  EXPECT_EQ(parse_pool(R"({"min":6})", base, "p").error().field, "min");
-  EXPECT_EQ(parse_pool(R"({"min":6,"max":5})", base, "p").error().field, "min");
+  core::PoolSpec base = *parsed_pool(pool_with(R"("min":3,"max":5)"));
+  EXPECT_EQ(parsed_pool(R"({"max":2})", base, "p").error().field, "max");
+  EXPECT_EQ(parsed_pool(R"({"min":6})", base, "p").error().field, "min");
+  EXPECT_EQ(parsed_pool(R"({"min":6,"max":5})", base, "p").error().field, "min");
   base.max_price = "0.05";
-  EXPECT_EQ(parse_pool(R"({"market":"on_demand"})", base, "p").error().field, "market");
-  EXPECT_TRUE(parse_pool(R"({"market":"on_demand","max_price":""})", base, "p").ok());
+  EXPECT_EQ(parsed_pool(R"({"market":"on_demand"})", base, "p").error().field, "market");
+  EXPECT_TRUE(parsed_pool(R"({"market":"on_demand","max_price":""})", base, "p").ok());
 }
 
 // An older version stored what is refused now.
 TEST(PoolSpec, APoolThatIsThereCanBeEdited) {
-  core::PoolSpec base = *parse_pool(pool_with(R"("max":5)"));
+  core::PoolSpec base = *parsed_pool(pool_with(R"("max":5)"));
   base.name = "..";
   base.market = core::Market::on_demand;
   base.max_price = "0.05";
-  EXPECT_TRUE(parse_pool(R"({"max":0})", base, "..").ok());
+  EXPECT_TRUE(parsed_pool(R"({"max":0})", base, "..").ok());
 }
 
 TEST(PoolSpec, ThePathNamesThePool) {
-  EXPECT_EQ(parse_pool(R"({"provider":"none"})", {}, "p")->name, "p");
-  EXPECT_TRUE(parse_pool(R"({"name":"p","provider":"none"})", {}, "p").ok());
-  EXPECT_EQ(parse_pool(R"({"name":"q","provider":"none"})", {}, "p").error().field, "name");
+  EXPECT_EQ(parsed_pool(R"({"provider":"none"})", {}, "p")->name, "p");
+  EXPECT_TRUE(parsed_pool(R"({"name":"p","provider":"none"})", {}, "p").ok());
+  EXPECT_EQ(parsed_pool(R"({"name":"q","provider":"none"})", {}, "p").error().field, "name");
 }
 
 TEST(PoolSpec, ServesItsOwnQueueUnlessItSaysWhich) {

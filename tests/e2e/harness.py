@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import pwd
+import random
 import re
 import shutil
 import signal
@@ -42,9 +43,18 @@ def wait_for(condition, what, timeout=PATIENCE, every=0.02):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody listens on, below those that the kernel gives to outgoing connections: one of these may take it
+    before the daemon does, and a worker that calls a daemon which is away can even be connected to itself."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as limits:
+        first = int(limits.read().split()[0])
+    for port in random.sample(range(max(1024, first - 12000), first), 100):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
+    raise AssertionError(f"no port below {first} is free")
 
 
 class Answer:
