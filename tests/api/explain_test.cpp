@@ -2,8 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include "api/bodies.hpp"
 #include "drover/core/fleet/plan.hpp"
+
+#include "api/bodies.hpp"
 
 namespace drover::api {
 namespace {

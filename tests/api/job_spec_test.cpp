@@ -90,7 +90,7 @@ TEST_P(Refused, NamesTheMember) {
 INSTANTIATE_TEST_SUITE_P(
     Types, Refused,
     ::testing::Values(
-        Refusal{"[1]", ""}, Refusal{"\"x\"", ""}, Refusal{"null", ""}, Refusal{"{}", "task"},
+        Refusal{"[1]", "[0]"}, Refusal{"\"x\"", ""}, Refusal{"null", ""}, Refusal{"{}", "task"},
         Refusal{with(R"("queue":1)"), "queue"}, Refusal{with(R"("queue":null)"), "queue"},
         Refusal{with(R"("name":[])"), "name"}, Refusal{with(R"("name":null)"), "name"},
         Refusal{with(R"("owner":true)"), "owner"}, Refusal{with(R"("priority":"1")"), "priority"},

@@ -139,6 +139,7 @@ TEST_F(OpenApi, RoutesOfWorkersRefuseWhoeverBringsNoToken) {
       target +=
           "/" + std::string(segment.starts_with('{') ? (segment == "{stream}" ? "stdout" : "1") : segment);
     EXPECT_EQ(send(std::string(route.method), target, "{}").status, 401) << target;
+    if (route.who == Who::machine) continue;  // its token is no worker's
     const Answer half = send(std::string(route.method), target, "{}", {{"authorization", "Bearer 1.secret"}});
     EXPECT_EQ(half.status == 401, route.who == Who::attempt) << target << ": " << half.body;
   }

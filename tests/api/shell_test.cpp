@@ -7,10 +7,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "api/bodies.hpp"
-#include "api/worker_shell.hpp"
 #include "drover/base/text.hpp"
 
+#include "api/bodies.hpp"
+#include "api/worker_shell.hpp"
 #include "fake_store.hpp"
 
 namespace drover::api {
