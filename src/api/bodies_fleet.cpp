@@ -36,6 +36,19 @@ void check_row(const schema::Place& at, const Json& given, const ports::PoolRow&
   schema::check_pool(at, given, row.spec);
 }
 
+// What a machine has, which is nothing until it registers.
+const Table<core::Resources>& machine_table() {
+  using R = core::Resources;
+  static const Table<R> table{
+      "MachineResources",
+      Table<R>::Use::answer,
+      "What a machine has, as its worker told; nothing until it has registered.",
+      {shown<R>("cpus", &R::cpus, schema::Number{0, 65'536}, "Processors."),
+       shown<R>("mem_mib", &R::mem_mib, Whole{0}, "MiB of memory."),
+       shown<R>("disk_mib", &R::disk_mib, Whole{0}, "MiB of disk."), shown<R>("gpus", &R::gpus, Whole{0})}};
+  return table;
+}
+
 std::vector<Field<services::WorkerSeen>> worker_fields() {
   using Row = ports::WorkerRow;
   using Seen = services::WorkerSeen;
@@ -49,8 +62,7 @@ std::vector<Field<services::WorkerSeen>> worker_fields() {
        shown<Row>("state", &Row::state, schema::worker_state()),
        shown<Row>("slots", &Row::slots, Whole{0}, "Jobs that it takes at once."),
        shown<Row>("queues", &Row::queues, List{Said{}}, "That it serves."),
-       shown<Row>("resources", &Row::capacity, Record{schema::resources_table()},
-                  "What the machine has, as its worker told."),
+       shown<Row>("resources", &Row::capacity, Record{machine_table()}),
        shown<Row>("hostname", &Row::hostname, Nullable{Said{}}),
        shown<Row>("instance_type", &Row::instance_type, Nullable{Said{}}),
        shown<Row>("zone", &Row::zone, Nullable{Said{}}),
