@@ -21,9 +21,12 @@ fi
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
+# Other sources of nodejs bring npm with them, and Debian's package of it conflicts with theirs.
+present() { installed "$1" || { [ "$1" = npm ] && command -v npm >/dev/null; }; }
+
 missing=()
 while read -r package; do
-  installed "$package" || missing+=("$package")
+  present "$package" || missing+=("$package")
 done < <(sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "${lists[@]}")
 if [ ${#missing[@]} -eq 0 ]; then
   exit 0

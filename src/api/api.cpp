@@ -67,13 +67,15 @@ http::Route http_route(const ServicePtr& service, const Route& route, std::strin
   }
   return http::Route{.method = std::string(method),
                      .pattern = std::string(route.pattern),
-                     .handler = handler_of(service, route, method != "GET"),
+                     .handler = handler_of(service, route, method != "GET" || route.acts),
                      .max_body = route.body.max_bytes,
                      .spool = route.body.spool,
                      .guard = guard_of(service, route),
                      .tail = route.tail,
                      .takes = takes_of(route),
-                     .query = std::move(query)};
+                     .query = std::move(query),
+                     .when = route.when,
+                     .acts = route.acts};
 }
 
 }  // namespace

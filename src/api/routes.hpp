@@ -106,6 +106,8 @@ struct Route {
   bool plain_errors = false;       // errors are plain text, not problems: the dialect of another system
   bool takes_anything = false;     // parameters and bodies that it does not know are ignored: for probes
   bool tail = false;               // the last {name} takes the rest of the path: an artifact's
+  http::When when = {};            // for which requests, where several rows share a method and a path
+  bool acts = false;               // a GET that changes something: HEAD does not run it
 };
 
 const std::vector<Route>& routes();

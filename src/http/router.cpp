@@ -85,6 +85,22 @@ Status check_body(const Route& route, const Request& request) {
   return invalid({}, fmt::format("{} {} takes no body; nothing was done", route.method, route.pattern));
 }
 
+bool is_media_type(std::string_view item, std::string_view type) {
+  return iequals(trim(split(item, ';').front()), type);
+}
+
+bool has_type(const Request& request, std::string_view type) {
+  return type.empty() || is_media_type(request.header("content-type"), type);
+}
+
+bool accepts(const Request& request, std::string_view type) {
+  if (type.empty()) return true;
+  for (const std::string_view item : split(request.header("accept"), ',')) {
+    if (is_media_type(item, type)) return true;
+  }
+  return false;
+}
+
 // Stands between the handler and the transport: adds the id, times the request, and answers 500 if nobody
 // else does.
 class TimedSink final : public Reply::Sink {
@@ -153,6 +169,13 @@ struct Router::Impl {
     Pattern pattern;
     std::string shape;
   };
+  // The order of the entries: the more literal and the more particular first.
+  static auto place_of(const Entry& entry) {
+    const When& when = entry.route.when;
+    return std::make_tuple(std::string_view(entry.shape), std::string_view(entry.route.method),
+                           when.content_type.empty(), when.accept.empty(),
+                           std::string_view(when.content_type), std::string_view(when.accept), when.slash);
+  }
   // Exactly one of the two: a route with the path's segments, or the answer for having none.
   struct Found {
     const Entry* entry = nullptr;
@@ -165,21 +188,53 @@ struct Router::Impl {
   OnAccess on_access;
   Gate gate;
 
-  [[nodiscard]] std::set<std::string> methods_at(const std::vector<std::string>& segments) const {
+  [[nodiscard]] std::set<std::string> methods_at(const Request& request,
+                                                 const std::vector<std::string>& segments) const {
     std::set<std::string> methods;
     for (const Entry& entry : entries) {
-      if (!entry.pattern.matches(segments)) continue;
+      if (!is_at(entry, request, segments)) continue;
       methods.insert(entry.route.method);
-      if (entry.route.method == "GET") methods.insert("HEAD");
+      if (entry.route.method == "GET" && !entry.route.acts) methods.insert("HEAD");
     }
     return methods;
   }
 
-  [[nodiscard]] const Entry* find(const std::vector<std::string>& segments, std::string_view method) const {
+  static bool is_at(const Entry& entry, const Request& request, const std::vector<std::string>& segments) {
+    const Slash slash = entry.route.when.slash;
+    if (slash != Slash::either && request.path.ends_with('/') != (slash == Slash::with)) return false;
+    return entry.pattern.matches(segments);
+  }
+
+  // The route of this method for the request; without one, `why` becomes 415 or 406 if the path has routes of
+  // this method for other requests, and stays 0 if not.
+  [[nodiscard]] const Entry* find(const Request& request, const std::vector<std::string>& segments,
+                                  int& why) const {
+    const bool head = request.method == "HEAD";
+    const std::string* shape = nullptr;  // the most literal pattern that the path has
     for (const Entry& entry : entries) {
-      if (entry.route.method == method && entry.pattern.matches(segments)) return &entry;
+      const Route& route = entry.route;
+      if (route.method != request.method && !(head && route.method == "GET" && !route.acts)) continue;
+      if (!is_at(entry, request, segments) || (shape != nullptr && *shape != entry.shape)) continue;
+      shape = &entry.shape;
+      if (!has_type(request, route.when.content_type)) {
+        why = 415;
+      } else if (!accepts(request, route.when.accept)) {
+        why = why == 0 ? 406 : why;
+      } else {
+        return &entry;
+      }
     }
-    return method == "HEAD" ? find(segments, "GET") : nullptr;
+    return nullptr;
+  }
+
+  static Response wrong_type(int why, const Request& request) {
+    if (why == 406) {
+      return problem(406, "not_acceptable",
+                     "This path answers nothing of the types that the header Accept asks for.");
+    }
+    const std::string_view type = request.header("content-type");
+    return problem(415, "unsupported_media_type",
+                   fmt::format("This path does not take a body of type \"{}\".", type));
   }
 
   static Response with_allow(Response response, std::set<std::string> methods) {
@@ -206,13 +261,16 @@ struct Router::Impl {
       return found;
     }
     found.segments = std::move(*segments);
-    found.entry = find(found.segments, request.method);
+    int why = 0;
+    found.entry = find(request, found.segments, why);
     if (found.entry != nullptr) {
       found.label = found.entry->route.pattern;
       return found;
     }
-    std::set<std::string> methods = methods_at(found.segments);
-    if (methods.empty()) {
+    std::set<std::string> methods = methods_at(request, found.segments);
+    if (why != 0) {
+      found.refusal = wrong_type(why, request);
+    } else if (methods.empty()) {
       found.label = "unmatched";
       found.refusal = problem(404, "not_found", "There is nothing at this path.");
     } else if (request.method == "OPTIONS") {
@@ -238,11 +296,10 @@ void Router::add(Route route) {
   }
   Impl::Entry entry{std::move(route), std::move(*pattern), {}};
   entry.shape = entry.pattern.shape();
-  const auto at = std::lower_bound(
-      impl_->entries.begin(), impl_->entries.end(), entry, [](const Impl::Entry& a, const Impl::Entry& b) {
-        return std::tie(a.shape, a.route.method) < std::tie(b.shape, b.route.method);
-      });
-  if (at != impl_->entries.end() && at->shape == entry.shape && at->route.method == entry.route.method) {
+  const auto at =
+      std::lower_bound(impl_->entries.begin(), impl_->entries.end(), entry,
+                       [](const Impl::Entry& a, const Impl::Entry& b) { return place_of(a) < place_of(b); });
+  if (at != impl_->entries.end() && place_of(*at) == place_of(entry)) {
     log_error("route '{} {}' is there already", entry.route.method, entry.route.pattern);
     std::abort();
   }

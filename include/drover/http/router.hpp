@@ -40,6 +40,17 @@ enum class Takes {
   anything,    // whatever comes; what the route does not know is ignored
 };
 
+// Whether a route takes a path with a slash at its end. Some clients mean two things by /x and /x/.
+enum class Slash { either, without, with };
+
+// Which requests of one method and path a route is for, where several share these. The most particular one is
+// taken; a request that none is for is 415 (its Content-Type fits none) or 406.
+struct When {
+  std::string content_type = {};  // the body's media type, "application/json"; empty: any, or none
+  std::string accept = {};        // a media type that the Accept field names itself, not by "*"; empty: any
+  Slash slash = Slash::either;
+};
+
 struct Route {
   std::string method;   // HEAD is answered wherever GET is, without its body
   std::string pattern;  // "/jobs/{job}/logs/{stream}"; a trailing slash in the request matches too
@@ -50,6 +61,8 @@ struct Route {
   bool tail = false;  // the last {name} takes all that is left of the path, however many segments
   Takes takes = Takes::parameters;
   std::vector<std::string> query = {};  // parameters; each at most once
+  When when = {};
+  bool acts = false;  // a GET that changes something, as some older clients have it: HEAD does not run it
 };
 
 // Called once a request is answered, for the access log and metrics, on the answering thread; it must not
@@ -64,16 +77,16 @@ struct Access {
   double seconds = 0;
 };
 
-// Finds the route (a literal segment before a {name}, the leftmost difference deciding), answers 404, 405
-// (with Allow) and OPTIONS, gives each request an id (X-Request-Id, the client's if it is 1 to 64 of
-// [A-Za-z0-9._-]), turns an exception of a handler or a forgotten reply into a 500 problem that says nothing
-// of the cause. A {name} matches one segment that is not empty, or a tail. HEAD runs GET's handler; the
-// transport leaves the body out. Immutable once serving; thread-safe.
+// Finds the route (a literal segment before a {name}, the leftmost difference deciding; then Route::when),
+// answers 404, 405 (with Allow), 406, 415 and OPTIONS, gives each request an id (X-Request-Id, the client's
+// if it is 1 to 64 of [A-Za-z0-9._-]), turns an exception of a handler or a forgotten reply into a 500
+// problem that says nothing of the cause. A {name} matches one segment that is not empty, or a tail. HEAD
+// runs GET's handler; the transport leaves the body out. Immutable once serving; thread-safe.
 class Router final : public Handler {
  public:
   explicit Router(std::function<void(const Access&)> on_access = {}, Gate gate = {});
   ~Router() override;
-  void add(Route route);  // aborts on a pattern that is there already
+  void add(Route route);  // aborts on a pattern that is there already for the same requests
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> routes() const;  // method, pattern
   std::variant<BodyPolicy, Response> on_head(const Request& head) override;
   void on_request(Request request, Reply reply) override;
