@@ -296,10 +296,10 @@ void Router::add(Route route) {
   }
   Impl::Entry entry{std::move(route), std::move(*pattern), {}};
   entry.shape = entry.pattern.shape();
-  const auto at =
-      std::lower_bound(impl_->entries.begin(), impl_->entries.end(), entry,
-                       [](const Impl::Entry& a, const Impl::Entry& b) { return place_of(a) < place_of(b); });
-  if (at != impl_->entries.end() && place_of(*at) == place_of(entry)) {
+  const auto at = std::lower_bound(
+      impl_->entries.begin(), impl_->entries.end(), entry,
+      [](const Impl::Entry& a, const Impl::Entry& b) { return Impl::place_of(a) < Impl::place_of(b); });
+  if (at != impl_->entries.end() && Impl::place_of(*at) == Impl::place_of(entry)) {
     log_error("route '{} {}' is there already", entry.route.method, entry.route.pattern);
     std::abort();
   }

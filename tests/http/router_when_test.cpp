@@ -27,9 +27,9 @@ class RouterWhenTest : public ::testing::Test {
                  .acts = acts});
   }
   // The status, and which handler ran.
-  std::string run(std::string_view method, std::string_view target, Headers headers = {}) {
+  std::string run(std::string method, std::string_view target, Headers headers = {}) {
     ran_.clear();
-    Request request = request_to(method, target);
+    Request request = request_to(std::move(method), target);
     request.headers = std::move(headers);
     const auto sink = std::make_shared<FakeSink>();
     router_.on_request(std::move(request), Reply(sink));
