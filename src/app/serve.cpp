@@ -135,8 +135,8 @@ class Daemon {
         router_([this](const http::Access& access) { count_request(metrics_, access); }, gate(settings)),
         server_(transport::make_server(settings.server.transport,
                                        server_options(settings, artifacts_->spool_directory()), router_)) {
-    metrics_.describe("drover_http_requests_total", "Requests answered, by method, route and status.");
-    metrics_.describe("drover_http_request_seconds", "Time from a request's end to its answer.");
+    metrics_.describe("drover_http_requests_total", "Requests answered, by method, route and status");
+    metrics_.describe("drover_http_request_seconds", "Time from a request's end to its answer");
     engine_.on_demand([this] { reconciler_.wake(); });
   }
 
@@ -168,8 +168,7 @@ class Daemon {
     options.takeover = Seconds{settings_.store.takeover_s};
     options.before_lead = [this]() -> Status {
       if (migrated_) return Ok{};
-      return Error{Errc::unavailable,
-                   "the database is out of reach, or its schema is being brought up to date"};
+      return unavailable("the database is out of reach, or its schema is being brought up to date");
     };
     options.may_lead = [this](const Uuid& deployment) { return artifacts_->check_marker(deployment); };
     return options;

@@ -173,17 +173,16 @@ Status DirectoryStore::check_marker(const Uuid& deployment) {
   Result<std::string> marker = read_marker(*root);
   if (marker.ok() && marker->empty()) {
     if (::faccessat(root->get(), "jobs", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-      return Error{Errc::conflict,
-                   fmt::format("{} holds jobs but no file '{}': restore it with this deployment's id, {}",
-                               root_, kMarker, wanted)};
+      return conflict(fmt::format("{} holds jobs but no file '{}': restore it with this deployment's id, {}",
+                                  root_, kMarker, wanted));
     }
     if (Status written = write_marker(*root, wanted); !written.ok()) return written;
     marker = read_marker(*root);
   }
   if (!marker.ok()) return marker.error();
   if (*marker == wanted) return Ok{};
-  return Error{Errc::conflict, fmt::format("the artifact store {} belongs to deployment {}, this one is {}",
-                                           root_, *marker, wanted)};
+  return conflict(
+      fmt::format("the artifact store {} belongs to deployment {}, this one is {}", root_, *marker, wanted));
 }
 
 std::string DirectoryStore::spool_directory() const {
@@ -257,7 +256,7 @@ Result<std::int64_t> DirectoryStore::append_log(JobNumber job, int attempt, std:
 Result<ports::StoredFile> DirectoryStore::log(JobNumber job, int attempt, std::string_view stream) {
   Result<ports::StoredFile> file = stored_file(root_, place_of(job, attempt, "logs", stream));
   // A first chunk that did not fit leaves an empty file.
-  if (file.ok() && file->size == 0) return Error{Errc::not_found, "nothing was written to this log"};
+  if (file.ok() && file->size == 0) return not_found("nothing was written to this log");
   return file;
 }
 

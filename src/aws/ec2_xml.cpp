@@ -10,7 +10,7 @@ namespace drover::aws {
 namespace {
 
 Error wrong_reply(const std::string& reason) {
-  return Error{Errc::invalid, "the reply is not EC2's: " + reason};
+  return invalid({}, "the reply is not EC2's: " + reason);
 }
 
 core::InstanceState state_of_code(std::int64_t code) {

@@ -105,7 +105,7 @@ xmlSAXHandler make_handler() {
 }
 
 Error bad(std::string reason) {
-  return Error{Errc::invalid, "the reply is no usable XML: " + std::move(reason)};
+  return invalid({}, "the reply is no usable XML: " + std::move(reason));
 }
 
 }  // namespace

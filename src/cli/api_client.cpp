@@ -47,9 +47,9 @@ Error refused(const ports::HttpReply& reply, const std::string& base) {
   const std::string text(trim(std::string_view(reply.body).substr(0, kReasonBytes)));
   if (!text.empty() && reply.header("content-type").starts_with("text/plain"))
     return {code_of(reply.status), for_terminal(text)};
-  return {Errc::internal,
-          fmt::format("{} answered HTTP {} without a reason: is it a Drover daemon? (--url, DROVER_URL)",
-                      base, reply.status)};
+  return internal(
+      fmt::format("{} answered HTTP {} without a reason: is it a Drover daemon? (--url, DROVER_URL)", base,
+                  reply.status));
 }
 
 bool is_good(const ports::HttpReply& reply) {
@@ -67,7 +67,7 @@ std::string next_page(const ports::HttpReply& reply) {
 Result<Json> parsed(const ports::HttpReply& reply) {
   if (reply.body.empty()) return Json();
   auto json = parse_json(reply.body);
-  if (!json.ok()) return Error{Errc::internal, "the answer is not JSON: " + json.error().message};
+  if (!json.ok()) return internal("the answer is not JSON: " + json.error().message);
   return json;
 }
 

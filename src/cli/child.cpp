@@ -127,7 +127,7 @@ bool set_up(const ChildSpec& spec, const Prepared& prepared, pid_t parent) {
 }  // namespace
 
 Error system_error(const std::string& what, int code) {
-  return Error{Errc::internal, fmt::format("{}: {}", what, std::strerror(code))};
+  return internal(fmt::format("{}: {}", what, std::strerror(code)));
 }
 
 std::optional<Account> find_account(const std::string& user) {
@@ -218,12 +218,12 @@ Result<std::string> Child::read_line(Millis limit) {
       return line;
     }
     const auto left = std::chrono::duration_cast<Millis>(until - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return Error{Errc::timeout, "it wrote no line in time"};
+    if (left.count() <= 0) return timed_out("the program wrote no line in time");
     pollfd ready{output_, POLLIN, 0};
     if (::poll(&ready, 1, static_cast<int>(left.count())) <= 0) continue;
     char buffer[4096];
     const ssize_t got = ::read(output_, buffer, sizeof buffer);
-    if (got == 0) return Error{Errc::unavailable, "it closed its output"};
+    if (got == 0) return unavailable("the program closed its output");
     if (got > 0) pending_.append(buffer, static_cast<std::size_t>(got));
   }
 }
@@ -254,9 +254,9 @@ Result<std::string> run_program(ChildSpec spec, Millis limit) {
   ::close(fd);
   ::unlink(path);
   if (!child.ok()) return child.error();
-  if (!status) return Error{Errc::timeout, fmt::format("{} did not end in time: {}", spec.argv[0], output)};
+  if (!status) return timed_out(fmt::format("{} did not end in time: {}", spec.argv[0], output));
   if (*status != 0) {
-    return Error{Errc::internal, fmt::format("{}: {}: {}", spec.argv[0], describe_status(*status), output)};
+    return internal(fmt::format("{}: {}: {}", spec.argv[0], describe_status(*status), output));
   }
   return output;
 }

@@ -147,7 +147,7 @@ class Runner {
   int finish() {
     errno = 0;
     if (out_ && !out_.flush()) write_errno_ = errno;
-    if (!out_) complain({Errc::internal, write_error(write_errno_)});
+    if (!out_) complain(internal(write_error(write_errno_)));
     return failed_ ? 1 : 0;
   }
 

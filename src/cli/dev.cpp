@@ -110,7 +110,7 @@ class Dev {
   }
 
   Status start() {
-    const Error stopped{Errc::unavailable, "stopped"};
+    const Error stopped = unavailable("stopped");
     say(fmt::format("Data      {}", directory_.path()));
     auto postgres = PrivatePostgres::open(directory_.path());
     if (!postgres.ok()) return postgres.error();
@@ -171,8 +171,8 @@ class Dev {
     const auto line = cloud->read_line(kReadyLimit);
     const auto ready = line.ok() ? parse_json(*line) : Result<Json>(line.error());
     if (!ready.ok() || ready->find("endpoint") == nullptr || ready->find("control") == nullptr) {
-      return Error{Errc::unavailable, fmt::format("the local cloud did not start; {} ends with:\n{}",
-                                                  log("cloud"), log_tail(log("cloud"), 8))};
+      return unavailable(fmt::format("the local cloud did not start; {} ends with:\n{}", log("cloud"),
+                                     log_tail(log("cloud"), 8)));
     }
     endpoint_ = text_of(*ready, "endpoint");
     control_ = text_of(*ready, "control");
@@ -198,17 +198,16 @@ class Dev {
     request.url = url_ + "/readyz";
     request.total_timeout = Millis{2000};
     while (std::chrono::steady_clock::now() < until) {
-      if (stopping(kStep)) return Error{Errc::unavailable, "stopped"};
+      if (stopping(kStep)) return unavailable("stopped");
       if (const auto ended = daemon_->poll()) {
-        return Error{Errc::unavailable,
-                     fmt::format("the daemon ended at once ({}); {} ends with:\n{}", describe_status(*ended),
-                                 log("drover"), log_tail(log("drover"), 8))};
+        return unavailable(fmt::format("the daemon ended at once ({}); {} ends with:\n{}",
+                                       describe_status(*ended), log("drover"), log_tail(log("drover"), 8)));
       }
       const auto reply = http_.send(request);
       if (reply.ok() && reply->status == 200) return Ok{};
     }
-    return Error{Errc::timeout, fmt::format("the daemon does not become ready; {} ends with:\n{}",
-                                            log("drover"), log_tail(log("drover"), 8))};
+    return timed_out(fmt::format("the daemon does not become ready; {} ends with:\n{}", log("drover"),
+                                 log_tail(log("drover"), 8)));
   }
 
   // A fleet on one machine can be looked at often.

@@ -84,8 +84,7 @@ Result<DevDirectory> DevDirectory::open(const std::string& wanted, bool temporar
   std::error_code error;
   const fs::path parent = fs::path(path).parent_path();
   fs::create_directories(parent, error);
-  if (error)
-    return Error{Errc::internal, fmt::format("cannot make {}: {}", parent.string(), error.message())};
+  if (error) return internal(fmt::format("cannot make {}: {}", parent.string(), error.message()));
   if (Status made = make_passable(path, made_up); !made.ok()) return made.error();
   DevDirectory directory(path, made_up);
   if (Status locked = directory.lock(); !locked.ok()) return locked.error();
@@ -116,7 +115,7 @@ Status DevDirectory::lock() {
   while (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
     // The owner of the directory is dead, and what it started is on its way out: a moment's patience.
     if (owner_lives(lock_) || std::chrono::steady_clock::now() > until) {
-      return Error{Errc::conflict, fmt::format("another `drover dev` runs in {}", path_)};
+      return conflict(fmt::format("another `drover dev` runs in {}", path_));
     }
     std::this_thread::sleep_for(kLockStep);
   }

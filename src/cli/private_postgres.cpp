@@ -81,7 +81,7 @@ Status make_owned_directory(const std::string& path, const std::optional<Account
   if (::lstat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return system_error(path);
   if (info.st_uid != owner &&
       (::geteuid() != 0 || ::lchown(path.c_str(), owner, account ? account->gid : 0) != 0)) {
-    return Error{Errc::conflict, fmt::format("{} belongs to another user", path)};
+    return conflict(fmt::format("{} belongs to another user", path));
   }
   if (::chmod(path.c_str(), 0700) != 0) return system_error(path);
   return Ok{};
@@ -92,13 +92,13 @@ Status make_owned_directory(const std::string& path, const std::optional<Account
 Result<PrivatePostgres> PrivatePostgres::open(const std::string& directory) {
   const auto programs = find_programs();
   if (!programs) {
-    return Error{Errc::not_found,
-                 "PostgreSQL's server programs were not found; install them: apt-get install postgresql-15"};
+    return not_found(
+        "PostgreSQL's server programs were not found; install them: apt-get install postgresql-15");
   }
   std::optional<Account> account;
   if (::geteuid() == 0) {
     account = find_account("postgres");
-    if (!account) return Error{Errc::not_found, "there is no user postgres to run the database as"};
+    if (!account) return not_found("there is no user postgres to run the database as");
   }
   PrivatePostgres postgres(directory, *programs, std::move(account));
   if (Status made = postgres.make_cluster(); !made.ok()) return made.error();
@@ -172,14 +172,14 @@ Status PrivatePostgres::start_once() {
   const auto until = std::chrono::steady_clock::now() + kStartLimit;
   while (std::chrono::steady_clock::now() < until) {
     if (const auto ended = server_->poll()) {
-      return Error{Errc::unavailable, fmt::format("PostgreSQL ended at once ({}); see {}",
-                                                  describe_status(*ended), spec.log_file)};
+      return unavailable(
+          fmt::format("PostgreSQL ended at once ({}); see {}", describe_status(*ended), spec.log_file));
     }
     if (run_program(ready, kProgramLimit).ok()) return Ok{};
     std::this_thread::sleep_for(kReadyStep);
   }
   server_->stop(SIGQUIT, Millis{2000});
-  return Error{Errc::timeout, "PostgreSQL does not become ready; see " + spec.log_file};
+  return timed_out("PostgreSQL does not become ready; see " + spec.log_file);
 }
 
 Status PrivatePostgres::make_database() {

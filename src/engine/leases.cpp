@@ -14,19 +14,19 @@ namespace {
 
 Status check_token(const Worker& worker, const Token& token) {
   if (worker.row.registered && token.is(worker.row.token_hash)) return Ok{};
-  return Error{Errc::unauthenticated, "unknown worker or token"};
+  return unauthenticated("unknown worker or token");
 }
 
 }  // namespace
 
 Error stale_attempt(const AttemptRef& ref) {
-  return Error{Errc::stale, "attempt " + std::to_string(ref.attempt) + " of job " +
-                                std::to_string(ref.job.value) + " is not open, or the token is another's"};
+  return stale("attempt " + std::to_string(ref.attempt) + " of job " + std::to_string(ref.job.value) +
+               " is not open, or the token is another's");
 }
 
 Status check_auth(Parts& parts, const WorkerAuth& auth) {
   Worker* worker = parts.state.worker(auth.worker);
-  if (worker == nullptr) return Error{Errc::unauthenticated, "unknown worker or token"};
+  if (worker == nullptr) return unauthenticated("unknown worker or token");
   Status checked = check_token(*worker, auth.token);
   if (checked) {
     worker->heard = parts.clock.steady();

@@ -169,7 +169,7 @@ void Pipeline::resolved(Resolved resolved) {
     } else if (works[i].again) {
       add(std::move(works[i]));
     } else {
-      works[i].fail(Error{Errc::unavailable, "the store went away; nothing was changed", {}, {}, 1});
+      works[i].fail(unavailable("the store went away; nothing was changed", 1));
     }
   }
 }

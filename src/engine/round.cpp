@@ -25,12 +25,13 @@ constexpr Millis kShowEvery{100};
 constexpr int kShowShare = 10;  // of the time at most one part in so many goes into showing
 
 Error in_doubt() {
-  return Error{Errc::commit_unknown,
-               "the store went away while it was committing; whether it did is not known yet. Look before "
-               "trying again.",
-               {},
-               {},
-               2};
+  return Error{
+      Errc::commit_unknown,
+      "the store went away while it was committing, and whether the change was made is not known yet; "
+      "look before trying again",
+      {},
+      {},
+      2};
 }
 
 }  // namespace

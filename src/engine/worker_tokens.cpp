@@ -28,7 +28,7 @@ Status WorkerTokens::check(const WorkerAuth& auth) const {
   if (!open_) return open_;
   const auto found = hashes_.find(auth.worker);
   if (found != hashes_.end() && auth.token.is(found->second)) return Ok{};
-  return Error{Errc::unauthenticated, "unknown worker or token"};
+  return unauthenticated("unknown worker or token");
 }
 
 }  // namespace drover::engine

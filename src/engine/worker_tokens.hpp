@@ -23,7 +23,7 @@ class WorkerTokens {
 
  private:
   mutable std::mutex mutex_;
-  Status open_ = Error{Errc::unavailable, "starting", {}, {}, 1};
+  Status open_ = unavailable("starting", 1);
   std::unordered_map<WorkerId, Sha256> hashes_;
 };
 

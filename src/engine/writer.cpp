@@ -15,7 +15,7 @@ constexpr Millis kGateRetry{20};  // while before_lead says no, which costs noth
 constexpr const char* kLost = "the connection to the store was lost";
 
 Error nothing_changed() {
-  return Error{Errc::unavailable, "the store is out of reach; nothing was changed", {}, {}, 1};
+  return unavailable("the store is out of reach; nothing was changed", 1);
 }
 
 double seconds_since(std::chrono::steady_clock::time_point start) {

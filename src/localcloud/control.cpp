@@ -265,7 +265,7 @@ void add_instances(http::Router& router, Fleet& fleet) {
   router.add({"GET", "/instances/{id}", answering([&fleet](http::Context& context) -> Result<Json> {
                 const auto instance = fleet.find(context.path.at("id"));
                 if (instance) return instance_json(fleet, *instance);
-                return Error{Errc::not_found, "there is no instance " + context.path.at("id")};
+                return not_found("there is no instance " + context.path.at("id"));
               })});
   post(router, "/instances/{id}/interrupt", answering([&fleet](http::Context& context) -> Result<Json> {
          Body body(context.request.body, {"notice_s"});

@@ -18,7 +18,7 @@ EventLoop::~EventLoop() {
 
 Status EventLoop::start() {
   wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (wake_fd_ < 0) return Error{Errc::internal, "cannot make an eventfd"};
+  if (wake_fd_ < 0) return internal("cannot make an eventfd");
   thread_ = std::thread([this] { run(); });
   return Ok{};
 }

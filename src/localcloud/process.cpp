@@ -188,12 +188,12 @@ void kill_marked(const std::string& instance_id) {
 
 Result<std::string> read_file(const std::string& path, std::size_t max_bytes) {
   std::ifstream in(path, std::ios::binary);
-  if (!in) return Error{Errc::not_found, "cannot read " + path};
+  if (!in) return not_found("cannot read " + path);
   std::string text;
   char piece[16 * 1024];
   while (in.read(piece, sizeof piece) || in.gcount() > 0) {
     text.append(piece, static_cast<std::size_t>(in.gcount()));
-    if (text.size() > max_bytes) return Error{Errc::too_large, path + " is too large"};
+    if (text.size() > max_bytes) return too_large(path + " is too large");
   }
   return text;
 }

@@ -158,7 +158,7 @@ std::vector<std::string> Supervisor::environment() const {
 Status Supervisor::start_user_data() {
   std::error_code failed;
   std::filesystem::create_directories(paths_.root() + "/tmp", failed);
-  if (failed) return Error{Errc::internal, "cannot make " + paths_.root() + ": " + failed.message()};
+  if (failed) return internal("cannot make " + paths_.root() + ": " + failed.message());
   // Like a machine with other user data: it boots, and does nothing.
   if (instance_.image == kInertImage) return Ok{};
   // Images run user data when they boot for the first time, and not when the machine is started again.

@@ -59,7 +59,7 @@ struct InMemory<EndAttempt> {
   static Result<EndAttempt::Answer> carry_out(Data& data, const EndAttempt& end) {
     if (Status good = check_text(end.reason); !good) return good.error();
     Job* job = data.job(end.job);
-    if (job == nullptr) return Error{Errc::not_found, "there is no job " + std::to_string(end.job.value)};
+    if (job == nullptr) return not_found("there is no job " + std::to_string(end.job.value));
     const Lease* lease = data.lease(end.job);
     if (end.disposition && lease != nullptr && lease->attempt == end.attempt &&
         (!end.token_hash || *end.token_hash == lease->token_hash)) {
@@ -70,10 +70,9 @@ struct InMemory<EndAttempt> {
     const std::string name =
         "attempt " + std::to_string(end.attempt) + " of job " + std::to_string(end.job.value);
     const auto kept = data.attempts.find({end.job, end.attempt});
-    if (kept == data.attempts.end()) return Error{Errc::stale, name + " is not open with this token"};
+    if (kept == data.attempts.end()) return stale(name + " is not open with this token");
     if (!same_report(end, kept->second)) {
-      return Error{Errc::stale,
-                   name + " has ended already, as " + std::string(to_string(kept->second.outcome))};
+      return stale(name + " has ended already, as " + std::string(to_string(kept->second.outcome)));
     }
     EndAttempt::Answer answer = now(data, end.job, *job);
     answer.repeated = true;
