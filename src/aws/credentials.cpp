@@ -107,8 +107,7 @@ std::unique_ptr<CredentialsProvider> make_default_credentials(const Environment&
   if (profile.empty()) sources.push_back(make_environment_source(environment));
   sources.push_back(make_profile_source(environment, std::move(profile)));
   sources.push_back(make_imds_source(environment, http));
-  const auto uniform = [] { return static_cast<double>(random_u64() >> 11) * 0x1.0p-53; };
-  return std::make_unique<CredentialsChain>(std::move(sources), clock, uniform);
+  return std::make_unique<CredentialsChain>(std::move(sources), clock, random_uniform);
 }
 
 }  // namespace drover::aws

@@ -142,7 +142,7 @@ CloudStatus Ec2Cloud::terminate(std::span<const std::string> ids) {
   Refused refused;
   std::set<std::string> valid;
   for (const auto& id : ids) {
-    if (is_instance_id(id)) {
+    if (core::is_instance_id(id)) {
       valid.insert(id);
     } else {
       refused.add(id, {CloudErrorClass::id, "InvalidInstanceID.Malformed", "'" + id + "' is no instance id"});

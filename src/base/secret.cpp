@@ -12,10 +12,6 @@
 namespace drover {
 namespace {
 
-std::string_view as_text(const Sha256& hash) {
-  return {reinterpret_cast<const char*>(hash.data()), hash.size()};
-}
-
 // Without randomness or hashing nothing that follows is safe: there is nothing to recover to.
 void require(bool ok) {
   if (!ok) std::abort();
@@ -67,7 +63,7 @@ Sha256 hmac_sha256(std::string_view key, std::string_view data) {
 }
 
 std::string to_hex(const Sha256& hash) {
-  return hex_encode(as_text(hash));
+  return hex_encode(bytes_of(hash));
 }
 
 Sha256Stream::Sha256Stream() : context_(EVP_MD_CTX_new()) {
@@ -129,6 +125,10 @@ std::uint64_t random_u64() {
   std::uint64_t value = 0;
   require(RAND_bytes(reinterpret_cast<unsigned char*>(&value), sizeof value) == 1);
   return value;
+}
+
+double random_uniform() {
+  return static_cast<double>(random_u64() >> 11) * 0x1.0p-53;
 }
 
 bool Token::is(const Sha256& hash) const {

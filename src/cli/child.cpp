@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstring>
 #include <thread>
 #include <utility>
 
@@ -125,10 +124,6 @@ bool set_up(const ChildSpec& spec, const Prepared& prepared, pid_t parent) {
 }
 
 }  // namespace
-
-Error system_error(const std::string& what, int code) {
-  return internal(fmt::format("{}: {}", what, std::strerror(code)));
-}
 
 std::optional<Account> find_account(const std::string& user) {
   const passwd* entry = ::getpwnam(user.c_str());

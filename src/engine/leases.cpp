@@ -8,17 +8,9 @@
 
 #include "changes/calls.hpp"
 #include "suspects.hpp"
+#include "worker_tokens.hpp"
 
 namespace drover::engine {
-namespace {
-
-Status check_token(const Worker& worker, const Token& token) {
-  if (worker.row.registered && token.is(worker.row.token_hash)) return Ok{};
-  return unauthenticated("unknown worker or token");
-}
-
-}  // namespace
-
 Error stale_attempt(const AttemptRef& ref) {
   return stale("attempt " + std::to_string(ref.attempt) + " of job " + std::to_string(ref.job.value) +
                " is not open, or the token is another's");
@@ -26,13 +18,11 @@ Error stale_attempt(const AttemptRef& ref) {
 
 Status check_auth(Parts& parts, const WorkerAuth& auth) {
   Worker* worker = parts.state.worker(auth.worker);
-  if (worker == nullptr) return unauthenticated("unknown worker or token");
-  Status checked = check_token(*worker, auth.token);
-  if (checked) {
-    worker->heard = parts.clock.steady();
-    worker->unflushed_seen = parts.clock.wall();
-  }
-  return checked;
+  if (worker == nullptr || !worker->row.registered || !auth.token.is(worker->row.token_hash))
+    return unknown_worker();
+  worker->heard = parts.clock.steady();
+  worker->unflushed_seen = parts.clock.wall();
+  return Ok{};
 }
 
 void renew(Parts& parts, Lease& lease) {

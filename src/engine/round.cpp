@@ -117,7 +117,7 @@ void Loop::hear(News news) {
   if (auto* led = std::get_if<Led>(&news)) {
     begin_term(std::move(*led));
   } else if (const auto* not_led = std::get_if<NotLed>(&news)) {
-    parts_.term.not_begun(not_led->why, not_led->reachable);
+    parts_.term.end(not_led->why, not_led->reachable);
     parts_.pipeline.refuse_all(not_leading(not_led->why));
   } else if (const auto* lost = std::get_if<Lost>(&news)) {
     end_term(lost->why);

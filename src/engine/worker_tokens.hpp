@@ -9,6 +9,8 @@
 
 namespace drover::engine {
 
+[[nodiscard]] Error unknown_worker();
+
 // The workers' token hashes once more, for whoever asks off the engine's thread. Thread-safe.
 class WorkerTokens {
  public:

@@ -8,26 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include "drover/aws/rate_budget.hpp"
 #include "drover/base/clock.hpp"
 #include "drover/base/json.hpp"
 #include "drover/base/result.hpp"
 
 namespace drover::localcloud {
-
-// A token bucket of EC2's request throttling: `size` at first, `per_second` added up to it.
-class TokenBucket {
- public:
-  TokenBucket(double size, double per_second, SteadyTime now)
-      : size_(size), per_second_(per_second), tokens_(size), filled_at_(now) {}
-  // Takes all or nothing.
-  bool take(double count, SteadyTime now);
-
- private:
-  double size_;
-  double per_second_;
-  double tokens_;
-  SteadyTime filled_at_;
-};
 
 // EC2's buckets per account and region. Not thread-safe.
 class Throttle {
@@ -38,7 +24,7 @@ class Throttle {
 
  private:
   bool take_from(const std::string& name, double size, double per_second, double count, SteadyTime now);
-  std::map<std::string, TokenBucket> buckets_;
+  std::map<std::string, aws::TokenBucket> buckets_;
 };
 
 // What a reply of one call must suffer.

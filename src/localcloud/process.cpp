@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -16,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "drover/base/system_error.hpp"
 #include "drover/base/text.hpp"
 
 namespace drover::localcloud {
@@ -35,10 +35,6 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
   for (auto& string : strings) out.push_back(string.data());
   out.push_back(nullptr);
   return out;
-}
-
-Error system_error(const std::string& what, int number) {
-  return Error{number == ENOSPC ? Errc::storage_full : Errc::internal, what + ": " + std::strerror(number)};
 }
 
 // posix_spawn's two attribute objects, released together.

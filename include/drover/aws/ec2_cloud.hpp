@@ -100,7 +100,4 @@ class Ec2Cloud final : public ports::Cloud {
   std::map<std::string, std::string> root_devices_;  // by image
 };
 
-// "i-" and 1–32 lower-case letters or digits: what may be put into a request that names instances.
-bool is_instance_id(std::string_view id);
-
 }  // namespace drover::aws

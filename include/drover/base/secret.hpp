@@ -14,6 +14,10 @@ using Sha256 = std::array<std::uint8_t, 32>;
 Sha256 sha256(std::string_view data);
 Sha256 hmac_sha256(std::string_view key, std::string_view data);
 std::string to_hex(const Sha256& hash);
+// The hash's bytes as text, for what takes text. Valid as long as `hash`.
+inline std::string_view bytes_of(const Sha256& hash) {
+  return {reinterpret_cast<const char*>(hash.data()), hash.size()};
+}
 
 // SHA-256 of data that arrives in pieces (file bodies). Not thread-safe.
 class Sha256Stream {
@@ -76,6 +80,8 @@ class Token {
 // 256 random bits as 64 hex digits, from the operating system.
 std::string random_token();
 std::uint64_t random_u64();
+// At least 0 and below 1, from the operating system.
+double random_uniform();
 // Compares in time that depends on the lengths only.
 bool equal_constant_time(std::string_view a, std::string_view b);
 

@@ -70,10 +70,4 @@ Seconds silence_allowed(const Tunables& tunables) {
   return Seconds{std::max(tunables.lease_s, 3 * tunables.heartbeat_interval_s)};
 }
 
-bool is_instance_id(std::string_view id) {
-  if (!id.starts_with("i-") || id.size() < 3) return false;
-  return std::all_of(id.begin() + 2, id.end(),
-                     [](char ch) { return (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'f'); });
-}
-
 }  // namespace drover::core

@@ -73,6 +73,11 @@ InstanceState parse_instance_state(std::string_view text);
          state != InstanceState::unknown;
 }
 
+// "i-" and 1 to 32 lower-case hexadecimal digits, as EC2 names its instances. The planner never judges a
+// worker with another id by the cloud's listing, which cannot have it; nor is another id put into a request,
+// where a wildcard would mean other instances too.
+[[nodiscard]] bool is_instance_id(std::string_view id);
+
 struct Instance {
   std::string id;  // "i-…"
   InstanceState state = InstanceState::unknown;

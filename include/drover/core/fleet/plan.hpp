@@ -244,9 +244,6 @@ struct Plan {
 // After so long a silence of a worker its attempts have gone back to the queue.
 [[nodiscard]] Seconds silence_allowed(const Tunables& tunables);
 
-// "i-<hex>", an instance's id. Others are foreign pollers', which no cloud knows: never judged.
-[[nodiscard]] bool is_instance_id(std::string_view id);
-
 // The listing may lag behind a launch by this long: a machine never yet listed is not judged before.
 inline constexpr Seconds kConsistencyWindow{120};
 // An instance of ours that belongs to nobody is left alone for this long after its launch.
