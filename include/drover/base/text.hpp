@@ -38,7 +38,6 @@ std::string to_rfc3339(WallTime time);
 std::optional<WallTime> parse_rfc3339(std::string_view text);
 
 std::string hex_encode(std::string_view bytes);
-std::optional<std::string> hex_decode(std::string_view text);
 std::string base64_encode(std::string_view bytes);
 std::optional<std::string> base64_decode(std::string_view text);
 
