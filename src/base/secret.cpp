@@ -12,7 +12,7 @@
 namespace drover {
 namespace {
 
-// Without randomness or hashing nothing that follows is safe: there is nothing to recover to.
+// Ends the process when OpenSSL fails: without random bytes or hashes no token is safe.
 void require(bool ok) {
   if (!ok) std::abort();
 }
@@ -52,7 +52,7 @@ Sha256 sha256(std::string_view data) {
 Sha256 hmac_sha256(std::string_view key, std::string_view data) {
   Sha256 out;
   std::size_t length = 0;
-  // Without an address there would be no key, which is not the same as an empty one.
+  // OpenSSL takes a null pointer for "no key", which is not the same as an empty key.
   const auto* const bytes = reinterpret_cast<const unsigned char*>(key.empty() ? "" : key.data());
   EVP_MAC_CTX* const context = EVP_MAC_CTX_dup(hmac_algorithm());
   require(context != nullptr && EVP_MAC_init(context, bytes, key.size(), nullptr) == 1 &&
@@ -86,8 +86,8 @@ Sha256 Sha256Stream::finish() {
   return out;
 }
 
-// A short string keeps its bytes within itself, so that a move copies them; and of one that was longer
-// before, bytes are left behind its end.
+// Wipes up to the capacity: bytes of an earlier, longer value lie behind the end. A short string keeps its
+// bytes within the object, so that one that was moved from still has them.
 void wipe(std::string& text) noexcept {
   text.resize(text.capacity());  // takes no memory
   OPENSSL_cleanse(text.data(), text.size());

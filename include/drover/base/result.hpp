@@ -79,7 +79,7 @@ inline Error internal(std::string message) {
 }
 
 // A T or an error, of another type than Error only where callers decide by what it holds (core::CloudError).
-// Not checked by exceptions: asking for the wrong one aborts (std::get throws, which is a bug).
+// Asking an error for its value, or a value for its error, is a bug of the caller: std::get throws.
 template <class T, class E = Error>
 class [[nodiscard]] Result {
  public:

@@ -33,8 +33,8 @@ class Sha256Stream {
   void* context_;
 };
 
-// Overwrites the bytes, with all that the string has room for, so that none of them is left in memory that is
-// used for something else next; a string is then empty.
+// Overwrites the bytes, in a string up to its capacity, so that none is left in memory that is used for
+// something else next. A string is empty afterwards.
 void wipe(std::string& text) noexcept;
 void wipe(Sha256& bytes) noexcept;
 
@@ -59,8 +59,8 @@ class Secret {
   std::string value_;
 };
 
-// A token that somebody presents, and its SHA-256, which is made once and where the token comes in: the
-// thread that compares it with what is known has better things to do.
+// A token that a client presents, with its SHA-256. The hash is computed once, by the thread that received
+// the request, so that the engine's thread, which compares it with the stored one, spends no time on hashing.
 class Token {
  public:
   Token() = default;
@@ -69,7 +69,7 @@ class Token {
   [[nodiscard]] const std::string& reveal() const { return secret_.reveal(); }
   [[nodiscard]] bool empty() const { return secret_.empty(); }
   [[nodiscard]] const Sha256& hash() const { return hash_; }
-  // Is this the token of that hash? Takes as long whatever the answer; an empty one is nobody's.
+  // Is this the token of that hash? Takes the same time for either answer. Always false for an empty token.
   [[nodiscard]] bool is(const Sha256& hash) const;
 
  private:

@@ -9,7 +9,7 @@
 #include "drover/base/ids.hpp"
 
 // What every change says of itself. A change is a struct in changes/<name>.hpp with its fields and
-//   struct Answer;         what whoever asked for the change is told
+//   struct Answer;         what the caller who asked for the change is told
 //   kName                  the name of its files, failpoints and metrics
 //   kLane, kDecided        see below
 //   kWakesFleet            after it the fleet may have to change, whatever the queues say

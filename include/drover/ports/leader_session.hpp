@@ -13,7 +13,7 @@
 
 namespace drover::ports {
 
-// Memory at the start of a term of leadership.
+// What the engine's memory is built from at the start of a term of leadership.
 struct BootState {
   std::vector<OpenAttempt> open;
   std::vector<WorkerRow> workers;  // all but gone

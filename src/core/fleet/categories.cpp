@@ -25,9 +25,10 @@ WorkerFacts facts_of(const Look& look, const PlannerMemory& memory, const Sighti
   return of;
 }
 
-// One machine that says nothing is given up when its attempts are back in the queue, so that another may
-// take its place though the pool is at its max. Many at once are given more time: that may well be us, and
-// when we hear them again they are wanted.
+// How long a silent worker is kept. After one lease term its attempts are back in the queue, and giving its
+// machine up lets another take its place although the pool is at its max. When more workers than
+// credible_loss() fall silent together, the likelier cause is our own network: they still work, and we would
+// only launch replacements. So they are kept for five minutes, or two lease terms if that is longer.
 Seconds silence_borne(const Look& look, const std::map<WorkerId, WorkerFacts>& workers) {
   int fleet = 0;
   int silent = 0;

@@ -51,7 +51,8 @@ bool may_launch(const Look& look, const PoolView& pool) {
          choose_offering(look.seen, pool.spec).offering.has_value();
 }
 
-// Machines for the jobs that run side by side. A busy one can be no suspect's, however few jobs it has.
+// Machines that jobs share. While suspects need machines to themselves, every busy machine counts as shared
+// even where fewer would do: a machine that runs shared jobs cannot be given to a suspect.
 int shared_machines(const PoolSpec& spec, const PoolDemand& pool) {
   const int needed = instances_for(spec, pool.figures.pending - pool.alone);
   return pool.alone > 0 ? std::max(needed, pool.busy) : needed;
@@ -59,7 +60,7 @@ int shared_machines(const PoolSpec& spec, const PoolDemand& pool) {
 
 using Counts = std::map<std::string, std::int64_t>;
 
-// Suspects of its queues go to the pool, one to a machine, as long as there are such to be had: `free`.
+// Assigns suspects of the pool's queues to it, one to a machine, for at most `free` machines.
 void take_suspects(const PoolSpec& spec, PoolDemand& pool, Counts& ready, Counts& suspects, int free) {
   for (const std::string& queue : queues_of(spec)) {
     const auto left = suspects.find(queue);
@@ -73,7 +74,7 @@ void take_suspects(const PoolSpec& spec, PoolDemand& pool, Counts& ready, Counts
   }
 }
 
-// Ready jobs of its queues go to the pool until it answers for those of `instances` instances.
+// Assigns ready jobs of the pool's queues to it, as many as `instances` instances answer for.
 void take(const PoolSpec& spec, PoolDemand& pool, Counts& ready, const Counts& suspects, int instances) {
   std::int64_t room = jobs_of(spec, instances - pool.alone) - (pool.figures.pending - pool.alone);
   for (const std::string& queue : queues_of(spec)) {
@@ -90,8 +91,9 @@ void take(const PoolSpec& spec, PoolDemand& pool, Counts& ready, const Counts& s
 
 }  // namespace
 
-// A queue may have several pools: its jobs are counted once. First for the machines that are there, then for
-// what each pool may still launch, in the order of their names.
+// Several pools may serve one queue, but each of its jobs counts for one pool only. Jobs are assigned first
+// to the machines that are there or under way, then to what each pool may still launch, both in the order of
+// the pools' names.
 Demand measure_demand(const Look& look, const Classified& workers) {
   Counts ready = look.seen.ready;
   Counts suspects = look.seen.suspects;
@@ -122,7 +124,7 @@ Demand measure_demand(const Look& look, const Classified& workers) {
     pool.figures.wanted =
         spec.provider == Provider::ec2
             ? std::clamp(shared_machines(spec, pool) + pool.alone, std::min(spec.min, spec.max), spec.max)
-            : pool.figures.capacity;  // others decide
+            : pool.figures.capacity;  // another system scales this pool
   }
   return demand;
 }

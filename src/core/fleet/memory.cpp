@@ -18,8 +18,9 @@ void remember_launches(const Look& look, PlannerMemory& memory) {
   std::erase_if(memory.launch_seen, [&](const auto& entry) { return !look.launches.contains(entry.first); });
 }
 
-// A machine that registered vouches for those launched before it; so does an edit of the pool, since what
-// they were launched with may have been put right.
+// A worker that registered shows that the image works, so that the failures of workers launched before it are
+// not held against the image. After an edit of the pool neither are those of the workers that existed then:
+// the edit may have removed the cause.
 void remember_trust(const Look& look, std::map<std::string, PoolTrust>& trust) {
   std::erase_if(trust, [&](const auto& entry) { return !look.pools.contains(entry.first); });
   for (const auto& [name, pool] : look.pools) {

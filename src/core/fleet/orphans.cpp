@@ -5,7 +5,7 @@
 namespace drover::core {
 namespace {
 
-// Only a tag that is there says "ours"; a missing one says nothing.
+// Only an instance that shows this deployment's tag is ours. One that shows none may be somebody else's.
 bool tagged_ours(const Look& look, const Instance& instance) {
   return !look.seen.deployment.empty() &&
          std::any_of(instance.tags.begin(), instance.tags.end(), [&](const auto& tag) {
@@ -13,7 +13,7 @@ bool tagged_ours(const Look& look, const Instance& instance) {
          });
 }
 
-// A stopped machine runs nothing but is still there, and paid for.
+// A stopped machine runs nothing, but it exists and is paid for.
 bool still_exists(const Instance& instance) {
   return instance.state != InstanceState::terminated && instance.state != InstanceState::shutting_down;
 }

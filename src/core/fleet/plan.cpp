@@ -29,7 +29,7 @@ Plan plan(const Observation& seen) {
     out.notes.push_back(Note{{}, NoteKind::standby, "this daemon does not lead", {}, {}, {}});
     return out;
   }
-  if (!seen.listing) {  // a failure to see is not a sign of death: nothing moves, and nothing is counted
+  if (!seen.listing) {  // without a listing nothing is decided, and no absence is counted
     out.notes.push_back(Note{{}, NoteKind::no_cloud, {}, {}, {}, seen.listing_error});
     return out;
   }

@@ -32,7 +32,7 @@ bool work_waits(const Look& look, const PoolSpec& spec) {
   });
 }
 
-// Its first question for work, since it holds nothing, is still to be expected.
+// The worker has lost its last lease a moment ago, and has not asked for work since: it is about to.
 bool about_to_ask(const Look& look, const FleetWorker& worker) {
   if (*worker.idle_for >= look.silence_allowed()) return false;
   return !worker.asked_ago || *worker.asked_ago > *worker.idle_for;
@@ -49,7 +49,7 @@ void scale_in_pool(const Look& look, const Classified& workers, const PoolLook& 
     } else if (left <= std::min(spec.min, spec.max)) {
       break;
     } else if (about_to_ask(look, *worker) || (wanted && !asks_no_more(workers.facts.at(worker->id)))) {
-      continue;  // it would be launched anew for what waits
+      continue;  // another would be launched at once for the jobs that wait
     } else if (*worker->idle_for >= spec.idle_timeout) {
       reason =
           "idle for " + std::to_string(std::chrono::duration_cast<Seconds>(*worker->idle_for).count()) + " s";

@@ -3,8 +3,9 @@
 
 #include "categories.hpp"
 
-// What the cloud lists speaks for itself. What it does not list is judged only when the listing would have
-// had it, and only after several listings, some time, silence of the worker and a look by id.
+// A machine that the cloud lists is in the state that the cloud says. A machine that it does not list counts
+// as gone only if this listing must have had it, several complete listings in a row lacked it, some time has
+// passed, its worker is silent, and the cloud does not know its id either.
 namespace drover::core {
 namespace {
 

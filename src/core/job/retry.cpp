@@ -25,8 +25,9 @@ void after_failure(const EndedAttempt& end, Disposition& out) {
   out.reason = end.reason.empty() ? "the last allowed attempt failed" : end.reason;
 }
 
-// Who meets the end alone is charged. Who meets it with others becomes a suspect, and so does who is charged:
-// it would take the next machine from its neighbours.
+// A job that had its worker to itself is charged with the end. A job that shared the worker is not, but
+// becomes a suspect and runs alone next. A charged job becomes a suspect too: if it is to blame, it would
+// break the next worker under its neighbours.
 void after_infra(const EndedAttempt& end, Disposition& out) {
   ++out.counters.infra;
   out.delay = doubled(kInfraBackoff, out.counters.infra, kInfraBackoffMax);
@@ -71,7 +72,7 @@ Disposition decide_end(const EndedAttempt& end) {
     out.as_it_was = true;
     return out;
   }
-  if (end.outcome == Outcome::succeeded) {  // the work is done, whatever was wished meanwhile
+  if (end.outcome == Outcome::succeeded) {  // the work is done, even if a hold or a cancel came meanwhile
     out.state = JobState::succeeded;
     out.alone = Seconds{0};
     return out;
@@ -82,7 +83,8 @@ Disposition decide_end(const EndedAttempt& end) {
     out.reason = end.wanted == JobState::held ? "held while it ran" : "cancelled while it ran";
     return out;
   }
-  // What ended by itself, or outlived the time, has not broken its worker.
+  // An attempt that failed by itself, or ran for as long as it had the worker to itself, has not broken its
+  // worker: the job is no suspect any more.
   if (end.outcome == Outcome::failure || end.ran >= end.alone) out.alone = Seconds{0};
   switch (end.outcome) {
     case Outcome::failure:

@@ -67,7 +67,7 @@ struct PoolSpec {
 enum class InstanceState { pending, running, shutting_down, terminated, stopping, stopped, unknown };
 std::string_view to_string(InstanceState state);  // EC2's own names: "shutting-down"
 InstanceState parse_instance_state(std::string_view text);
-// Listed so, a machine is gone now: it will run nothing more.
+// A machine that is listed in this state runs nothing any more, and never will.
 [[nodiscard]] constexpr bool is_gone(InstanceState state) {
   return state != InstanceState::pending && state != InstanceState::running &&
          state != InstanceState::unknown;
