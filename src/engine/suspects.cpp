@@ -69,7 +69,8 @@ bool many_are_silent(const Parts& parts) {
     if (!worker.row.registered || worker.row.state != core::WorkerState::active) continue;
     ++fleet;
     const SteadyTime heard = worker.heard.value_or(parts.term.since());
-    // One whose attempts are next is as silent as one whose attempts have just expired.
+    // Half a term is enough: a worker whose attempts are about to expire is as silent as one whose attempts
+    // just did.
     if (parts.clock.steady() - heard >= state.lease_term() / 2) ++silent;
   }
   return silent > core::credible_loss(fleet, state.tunables);

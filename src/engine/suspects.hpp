@@ -8,11 +8,11 @@
 // together.
 namespace drover::engine {
 
-// How an attempt broke that its worker did not bring to its own end.
+// How an attempt ended whose worker did not bring it to its own end.
 struct Break {
   bool shared = false;             // with others of its worker
   bool with_many = false;          // with more of the fleet than is credible
-  SteadyTime::duration silent{0};  // that nothing was heard of it before
+  SteadyTime::duration silent{0};  // for which nothing had been heard of its worker
   bool undelivered = false;        // the answer that handed it out could not be written
 };
 

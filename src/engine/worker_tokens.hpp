@@ -11,7 +11,7 @@ namespace drover::engine {
 
 [[nodiscard]] Error unknown_worker();
 
-// The workers' token hashes once more, for whoever asks off the engine's thread. Thread-safe.
+// A copy of the workers' token hashes, for callers on other threads than the engine's. Thread-safe.
 class WorkerTokens {
  public:
   // A term of leadership begins: nobody is known yet.

@@ -202,7 +202,8 @@ std::optional<ports::BootState> Writer::begin_term() {
 void Writer::lose(const std::string& why) {
   log_warn("leadership lost: {}", why);
   session_.reset();
-  // A store that gives way again and again is not asked without a pause: each term reads it anew.
+  // A store that ends the session again and again is not asked without a pause, since each term reads all of
+  // memory from it.
   next_try_ = std::max(clock_.steady(), led_since_ + kLeadRetry);
   tell_(Lost{why});
 }

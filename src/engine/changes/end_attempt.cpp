@@ -74,7 +74,7 @@ void stage_end(Parts& parts, JobNumber job, int attempt, core::Outcome outcome, 
   auto make = [&parts, job, attempt, outcome, reason, broken, done]() -> Result<std::optional<EndAttempt>> {
     Lease* lease = parts.state.lease(job, attempt);
     if (lease == nullptr) {
-      done(Ok{});  // ended meanwhile: what was wanted is so
+      done(Ok{});  // it has ended meanwhile, as was wanted
       return std::optional<EndAttempt>();
     }
     return std::optional(make_end(parts, *lease, outcome, reason, broken));
@@ -88,8 +88,8 @@ void stage_end(Parts& parts, JobNumber job, int attempt, core::Outcome outcome, 
 
 namespace {
 
-// As the batch is formed. What memory does not hold may be a repeat of what was accepted before: the store
-// knows.
+// Called as the batch is formed. An attempt that memory does not hold may have been reported before, and this
+// report repeat that one: the store knows.
 Result<std::optional<EndAttempt>> end_reported(Parts& parts, const Report& report) {
   const AttemptRef& ref = report.attempt;
   Lease* lease = parts.state.fenced_lease(ref);

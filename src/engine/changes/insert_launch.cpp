@@ -6,7 +6,8 @@ using ports::InsertLaunch;
 
 template <>
 struct InEngine<InsertLaunch> {
-  // Planned before a pause, an edit of the pool or a new term, it may come after it.
+  // A launch that was planned before a pause, an edit of the pool or a new term may reach the engine after
+  // it.
   static Status admit(const State& state, const InsertLaunch& insert) {
     if (state.paused) return conflict("the scheduler is paused");
     if (insert.epoch != 0 && insert.epoch != state.epoch)
