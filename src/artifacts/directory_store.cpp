@@ -108,7 +108,8 @@ Result<std::string> read_marker(const Fd& root) {
   return std::string(trim(*text));
 }
 
-// Written whole under another name first, then linked: of two daemons that start together one makes it.
+// The marker is written whole under another name, then linked, so that of two daemons that start together
+// only one makes it.
 Status write_marker(const Fd& root, const std::string& text) {
   const std::string draft = fmt::format("{}.{}", kMarker, random_u64());
   Result<Fd> file = open_at(root, draft, O_WRONLY | O_CREAT | O_EXCL);
@@ -138,7 +139,7 @@ Result<std::int64_t> append(const Fd& file, std::int64_t offset, std::string_vie
     if (!present.ok()) return present.error();
     if (*present != data) return offset_conflict(offset, *size);
     if (Status synced = sync(file); !synced.ok())
-      return synced.error();  // its first writer may have died before
+      return synced.error();  // the process that wrote it may have died before its sync
     return end;
   }
   DROVER_FAILPOINT("log.checked");
@@ -215,7 +216,8 @@ Result<Sha256> DirectoryStore::put(JobNumber job, int attempt, std::string_view 
   Result<Sha256> hash = take_over();
   if (hash.ok()) return hash;
   ::unlink(spooled.c_str());
-  // What is missing is a part of the store: "not found" would tell a worker that its attempt is another's.
+  // ENOENT here means that a part of the store is missing. not_found would tell the worker that its attempt
+  // is another's.
   if (hash.error().code == Errc::not_found) hash.error().code = Errc::unavailable;
   return hash;
 }
@@ -231,7 +233,7 @@ Result<std::int64_t> DirectoryStore::append_log(JobNumber job, int attempt, std:
   Result<Place> place = place_of(job, attempt, "logs", stream);
   if (!place.ok()) return place.error();
   if (offset < 0) return invalid("offset", "an offset is not negative");
-  // Only a first chunk makes a log: a stray later one must not leave an empty file behind.
+  // Only a first chunk makes the file: a stray later chunk must not leave an empty log behind.
   const bool first = offset == 0 && !data.empty();
   Result<Fd> directory = open_directory(root_, place->directories, first);
   Result<Fd> file = directory.ok()
@@ -242,7 +244,7 @@ Result<std::int64_t> DirectoryStore::append_log(JobNumber job, int attempt, std:
     if (offset == 0) return std::int64_t{0};
     return offset_conflict(offset, 0);
   }
-  // Of this open file description, so it holds between threads as between processes.
+  // The lock belongs to this open file description, so that it works between threads as between processes.
   while (::flock(file->get(), LOCK_EX) != 0) {
     if (errno != EINTR) return errno_error(errno, "locking a log");
   }

@@ -56,7 +56,7 @@ CloudStatus check_launch(const core::LaunchRequest& request) {
   return Ok{};
 }
 
-// Whether the call may have done what it was to do, for all that is known.
+// Whether the call may have taken effect although it failed.
 bool is_unanswered(const CloudError& error) {
   return error.error_class == CloudErrorClass::transient || error.code == kReplyTooLarge;
 }
@@ -244,7 +244,7 @@ CloudStatus Ec2Cloud::try_terminate(const std::string& id) {
   return dry_run(terminate_rate_, encode_terminate_instances(std::span(&id, 1)));
 }
 
-// EC2 says yes by an error of its own.
+// EC2 answers a dry run that it would carry out with an error, DryRunOperation.
 CloudStatus Ec2Cloud::dry_run(TokenBucket& bucket, const std::string& body) {
   CloudStatus done = call(bucket, body + "&DryRun=true", [](std::string_view) { return Status(Ok{}); });
   if (done) return refuse("NoDryRun", "the endpoint took a dry run for a call");
@@ -259,7 +259,8 @@ CloudResult<std::vector<core::Instance>> Ec2Cloud::list_by_tag(const std::string
 }
 
 CloudResult<std::vector<core::Instance>> Ec2Cloud::list_by_id(std::span<const std::string> ids) {
-  std::vector<std::string> known;  // a wildcard in the filter would find what was not asked for
+  // A wildcard in the filter would also find instances that were not asked for.
+  std::vector<std::string> known;
   std::copy_if(ids.begin(), ids.end(), std::back_inserter(known), core::is_instance_id);
   std::vector<core::Instance> out;
   for (std::size_t from = 0; from < known.size(); from += kFilterValues) {

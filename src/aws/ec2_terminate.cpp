@@ -14,8 +14,9 @@ using core::CloudError;
 using core::CloudErrorClass;
 using core::CloudStatus;
 
-// EC2 charges a call for every instance that it names, ended or not (a thousand at once, then twenty a
-// second): a refusal that makes a large batch be asked again would use up what the others need.
+// EC2's rate limit counts every instance that a call names, terminated or not (a thousand at once, then
+// twenty a second). After a refusal the batch is sent again in parts, so that a large batch would use up the
+// rate that the other instances need.
 constexpr std::size_t kBatch = 100;
 constexpr std::size_t kRemembered = 10'000;
 
@@ -42,8 +43,8 @@ bool is_not_found(const CloudError& error) {
   return error.code == "InvalidInstanceID.NotFound";
 }
 
-// Is the refusal about single instances of the batch rather than about the call? What it names can be left
-// out; of what it does not name only some classes are known to be about instances.
+// Is the refusal about single instances of the batch rather than about the call? It is when it names
+// instances. When it names none, only errors of some classes are known to be about instances.
 bool is_about_instances(const CloudError& error, const std::set<std::string>& named) {
   switch (error.error_class) {
     case CloudErrorClass::id:
@@ -135,9 +136,10 @@ void Ec2Cloud::remember(const std::vector<std::string>& ended, const std::set<st
   if (refused_.size() < kRemembered) refused_.insert(refused.begin(), refused.end());
 }
 
-// EC2 ends a whole batch or nothing of it (of one zone). One instance that it names costs one call more; one
-// that it does not name is found by halving. What was refused is asked again after the rest, so that whatever
-// EC2's rates allow goes to what can be ended.
+// EC2 terminates a whole batch (of one zone) or none of it. When it names the instance that it refuses, the
+// rest is sent again without that one; when it does not, the batch is halved until the instance is found.
+// Instances that were refused before come last, so that EC2's rate goes to those that can be terminated
+// first.
 CloudStatus Ec2Cloud::terminate(std::span<const std::string> ids) {
   Refused refused;
   std::set<std::string> valid;
@@ -159,7 +161,7 @@ CloudStatus Ec2Cloud::terminate(std::span<const std::string> ids) {
       continue;
     }
     auto named = named_in(done.error().message, batch);
-    if (!is_about_instances(done.error(), named)) return done;  // the other batches would meet the same
+    if (!is_about_instances(done.error(), named)) return done;  // the other batches would be refused as well
     if (named.empty() && batch.size() == 1) named.insert(batch.front());
     if (is_not_found(done.error())) {
       remember({named.begin(), named.end()}, {});

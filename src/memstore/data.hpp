@@ -94,8 +94,8 @@ struct Data {
   [[nodiscard]] ports::OpenAttempt open_attempt(JobNumber number) const;
 };
 
-// What a change of each kind does; refuses it with an Error. Specialised in the file of the change, which
-// ends with DROVER_IN_MEMORY(ports::<Change>).
+// What a change does to the rows; an Error refuses it. Specialised in the file of each change, which ends
+// with DROVER_IN_MEMORY(ports::<Change>).
 template <class C>
 struct InMemory;
 
@@ -103,7 +103,7 @@ struct InMemory;
 template <class C>
 Result<ports::AnswerOf<C>> carry_out(Data& data, const C& change);
 
-// Text that no row can hold: `data`.
+// Errc::data for text that no row can hold.
 [[nodiscard]] Status check_text(std::string_view text);
 
 }  // namespace drover::memstore

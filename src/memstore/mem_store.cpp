@@ -11,7 +11,7 @@
 
 namespace drover::memstore {
 
-// The rows, and who leads. Sessions outlive the store's own pointer only in tests that are about to end.
+// The rows, and which session leads.
 struct MemStore::Shared {
   mutable std::mutex mutex;
   Data data;

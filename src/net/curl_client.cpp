@@ -96,8 +96,8 @@ void append(HeaderList& list, const std::string& line) {
   }
 }
 
-// libcurl's own additions (Expect, and a Content-Type for any body) are named with no value, which removes
-// them.
+// libcurl adds headers of its own (Expect, and a Content-Type for any body). Naming them without a value
+// removes them.
 HeaderList header_list(const ports::HttpRequest& request) {
   HeaderList list;
   append(list, "Expect:");

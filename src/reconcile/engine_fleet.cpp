@@ -8,8 +8,8 @@
 namespace drover::reconcile {
 namespace {
 
-// Waits for the answer of an engine call. The promise is shared: an answer that comes after the wait ended
-// has where to go.
+// Waits for the answer of an engine call. The promise is shared, since the answer may come after the wait has
+// ended.
 template <class T, class Call>
 Result<T> answer_of(Millis wait, Call call) {
   auto promise = std::make_shared<std::promise<Result<T>>>();

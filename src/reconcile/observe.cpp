@@ -19,7 +19,8 @@ core::FleetWorker worker_of(const ports::WorkerRow& row,
   worker.notice_until = row.notice_until;
   const auto found = memory.find(row.id);
   if (found == memory.end()) {
-    // Not in memory (yet, or any more): nothing is known of its leases, so it passes for busy.
+    // The worker is not in the engine's memory (yet, or any more). Its leases are not known, so it counts as
+    // busy.
     worker.leases = row.registered ? 1 : 0;
     return worker;
   }

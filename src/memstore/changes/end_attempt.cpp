@@ -45,7 +45,8 @@ void close(Data& data, const EndAttempt& end, Job& job) {
   if (next.charged && std::ranges::find(broken, lease.worker) == broken.end()) broken.push_back(lease.worker);
 }
 
-// How a release was classified may have depended on what was known of its worker then.
+// The outcome of an attempt that its worker gave back depends on what was known of the worker at the time, so
+// either outcome of a release counts as the same report.
 bool same_report(const EndAttempt& end, const Attempt& kept) {
   if (!end.token_hash || !kept.reported || *end.token_hash != kept.token_hash) return false;
   const bool given_back = kept.outcome == core::Outcome::interruption || kept.outcome == core::Outcome::infra;
