@@ -31,11 +31,6 @@ class NoCloud final : public ports::Cloud {
   }
 };
 
-double uniform() {
-  constexpr double kSteps = 1ULL << 53;
-  return static_cast<double>(random_u64() >> 11) / kSteps;
-}
-
 }  // namespace
 
 postgres::PgOptions pg_options(const Settings& settings) {
@@ -80,7 +75,8 @@ Result<Ec2Parts> make_ec2(const Settings& settings, ports::HttpClient& http, con
   if (options.region.empty()) {
     return invalid("cloud.region", "no region is known: set cloud.region or AWS_REGION");
   }
-  auto cloud = aws::Ec2Cloud::make(options, aws::Ec2Tools{http, *parts.credentials, clock, {}, uniform});
+  auto cloud =
+      aws::Ec2Cloud::make(options, aws::Ec2Tools{http, *parts.credentials, clock, {}, random_uniform});
   if (!cloud.ok()) return cloud.error();
   parts.cloud = std::move(*cloud);
   return parts;
