@@ -5,7 +5,8 @@
 namespace drover::app {
 namespace {
 
-// Workers come by themselves. An empty listing would say that every machine is gone, so it gives none.
+// For deployments whose workers are started by somebody else. Every call fails: an empty listing would say
+// that all machines are gone.
 class NoCloud final : public ports::Cloud {
  public:
   core::CloudResult<std::vector<core::Instance>> run_instances(const core::LaunchRequest&) override {

@@ -37,7 +37,8 @@ Errc code_of(int status) {
   }
 }
 
-// A problem's own sentence, or the text of the routes that answer in text. Anything else is no daemon's.
+// The reason of a problem document, or the text of a route that answers in text. An answer in another form
+// does not come from a daemon.
 Error refused(const ports::HttpReply& reply, const std::string& base) {
   const auto problem = parse_json(reply.body);
   const Json* detail = problem.ok() ? problem->find("detail") : nullptr;
@@ -144,8 +145,8 @@ Status ApiClient::log(const std::string& path, std::optional<int> attempt,
     };
     const auto reply = call(request);
     if (reply.ok() || !wanted) return Ok{};
-    // The daemon gives up on a client that stops reading, as one in front of a pager does: once more from
-    // there.
+    // The daemon closes the connection of a client that stops reading, as one in front of a pager does. The
+    // log is asked for again from where it stopped.
     if (got == 0 || !known) return reply.error();
     offset += got;
   }

@@ -26,8 +26,8 @@ namespace {
 constexpr Millis kWaitStep{20};
 constexpr std::size_t kOutputBytes = 64 * 1024;
 
-// All that the child needs, made before the fork: after it only calls that are safe in a copy of a threaded
-// process.
+// All that the child needs, made before the fork: after it the child may make only calls that are safe in the
+// copy of a threaded process.
 struct Prepared {
   std::vector<char*> argv;
   std::vector<std::string> env_text;
@@ -50,8 +50,9 @@ void close_all(Prepared& prepared) {
   }
 }
 
-// What the caller has set for other servers: it would lead the parts to a database, cloud or proxy that is
-// not theirs, or have them speak for us to the service manager. libpq reads PG*, and so does the server.
+// Variables that the caller set for other programs. They would lead the child to a database (libpq and the
+// server read PG*), a cloud or a proxy that is not meant for it, or let it speak for this process to the
+// service manager.
 bool is_for_others(std::string_view name) {
   static constexpr std::array kStarts = {"PG", "AWS_", "EC2_", "WATCHDOG_", "LISTEN_"};
   return lower(name).ends_with("_proxy") || name == "NOTIFY_SOCKET" ||
@@ -97,10 +98,10 @@ bool set_up(const ChildSpec& spec, const Prepared& prepared, pid_t parent) {
     if (::fcntl(fd, F_SETFD, 0) != 0) return false;
   }
   if (spec.account && !become(*spec.account)) return false;
-  // After the change of user, which clears it.
+  // Set after the change of user, which would clear it.
   if (spec.death_signal != 0) {
     if (::prctl(PR_SET_PDEATHSIG, spec.death_signal) != 0) return false;
-    if (::getppid() != parent) ::_exit(0);  // it ended in between
+    if (::getppid() != parent) ::_exit(0);  // the parent ended before the signal was set
   }
   const int null = ::open("/dev/null", O_RDONLY);
   if (null < 0 || ::dup2(null, STDIN_FILENO) < 0) return false;

@@ -118,7 +118,8 @@ class Dev {
     if (stopping(Millis{0})) return stopped;
     if (Status started = postgres_->start(); !started.ok()) return started;
     say("Database  ready");
-    // One that a killed `drover dev` has left behind may still be ending its instances.
+    // A local cloud that a killed `drover dev` left behind may still be ending its instances, and hold the
+    // directory.
     const auto until = std::chrono::steady_clock::now() + kStopGrace;
     Status cloud = start_cloud();
     while (!cloud.ok() && std::chrono::steady_clock::now() < until && !stopping(kStep)) cloud = start_cloud();
@@ -146,7 +147,7 @@ class Dev {
   }
 
   Status start_cloud() {
-    // Restarted, it must be where the daemon looks for it.
+    // After a restart the local cloud must have the address at which the daemon looks for it.
     const auto place = [](const std::string& url) {
       return url.empty() ? std::string("127.0.0.1:0") : url.substr(std::string_view("http://").size());
     };
@@ -210,7 +211,7 @@ class Dev {
                                  log_tail(log("drover"), 8)));
   }
 
-  // A fleet on one machine can be looked at often.
+  // Shortens the intervals of the daemon: the fleet is on this one machine and cheap to look at.
   Status make_brisk() {
     Json body = Json::object();
     body.set("reconcile_interval_s", 2).set("heartbeat_interval_s", 2).set("notice_poll_s", 1);
@@ -259,7 +260,7 @@ Data and logs lie in {3}. Ctrl-C stops everything; the next start goes on from t
     }
     const Status started = start();
     if (!started.ok()) std::cerr << "drover dev: " << started.error().message << std::endl;
-    return true;  // what did not start counts as ended, and is tried again
+    return true;  // a program that did not start counts as ended, and is started again
   }
 
   int demonstrate() {
@@ -279,8 +280,8 @@ Data and logs lie in {3}. Ctrl-C stops everything; the next start goes on from t
     return kept ? status : 1;
   }
 
-  // The machines are taken away with the cloud, as spot machines are: their jobs go on at the next start, and
-  // nothing is counted against them.
+  // Ends all instances before the local cloud stops, as the cloud takes spot machines back: their jobs go on
+  // at the next start, and nothing is counted against them.
   void reclaim_instances() {
     ApiClient control(http_, control_);
     const auto instances = control.get("/instances");
@@ -337,8 +338,9 @@ int run_dev(const DevCommand& command, ports::HttpClient& http) {
                                 listen),
                     2);
   }
-  // Before anything is made. Only what a killed `drover dev` has left behind in the same directory may have
-  // the port for a moment longer: opening the directory waits for its end.
+  // The port is checked before anything is made. If it is taken, that may be by programs that a killed
+  // `drover dev` left behind in the same directory, which are about to end: opening the directory waits for
+  // them.
   auto port = free_port(*address);
   if (!port.ok() && !DevDirectory::exists(command.data, command.demo))
     return complain(port.error().message, 1);

@@ -55,8 +55,8 @@ std::optional<std::string> find_programs() {
   return std::nullopt;
 }
 
-// A directory by a descriptor: the server's user gets there although it may not enter the directories above,
-// such as root's home or what mktemp makes. Nobody else gains anything by it.
+// An open directory. The server's user reaches it through the inherited descriptor, although it may not enter
+// the directories above, such as root's home or one that mktemp made. Other users cannot use the descriptor.
 class OpenDirectory {
  public:
   explicit OpenDirectory(const std::string& path)
@@ -109,7 +109,7 @@ Result<PrivatePostgres> PrivatePostgres::open(const std::string& directory) {
 Status PrivatePostgres::make_cluster() {
   std::error_code ignored;
   if (fs::exists(data() + "/PG_VERSION", ignored)) return Ok{};
-  // What an initdb that was cut off has left behind is of no use to anybody.
+  // Removes what an interrupted initdb may have left behind, on which initdb would refuse to work.
   fs::remove_all(data(), ignored);
   if (Status made = make_owned_directory(data(), account_); !made.ok()) return made;
   const OpenDirectory cluster(data());
@@ -134,7 +134,8 @@ Status PrivatePostgres::make_socket_directory() {
 }
 
 Status PrivatePostgres::start() {
-  // A server that was killed leaves a pid file and, for a moment, its children: the first try may meet them.
+  // A server that was killed leaves a pid file and, for a moment, its children, so that the first tries may
+  // fail.
   const auto until = std::chrono::steady_clock::now() + kStartLimit;
   Status started = start_once();
   while (!started.ok() && std::chrono::steady_clock::now() < until) {
@@ -196,7 +197,8 @@ Status PrivatePostgres::make_database() {
 void PrivatePostgres::stop() {
   if (server_) server_->stop(SIGINT, Millis{15'000});
   server_.reset();
-  if (!sockets_.starts_with(directory_ + "/")) ::rmdir(sockets_.c_str());  // else it goes with the directory
+  // A socket directory outside the development directory is not removed with that.
+  if (!sockets_.starts_with(directory_ + "/")) ::rmdir(sockets_.c_str());
 }
 
 std::string PrivatePostgres::conninfo() const {

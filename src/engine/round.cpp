@@ -51,7 +51,7 @@ Loop::Loop(const Clock& clock, const EngineOptions& options, ports::Metrics& met
   parts_.pipeline = Pipeline(
       [this](const ports::Change& change, const ports::Settled& settled) { committed(change, settled); });
   metrics_.describe("drover_check_failures_total",
-                    "Times that the engine's accounts contradicted themselves");
+                    "Times that the engine's accounts contradicted themselves.");
 }
 
 void Loop::round(Inbox::Mail mail) {

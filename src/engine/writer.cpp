@@ -33,11 +33,11 @@ Writer::Writer(ports::Leadership& leadership, const Clock& clock, ports::Metrics
       options_(options),
       tell_(std::move(tell)),
       begin_count_(std::move(begin_count)) {
-  metrics_.describe("drover_commit_seconds", "Time of one transaction of the writer");
-  metrics_.describe("drover_commits_total", "Transactions of the writer");
-  metrics_.describe("drover_commands_total", "Changes committed");
+  metrics_.describe("drover_commit_seconds", "Time of one transaction of the writer.");
+  metrics_.describe("drover_commits_total", "Transactions of the writer.");
+  metrics_.describe("drover_commands_total", "Changes committed.");
   metrics_.describe("drover_commands_isolated_total",
-                    "Batches split because the store refused a value in them");
+                    "Batches split because the store refused a value in them.");
 }
 
 void Writer::carry_out(Order order) {

@@ -40,7 +40,7 @@ bool is_presigned(const http::Request& request) {
   return request.method == "GET" && request.query_value(kSignature).has_value();
 }
 
-// As an Authorization header would say it.
+// The same as an Authorization header would hold it.
 std::string authorization_in_query(const http::Request& request) {
   const auto value = [&](std::string_view name) {
     return std::string(request.query_value(name).value_or(""));
@@ -87,12 +87,12 @@ http::Response Ec2Endpoint::respond(int status, std::string body, const std::str
   http::Response out;
   out.status = status;
   out.body = std::move(body);
-  // One call a connection: on a kept one, HTTP libraries repair a lost reply by themselves, and nobody sees
-  // it.
+  // The connection closes after one call. On a kept one, HTTP libraries repeat a request whose reply was lost
+  // by themselves, so that a test could not see the lost reply.
   out.close = true;
   out.with("Content-Type", "text/xml;charset=UTF-8").with("x-amzn-requestid", request_id);
-  // A client corrects its clock by the server's: it must be told the same time that its signature is held
-  // against.
+  // A client corrects its clock by this header, so it must hold the time against which the signature is
+  // checked.
   if (const auto offset = faults_.clock_offset(); offset.count() != 0) {
     out.with("Date", to_http_date(SystemClock{}.wall() + offset));
   }

@@ -22,7 +22,7 @@ void write_tags(const Tags& tags, Xml& xml) {
   xml.close("tagSet");
 }
 
-// Its volumes and its network interface; once it is terminated they are gone.
+// The instance's volumes and its network interface, which a terminated instance has no more.
 void write_attachments(const Instance& instance, Xml& xml) {
   if (instance.volumes.empty()) return;  // of an older local cloud
   xml.leaf("rootDeviceType", "ebs").leaf("rootDeviceName", instance.volumes.front().device);

@@ -84,8 +84,8 @@ void EventLoop::run() {
     lock.lock();
 
     std::vector<std::function<void()>> due;
-    // Only this thread removes watches and others only append: the first ones are still those that were
-    // polled.
+    // Only this thread removes watches, and other threads only append, so that the first watches are still
+    // those that were polled.
     for (std::size_t i = polled.size() - 1; i > 0; --i) {
       if (polled[i].revents == 0) continue;
       due.push_back(std::move(watches_[i - 1].on_exit));

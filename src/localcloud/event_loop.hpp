@@ -14,8 +14,8 @@
 
 namespace drover::localcloud {
 
-// One thread that runs tasks at a time and tells of processes' ends. Tasks run one after another, with no
-// lock held. Thread-safe.
+// One thread that runs tasks at given times and tells when processes end. Tasks run one after another, with
+// no lock held. Thread-safe.
 class EventLoop {
  public:
   EventLoop();

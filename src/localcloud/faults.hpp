@@ -27,7 +27,7 @@ class Throttle {
   std::map<std::string, aws::TokenBucket> buckets_;
 };
 
-// What a reply of one call must suffer.
+// The faults that apply to one call.
 struct CallFaults {
   Millis delay{0};
   bool throttled = false;
@@ -57,7 +57,7 @@ class Faults {
   void set_delay(const std::string& action, Millis delay);
   void set_truncate(const std::string& action, std::int64_t count);
   void set_error(const std::string& action, Error error, std::int64_t count);
-  // What the policy does not allow ("ec2:RunInstances"), in place of what it did not before.
+  // Replaces the list of actions that the policy denies ("ec2:RunInstances").
   void set_denied(std::vector<std::string> actions);
   [[nodiscard]] bool denies(const std::string& action) const;
   void set_clock_offset(Seconds offset);

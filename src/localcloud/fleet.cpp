@@ -236,7 +236,7 @@ Status Fleet::tag(const std::vector<std::string>& ids,
 Status Fleet::terminate_all(Millis wait) {
   std::unique_lock lock(mutex_);
   for (auto& [id, entry] : entries_) {
-    // The cloud ends, not a user's machine: what ran there was interrupted.
+    // The reason is that of a spot interruption: the cloud ends here, and no user ended the machine.
     end(entry, "Server.SpotInstanceTermination", "The cloud is closing down");
   }
   const auto all_ended = [this] {

@@ -137,7 +137,8 @@ Result<pid_t> spawn(const SpawnOptions& options) {
   posix_spawn_file_actions_addopen(&setup.files, 1, options.output.c_str(), O_WRONLY | O_CREAT | O_APPEND,
                                    0600);
   posix_spawn_file_actions_adddup2(&setup.files, 1, 2);
-  // Sockets of the servers are not close-on-exec: an heir would keep the ports open after this process.
+  // Sockets of the servers are not close-on-exec. A child that inherited them would keep the ports open after
+  // this process has ended.
   posix_spawn_file_actions_addclosefrom_np(&setup.files, 3);
   if (!options.directory.empty()) {
     posix_spawn_file_actions_addchdir_np(&setup.files, options.directory.c_str());
@@ -163,7 +164,8 @@ Result<pid_t> spawn(const SpawnOptions& options) {
 
 void kill_marked(const std::string& instance_id) {
   const auto wanted = std::string(kInstanceVariable) + "=" + instance_id;
-  // A process may fork between being seen and being killed: until a pass finds none, but not for ever.
+  // A process may fork between being seen and being killed, so this repeats until a pass finds none, but not
+  // for ever.
   for (int pass = 0; pass < 50; ++pass) {
     bool found = false;
     for (const auto& entry : all_processes()) {

@@ -40,14 +40,14 @@ struct Reconciler::Impl {
         metrics(a_metrics),
         options(std::move(the_options)),
         cloud(cloud_port, a_clock, a_metrics, [this] { progress(); }) {
-    metrics.describe("drover_reconcile_ticks_total", "Ticks of the fleet loop, by what they could see");
-    metrics.describe("drover_reconcile_tick_seconds", "How long a tick of the fleet loop took");
+    metrics.describe("drover_reconcile_ticks_total", "Ticks of the fleet loop, by what they could see.");
+    metrics.describe("drover_reconcile_tick_seconds", "How long a tick of the fleet loop took.");
     metrics.describe("drover_reconcile_actions_total",
-                     "What the fleet loop did; not what was planned and then refused");
+                     "What the fleet loop did; not what was planned and then refused.");
     metrics.describe("drover_cloud_calls_total",
-                     "Calls of the cloud, by outcome (ok, or the class of the error)");
-    metrics.describe("drover_instances_launched_total", "Machines that the cloud gave");
-    metrics.describe("drover_workers_lost_total", "Workers whose machine was lost");
+                     "Calls of the cloud, by outcome (ok, or the class of the error).");
+    metrics.describe("drover_instances_launched_total", "Machines that the cloud gave.");
+    metrics.describe("drover_workers_lost_total", "Workers whose machine was lost.");
     progress();
   }
 
