@@ -8,6 +8,40 @@ namespace drover::reconcile {
 namespace {
 
 core::FleetWorker worker_of(const ports::WorkerRow& row,
+                            const std::map<WorkerId, const engine::WorkerView*>& memory, bool known_before);
+core::FleetLaunch launch_of(const ports::LaunchRow& row);
+
+}  // namespace
+
+core::Observation observe(Sight sight) {
+  core::Observation seen;
+  seen.leading = sight.view.leading;
+  seen.paused = sight.view.paused;
+  seen.deployment = to_string(sight.view.deployment);
+  seen.tunables = sight.view.tunables;
+  for (const auto& pool : sight.view.pools) {
+    seen.pools.push_back(core::PoolView{pool.spec, pool.version, pool.blocked_reason});
+  }
+  for (const auto& [name, queue] : sight.view.queues) {
+    seen.ready[name] = queue.ready;
+    seen.suspects[name] = std::min(queue.suspects, queue.ready);
+  }
+  std::map<WorkerId, const engine::WorkerView*> memory;
+  for (const auto& worker : sight.view.workers) memory[worker.id] = &worker;
+  std::set<WorkerId> before;
+  for (const auto& row : sight.before.workers) before.insert(row.id);
+  for (const auto& row : sight.after.workers) {
+    seen.workers.push_back(worker_of(row, memory, before.contains(row.id)));
+  }
+  for (const auto& row : sight.after.launches) seen.launches.push_back(launch_of(row));
+  seen.listing = std::move(sight.listing);
+  seen.listing_error = std::move(sight.listing_error);
+  return seen;
+}
+
+namespace {
+
+core::FleetWorker worker_of(const ports::WorkerRow& row,
                             const std::map<WorkerId, const engine::WorkerView*>& memory, bool known_before) {
   core::FleetWorker worker;
   worker.id = row.id;
@@ -47,32 +81,6 @@ core::FleetLaunch launch_of(const ports::LaunchRow& row) {
 }
 
 }  // namespace
-
-core::Observation observe(Sight sight) {
-  core::Observation seen;
-  seen.leading = sight.view.leading;
-  seen.paused = sight.view.paused;
-  seen.deployment = to_string(sight.view.deployment);
-  seen.tunables = sight.view.tunables;
-  for (const auto& pool : sight.view.pools) {
-    seen.pools.push_back(core::PoolView{pool.spec, pool.version, pool.blocked_reason});
-  }
-  for (const auto& [name, queue] : sight.view.queues) {
-    seen.ready[name] = queue.ready;
-    seen.suspects[name] = std::min(queue.suspects, queue.ready);
-  }
-  std::map<WorkerId, const engine::WorkerView*> memory;
-  for (const auto& worker : sight.view.workers) memory[worker.id] = &worker;
-  std::set<WorkerId> before;
-  for (const auto& row : sight.before.workers) before.insert(row.id);
-  for (const auto& row : sight.after.workers) {
-    seen.workers.push_back(worker_of(row, memory, before.contains(row.id)));
-  }
-  for (const auto& row : sight.after.launches) seen.launches.push_back(launch_of(row));
-  seen.listing = std::move(sight.listing);
-  seen.listing_error = std::move(sight.listing_error);
-  return seen;
-}
 
 bool wants_listing(const engine::EngineView& view, const ports::FleetSnapshot& before) {
   return !before.launches.empty() || std::any_of(view.pools.begin(), view.pools.end(), [](const auto& pool) {

@@ -6,6 +6,25 @@ namespace drover::core {
 namespace {
 
 WorkerFacts facts_of(const Look& look, const PlannerMemory& memory, const Sightings& sightings,
+                     const FleetWorker& worker);
+Seconds silence_borne(const Look& look, const std::map<WorkerId, WorkerFacts>& workers);
+
+}  // namespace
+
+Classified classify_workers(const Look& look, const PlannerMemory& memory, const Sightings& sightings) {
+  Classified out;
+  for (const auto& [id, worker] : look.workers) out.facts[id] = facts_of(look, memory, sightings, *worker);
+  out.borne = silence_borne(look, out.facts);
+  for (auto& [id, of] : out.facts) {
+    of.silence_borne = out.borne;
+    out.category[id] = category_of(of);
+  }
+  return out;
+}
+
+namespace {
+
+WorkerFacts facts_of(const Look& look, const PlannerMemory& memory, const Sightings& sightings,
                      const FleetWorker& worker) {
   WorkerFacts of;
   of.state = worker.state;
@@ -43,16 +62,5 @@ Seconds silence_borne(const Look& look, const std::map<WorkerId, WorkerFacts>& w
 }
 
 }  // namespace
-
-Classified classify_workers(const Look& look, const PlannerMemory& memory, const Sightings& sightings) {
-  Classified out;
-  for (const auto& [id, worker] : look.workers) out.facts[id] = facts_of(look, memory, sightings, *worker);
-  out.borne = silence_borne(look, out.facts);
-  for (auto& [id, of] : out.facts) {
-    of.silence_borne = out.borne;
-    out.category[id] = category_of(of);
-  }
-  return out;
-}
 
 }  // namespace drover::core

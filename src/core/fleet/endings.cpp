@@ -7,6 +7,32 @@
 namespace drover::core {
 namespace {
 
+void end_machine(const FleetWorker& worker, const SeenEnd& end, Endings& out);
+void mark_mass_loss(const Look& look, int fleet, Part& part);
+void end_as_asked(const Look& look, const FleetWorker& worker, Part& part);
+void end_present(const Look& look, const Classified& workers, const FleetWorker& worker, Category category,
+                 Endings& out);
+
+}  // namespace
+
+Endings end_workers(const Look& look, const Classified& workers, const Sightings& sightings) {
+  Endings out;
+  for (const auto& [id, category] : workers.category) {
+    const FleetWorker& worker = *look.workers.at(id);
+    if (category == Category::ended) {
+      end_machine(worker, sightings.ended.at(id), out);
+    } else if (category == Category::asked_to_end) {
+      end_as_asked(look, worker, out.part);
+    } else if (sightings.frozen.empty() && look.managed(worker)) {
+      end_present(look, workers, worker, category, out);
+    }
+  }
+  mark_mass_loss(look, sightings.fleet, out.part);
+  return out;
+}
+
+namespace {
+
 void end_machine(const FleetWorker& worker, const SeenEnd& end, Endings& out) {
   const MachineVerdict verdict =
       classify_end({worker.state, worker.notice_until.has_value(), end.state_reason});
@@ -94,21 +120,5 @@ void end_present(const Look& look, const Classified& workers, const FleetWorker&
 }
 
 }  // namespace
-
-Endings end_workers(const Look& look, const Classified& workers, const Sightings& sightings) {
-  Endings out;
-  for (const auto& [id, category] : workers.category) {
-    const FleetWorker& worker = *look.workers.at(id);
-    if (category == Category::ended) {
-      end_machine(worker, sightings.ended.at(id), out);
-    } else if (category == Category::asked_to_end) {
-      end_as_asked(look, worker, out.part);
-    } else if (sightings.frozen.empty() && look.managed(worker)) {
-      end_present(look, workers, worker, category, out);
-    }
-  }
-  mark_mass_loss(look, sightings.fleet, out.part);
-  return out;
-}
 
 }  // namespace drover::core

@@ -10,6 +10,37 @@ struct OfLaunch {
   int ended = 0;                // listed as gone
 };
 
+std::map<std::string, OfLaunch> unclaimed(const Look& look);
+bool adopt(const FleetLaunch& launch, const OfLaunch& of, Part& part);
+std::optional<std::string> why_close(const Look& look, const PlannerMemory& memory, const FleetLaunch& launch,
+                                     const OfLaunch& of, const Demand& demand);
+void close(const FleetLaunch& launch, const std::string& reason, Resolved& out);
+void call(const Look& look, const FleetLaunch& launch, bool frozen, Resolved& out);
+
+}  // namespace
+
+// Adopts, calls or closes each open launch. An instance whose launch has room for it is adopted here;
+// end_orphans() leaves it alone.
+Resolved resolve_launches(const Look& look, const PlannerMemory& memory, bool frozen, Demand demand) {
+  Resolved out{{}, std::move(demand), 0};
+  const auto instances = unclaimed(look);
+  for (const auto& [id, launch] : look.launches) {
+    const bool intended = launch->state == LaunchState::intended;
+    if (!intended && launch->state != LaunchState::fulfilled) continue;
+    const auto found = instances.find(launch->client_token);
+    const OfLaunch of = found == instances.end() ? OfLaunch{} : found->second;
+    if (adopt(*launch, of, out.part) || !intended) continue;
+    if (auto reason = why_close(look, memory, *launch, of, out.demand)) {
+      close(*launch, *reason, out);
+    } else {
+      call(look, *launch, frozen, out);
+    }
+  }
+  return out;
+}
+
+namespace {
+
 // By client token, the instances that belong to no stored worker.
 std::map<std::string, OfLaunch> unclaimed(const Look& look) {
   std::map<std::string, OfLaunch> out;
@@ -91,25 +122,5 @@ void call(const Look& look, const FleetLaunch& launch, bool frozen, Resolved& ou
 }
 
 }  // namespace
-
-// Adopts, calls or closes each open launch. An instance whose launch has room for it is adopted here;
-// end_orphans() leaves it alone.
-Resolved resolve_launches(const Look& look, const PlannerMemory& memory, bool frozen, Demand demand) {
-  Resolved out{{}, std::move(demand), 0};
-  const auto instances = unclaimed(look);
-  for (const auto& [id, launch] : look.launches) {
-    const bool intended = launch->state == LaunchState::intended;
-    if (!intended && launch->state != LaunchState::fulfilled) continue;
-    const auto found = instances.find(launch->client_token);
-    const OfLaunch of = found == instances.end() ? OfLaunch{} : found->second;
-    if (adopt(*launch, of, out.part) || !intended) continue;
-    if (auto reason = why_close(look, memory, *launch, of, out.demand)) {
-      close(*launch, *reason, out);
-    } else {
-      call(look, *launch, frozen, out);
-    }
-  }
-  return out;
-}
 
 }  // namespace drover::core

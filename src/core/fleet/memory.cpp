@@ -5,6 +5,22 @@
 namespace drover::core {
 namespace {
 
+void remember_workers(const Look& look, PlannerMemory& memory);
+void remember_launches(const Look& look, PlannerMemory& memory);
+void remember_trust(const Look& look, std::map<std::string, PoolTrust>& trust);
+
+}  // namespace
+
+PlannerMemory remember(const Look& look) {
+  PlannerMemory memory = look.seen.memory;
+  remember_workers(look, memory);
+  remember_launches(look, memory);
+  remember_trust(look, memory.trust);
+  return memory;
+}
+
+namespace {
+
 void remember_workers(const Look& look, PlannerMemory& memory) {
   for (const auto& [id, worker] : look.workers) memory.first_seen.try_emplace(id, look.seen.steady);
   const auto departed = [&](const auto& entry) { return !look.workers.contains(entry.first); };
@@ -36,14 +52,6 @@ void remember_trust(const Look& look, std::map<std::string, PoolTrust>& trust) {
 }
 
 }  // namespace
-
-PlannerMemory remember(const Look& look) {
-  PlannerMemory memory = look.seen.memory;
-  remember_workers(look, memory);
-  remember_launches(look, memory);
-  remember_trust(look, memory.trust);
-  return memory;
-}
 
 void distrust(PlannerMemory& memory, const std::vector<const FleetWorker*>& failed) {
   for (const FleetWorker* worker : failed) {

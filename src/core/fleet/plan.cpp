@@ -10,14 +10,7 @@
 namespace drover::core {
 namespace {
 
-constexpr Names<NoteKind, 10> kNoteKinds{{"standby", "no_cloud", "frozen", "paused", "blocked", "no_capacity",
-                                          "refused", "at_max", "budget", "retry"}};
-
-void add(Plan& plan, Part part) {
-  std::move(part.actions.begin(), part.actions.end(), std::back_inserter(plan.actions));
-  std::move(part.notes.begin(), part.notes.end(), std::back_inserter(plan.notes));
-  if (part.wake) plan.next_wake = std::min(plan.next_wake, std::chrono::ceil<Millis>(*part.wake));
-}
+void add(Plan& plan, Part part);
 
 }  // namespace
 
@@ -61,6 +54,19 @@ Plan plan(const Observation& seen) {
   out.memory = std::move(memory);
   return out;
 }
+
+namespace {
+
+constexpr Names<NoteKind, 10> kNoteKinds{{"standby", "no_cloud", "frozen", "paused", "blocked", "no_capacity",
+                                          "refused", "at_max", "budget", "retry"}};
+
+void add(Plan& plan, Part part) {
+  std::move(part.actions.begin(), part.actions.end(), std::back_inserter(plan.actions));
+  std::move(part.notes.begin(), part.notes.end(), std::back_inserter(plan.notes));
+  if (part.wake) plan.next_wake = std::min(plan.next_wake, std::chrono::ceil<Millis>(*part.wake));
+}
+
+}  // namespace
 
 std::string_view to_string(NoteKind kind) {
   return kNoteKinds.of(kind);

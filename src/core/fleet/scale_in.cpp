@@ -5,6 +5,20 @@
 namespace drover::core {
 namespace {
 
+void scale_in_pool(const Look& look, const Classified& workers, const PoolLook& pool, Part& out);
+
+}  // namespace
+
+Part scale_in(const Look& look, const Classified& workers) {
+  Part out;
+  for (const auto& [name, pool] : look.pools) {
+    if (pool.view->spec.provider == Provider::ec2) scale_in_pool(look, workers, pool, out);
+  }
+  return out;
+}
+
+namespace {
+
 // Those that have been idle longest first.
 std::vector<const FleetWorker*> idle_workers(const Classified& workers, const PoolLook& pool) {
   std::vector<const FleetWorker*> idle;
@@ -63,13 +77,5 @@ void scale_in_pool(const Look& look, const Classified& workers, const PoolLook& 
 }
 
 }  // namespace
-
-Part scale_in(const Look& look, const Classified& workers) {
-  Part out;
-  for (const auto& [name, pool] : look.pools) {
-    if (pool.view->spec.provider == Provider::ec2) scale_in_pool(look, workers, pool, out);
-  }
-  return out;
-}
 
 }  // namespace drover::core

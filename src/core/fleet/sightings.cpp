@@ -11,6 +11,27 @@ namespace {
 
 using Absent = std::vector<const FleetWorker*>;
 
+Absent find_absent(const Look& look, const PlannerMemory& memory, Sightings& out);
+void freeze_on_mass_absence(const Look& look, const Absent& absent, Sightings& out);
+void judge_absent(const Look& look, const FleetWorker& worker, Sightings& out, LookUp& look_up);
+
+}  // namespace
+
+Sightings compare_with_listing(const Look& look, const PlannerMemory& memory) {
+  Sightings out;
+  out.absent = memory.absent;
+  out.listed = memory.listed;
+  const Absent absent = find_absent(look, memory, out);
+  freeze_on_mass_absence(look, absent, out);
+  if (!out.frozen.empty()) return out;
+  LookUp look_up;
+  for (const FleetWorker* worker : absent) judge_absent(look, *worker, out, look_up);
+  if (!look_up.instance_ids.empty()) out.part.act(std::move(look_up));
+  return out;
+}
+
+namespace {
+
 Absent find_absent(const Look& look, const PlannerMemory& memory, Sightings& out) {
   Absent absent;
   for (const auto& [id, worker] : look.workers) {
@@ -67,18 +88,5 @@ void judge_absent(const Look& look, const FleetWorker& worker, Sightings& out, L
 }
 
 }  // namespace
-
-Sightings compare_with_listing(const Look& look, const PlannerMemory& memory) {
-  Sightings out;
-  out.absent = memory.absent;
-  out.listed = memory.listed;
-  const Absent absent = find_absent(look, memory, out);
-  freeze_on_mass_absence(look, absent, out);
-  if (!out.frozen.empty()) return out;
-  LookUp look_up;
-  for (const FleetWorker* worker : absent) judge_absent(look, *worker, out, look_up);
-  if (!look_up.instance_ids.empty()) out.part.act(std::move(look_up));
-  return out;
-}
 
 }  // namespace drover::core
