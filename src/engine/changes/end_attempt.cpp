@@ -87,6 +87,37 @@ void stage_end(Parts& parts, JobNumber job, int attempt, core::Outcome outcome, 
 }
 
 namespace {
+Result<std::optional<EndAttempt>> end_reported(Parts& parts, const Report& report);
+}  // namespace
+
+void report(Parts& parts, Place place, const Report& report, const Done<ReportAnswer>& done) {
+  // A worker that is gone from memory is not asked for its token: the attempt's own token decides.
+  const Worker* worker = parts.state.worker(report.auth.worker);
+  if (worker != nullptr) {
+    if (const Status known = check_auth(parts, report.auth); !known) {
+      done(known.error());
+      return;
+    }
+    if (report.notice) take_notice(parts, *worker, *report.notice);
+    Lease* lease = parts.state.fenced_lease(report.attempt);
+    if (lease != nullptr && lease->attempt.worker == report.auth.worker) renew(parts, *lease);
+  }
+  const JobNumber job = report.attempt.job;
+  const int attempt = report.attempt.attempt;
+  auto make = [&parts, report] { return end_reported(parts, report); };
+  auto told = [&parts, job, attempt, done](const Result<EndAttempt::Answer>& ended) {
+    if (ended) {
+      done(ReportAnswer{ended->repeated, ended->state});
+    } else {
+      end_refused(parts, job, attempt);
+      done(ended.error());
+    }
+  };
+  parts.pipeline.add(
+      at(std::move(place), work_of<EndAttempt>(ports::key_of(job), std::move(make), std::move(told))));
+}
+
+namespace {
 
 // Called as the batch is formed. An attempt that memory does not hold may have been reported before, and this
 // report repeat that one: the store knows.
@@ -119,32 +150,5 @@ Result<std::optional<EndAttempt>> end_reported(Parts& parts, const Report& repor
 }
 
 }  // namespace
-
-void report(Parts& parts, Place place, const Report& report, const Done<ReportAnswer>& done) {
-  // A worker that is gone from memory is not asked for its token: the attempt's own token decides.
-  const Worker* worker = parts.state.worker(report.auth.worker);
-  if (worker != nullptr) {
-    if (const Status known = check_auth(parts, report.auth); !known) {
-      done(known.error());
-      return;
-    }
-    if (report.notice) take_notice(parts, *worker, *report.notice);
-    Lease* lease = parts.state.fenced_lease(report.attempt);
-    if (lease != nullptr && lease->attempt.worker == report.auth.worker) renew(parts, *lease);
-  }
-  const JobNumber job = report.attempt.job;
-  const int attempt = report.attempt.attempt;
-  auto make = [&parts, report] { return end_reported(parts, report); };
-  auto told = [&parts, job, attempt, done](const Result<EndAttempt::Answer>& ended) {
-    if (ended) {
-      done(ReportAnswer{ended->repeated, ended->state});
-    } else {
-      end_refused(parts, job, attempt);
-      done(ended.error());
-    }
-  };
-  parts.pipeline.add(
-      at(std::move(place), work_of<EndAttempt>(ports::key_of(job), std::move(make), std::move(told))));
-}
 
 }  // namespace drover::engine
