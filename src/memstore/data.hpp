@@ -77,7 +77,7 @@ struct Data {
   std::map<WorkerId, std::string> versions;  // of the worker programs
   std::map<LaunchId, Launch> launches;
   std::map<PoolId, Pool> pools;
-  std::map<std::string, std::string> settings;
+  std::map<std::string, std::string> settings;  // the tunables: key → JSON text
   bool paused = false;
   std::int64_t epoch = 0;
   std::int64_t next_number = 1;

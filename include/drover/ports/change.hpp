@@ -41,7 +41,7 @@ struct Key {
     instance,
     launch,
     pool,
-    settings,
+    tunables,
     scheduler,
     wake
   } of = Of::job;

@@ -20,7 +20,7 @@ struct BootState {
   std::vector<PoolRow> pools;
   std::optional<WallTime> next_wake;
   bool paused = false;
-  std::vector<std::pair<std::string, std::string>> settings;  // key → JSON text
+  std::vector<std::pair<std::string, std::string>> settings;  // the tunables: key → JSON text
   Uuid deployment;
   Secret deployment_secret;
   std::int64_t epoch = 0;
