@@ -58,7 +58,8 @@ Result<Place> place_of(JobNumber job, int attempt, std::string_view kind, std::s
     return place;
   }
   if (Status named = ports::check_artifact_name(name); !named.ok()) return named.error();
-  // What cannot be a file's name lies in folders of its own, where no artifact's plain name can be the same.
+  // A name that cannot be a file's lies in a folder of its own, where it cannot collide with another
+  // artifact's plain name.
   if (name.find('/') != std::string_view::npos) {
     place.directories.back() += ".nested";
     place.file = flat_name(name);

@@ -16,7 +16,8 @@ namespace {
 constexpr Seconds kNoRoomPause{1};
 constexpr Seconds kReadingPause{1};
 constexpr std::size_t kFewKeys = limits::kRefillKeys / 4;  // with fewer in memory the next ones are read
-constexpr Seconds kMatchPatience{2};  // a poll that wants an answer at once waits so long to be matched
+// A poll that asks for an answer at once waits up to this long to be matched.
+constexpr Seconds kMatchPatience{2};
 
 ClaimedJob claimed_job(const Parts& parts, const ports::OpenAttempt& attempt, std::int64_t delivery) {
   return {attempt, {}, parts.state.tunables.max_log_bytes, delivery};
@@ -74,7 +75,7 @@ void take_poll(Parts& parts, ClaimRequest request, Done<ClaimAnswer> done) {
   Waiter waiter{std::move(request), deadline, now + kMatchPatience, std::move(done)};
   const auto under_way = parts.claiming.find(id);
   if (under_way != parts.claiming.end() && under_way->second->waiter.request.nonce == waiter.request.nonce) {
-    // The same poll once more, while its claims are being committed: they are the answer to this one.
+    // The worker repeats a poll whose claims are being committed: they will answer this one.
     std::swap(under_way->second->waiter, waiter);
     waiter.done(ClaimAnswer{});
     return;

@@ -17,7 +17,7 @@ void take_notice(Parts& parts, const Worker& worker, const std::string& notice);
 void check_attempt(Parts& parts, const WorkerAuth& auth, const AttemptRef& attempt,
                    const Done<ports::OpenAttempt>& done);
 void give_back(Parts& parts, const std::vector<Delivery>& deliveries);
-// Stages the ends of attempts that nobody holds any more.
+// Stages the ends of attempts whose leases are over.
 void expire_leases(Parts& parts);
 void lose_worker(Parts& parts, WorkerId id, core::Outcome outcome, const std::string& reason, bool with_many,
                  const Done<Ok>& done);

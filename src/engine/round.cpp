@@ -22,7 +22,7 @@ constexpr Seconds kSecondCheck{60};    // two failed checks within this: reading
 // shown stays fresh.
 constexpr Millis kPulse{500};
 constexpr Millis kShowEvery{100};
-constexpr int kShowShare = 10;  // of the time at most one part in so many goes into showing
+constexpr int kShowShare = 10;  // showing takes at most one part in this many of the time
 
 Error in_doubt() {
   return Error{

@@ -5,7 +5,7 @@
 namespace drover::engine {
 namespace {
 
-// An attempt of the same worker that broke at most so long ago, or a lease's term, broke with this one: a
+// Two attempts of a worker broke together when at most this long, or a lease's term, lies between them: a
 // worker that is told to stop gives its attempts back one by one.
 constexpr Seconds kSameBreak{60};
 

@@ -4,11 +4,11 @@
 
 #include "parts.hpp"
 
-// Jobs whose machine broke under several at once run alone next: what a worker may be given, and what broke
-// together.
+// Jobs whose machine broke under several of them run alone next. Says what a worker may be given, and which
+// attempts broke together.
 namespace drover::engine {
 
-// How an attempt ended whose worker did not bring it to its own end.
+// How an attempt ended that did not end by itself.
 struct Break {
   bool shared = false;             // with others of its worker
   bool with_many = false;          // with more of the fleet than is credible

@@ -14,7 +14,7 @@ namespace drover::engine {
 // A copy of the workers' token hashes, for callers on other threads than the engine's. Thread-safe.
 class WorkerTokens {
  public:
-  // A term of leadership begins: nobody is known yet.
+  // A term of leadership begins: no worker is known yet.
   void open();
   // The term is over: every check is answered with `why`.
   void close(const Error& why);

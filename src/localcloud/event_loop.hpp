@@ -24,7 +24,7 @@ class EventLoop {
   EventLoop& operator=(const EventLoop&) = delete;
 
   Status start();
-  // Waits for the task that runs; drops the others, and those that come later. Not from a task.
+  // Waits for the task that runs; drops the other tasks, and those that are added later. Not from a task.
   void stop();
   void at(SteadyTime when, std::function<void()> task);
   void after(Millis delay, std::function<void()> task);

@@ -54,7 +54,7 @@ struct Instance {
   bool shows_tags = false;              // in its metadata
   bool keeps_from_termination = false;  // by TerminateInstances
   bool keeps_from_stopping = false;     // by StopInstances
-  bool stops_on_shutdown = false;       // of its own; else it is terminated then
+  bool stops_on_shutdown = false;       // when it shuts itself down; otherwise it is terminated then
   int boots = 1;
   // For the supervisor.
   std::string region;

@@ -203,8 +203,8 @@ bool Supervisor::end_in_order() {
   return true;
 }
 
-// A machine that loses its power does so as a whole: its processes all stand still before the first one dies,
-// so that none can see another's death and tell somebody.
+// Ends all processes at once, as a machine does that loses its power: all are stopped before the first is
+// killed, so that none can see another's death and report it.
 void Supervisor::end_at_once() {
   signal_descendants({SIGSTOP});
   signal_descendants({SIGSTOP});  // also the processes that were being forked during the first pass

@@ -46,7 +46,8 @@ class Executor {
 
   // True when it is worth planning again at once: an offering had no capacity, and there may be another.
   // Every call that changes something in the cloud is made only while this daemon leads for certain, in the
-  // plan's term, and `may_go_on` says yes; what is left undone is planned again, by whoever leads then.
+  // plan's term, and `may_go_on` says yes; what is left undone is planned again, by the daemon that leads
+  // then.
   bool run(const std::vector<core::Action>& actions, const World& world);
 
  private:

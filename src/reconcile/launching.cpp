@@ -12,7 +12,7 @@ namespace drover::reconcile {
 namespace {
 
 constexpr std::string_view kNameTag = "Name";  // what the console shows
-constexpr int kUnknownTries = 10;              // of an error nobody has a class for
+constexpr int kUnknownTries = 10;              // for an error of class unknown
 constexpr std::string_view kThrottled = "the cloud has just asked to be called less often";
 
 // What to do about a launch that the cloud refused.

@@ -26,7 +26,7 @@ struct Ec2Options {
   Millis connect_timeout{3000};
   Millis total_timeout{30'000};  // of one try
   // The share of AWS's request rates (EC2 API throttling, per account and region) that this program allows
-  // itself, since other programs of the account draw on the same; 0: no bound of ours.
+  // itself, since other programs of the account draw on the same rates; 0: unlimited.
   double rate_share = 0.5;
 };
 

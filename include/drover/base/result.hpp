@@ -20,11 +20,11 @@ enum class Errc {
   too_large,            // a bound of base/limits.hpp
   overloaded,           // a queue is full; try again after `retry_after_s`
   unavailable,          // the store, the cloud or leadership is out of reach; try again after `retry_after_s`
-  timeout,              // a deadline of ours passed; whether the effect happened is unknown
+  timeout,              // a deadline of this program passed; whether the call took effect is unknown
   data,                 // the database refused a value (SQLSTATE classes 22 and 23)
   commit_unknown,       // the reply to COMMIT was lost; `detail` holds the transaction id
   storage_full,         // no space for a file or a row
-  internal,             // a defect of ours; the message goes to the log, never to a client
+  internal,             // a defect of this program; the message goes to the log, never to a client
 };
 
 // An error as a value. `message` is a sentence for a person: what is wrong, and what to do.

@@ -14,7 +14,8 @@
 
 namespace drover::cli {
 
-// The daemon's API for programs of ours that are its clients. Blocking; as thread-safe as `http`.
+// The daemon's API, as the client verbs, `drover dev` and the demonstration call it. Blocking; as thread-safe
+// as `http`.
 class ApiClient {
  public:
   // `base` without a trailing slash. Both must outlive the client.

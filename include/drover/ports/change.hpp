@@ -29,8 +29,8 @@ enum class Lane {
 };
 
 // Where the verdict is made, by functions of core: in the engine's file of the change, from memory, when its
-// batch is formed; or in the store's, inside the transaction, because it needs rows. Said for whoever reads
-// or adds a change; no code goes by it.
+// batch is formed; or in the store's, inside the transaction, because it needs rows. For people who read or
+// add a change; no code looks at it.
 enum class Decided { by_memory, by_rows };
 
 // What a change is about. A batch holds at most one change per key.

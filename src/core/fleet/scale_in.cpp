@@ -19,7 +19,7 @@ Part scale_in(const Look& look, const Classified& workers) {
 
 namespace {
 
-// Those that have been idle longest first.
+// The idle workers, those that have been idle longest first.
 std::vector<const FleetWorker*> idle_workers(const Classified& workers, const PoolLook& pool) {
   std::vector<const FleetWorker*> idle;
   for (const FleetWorker* worker : pool.workers) {

@@ -89,7 +89,7 @@ struct PlannerMemory {
   std::set<WorkerId> listed;  // seen in a listing at least once
   std::map<WorkerId, Absence> absent;
   std::map<LaunchId, SteadyTime> launch_seen;
-  std::map<std::string, Absence> unknown;  // instance id → listed, but nobody's
+  std::map<std::string, Absence> unknown;  // instance id → listed, but of no worker and no launch
   std::map<std::string, PoolTrust> trust;  // by pool
   bool operator==(const PlannerMemory&) const = default;
 };
@@ -244,13 +244,14 @@ struct Plan {
 // Total, deterministic, no I/O; the order of the observation's vectors does not matter.
 [[nodiscard]] Plan plan(const Observation& seen);
 
-// After so long a silence of a worker its attempts have gone back to the queue.
+// When a worker has been silent for this long its attempts have gone back to the queue.
 [[nodiscard]] Seconds silence_allowed(const Tunables& tunables);
 
 // EC2's listing may lag behind a launch by this long: the absence of a machine that was never listed says
 // nothing before.
 inline constexpr Seconds kConsistencyWindow{120};
-// An instance of ours that belongs to nobody is left alone for this long after its launch.
+// An instance of this deployment that belongs to no worker and no launch is left alone for this long after
+// its launch.
 inline constexpr Seconds kOrphanGrace{120};
 inline constexpr Seconds kTerminateRetry{15};
 // A launch that could not be resolved for this long is given up; what may come of it yet is an orphan.
@@ -258,7 +259,7 @@ inline constexpr Seconds kLaunchLife{3600};
 // A drained worker may still be uploading when its last attempt has ended.
 inline constexpr Seconds kDrainedGrace{10};
 // A machine with an interruption notice is left to the cloud, which charges less for one that it ended
-// itself, and ended by us when it is still there so long after the notice's time.
+// itself. The planner terminates a machine that is still there this long after the notice's time.
 inline constexpr Seconds kNoticeGrace{300};
 // When many registered workers without a lease fall silent at once, each is given up only after this long, or
 // after two lease terms if that is longer. A few are given up after one lease term.
