@@ -218,7 +218,7 @@ std::optional<Json> to_json(const toml::table& table) {
   return out;
 }
 
-// Nothing for what JSON has no word for: dates, nan and inf.
+// nullopt for what JSON cannot express: dates, nan and inf.
 std::optional<Json> to_json(const toml::node& node) {
   if (const auto text = node.value_exact<std::string>()) return Json(*text);
   if (const auto flag = node.value_exact<bool>()) return Json(*flag);
@@ -342,7 +342,7 @@ class Reader {
     settings.pools.push_back(std::move(pool));
   }
 
-  // Such a pool would be made, and never launch anything.
+  // A pool that is to launch machines, in a daemon without a cloud, would be made and never launch any.
   void check_pool_clouds(const toml::table& root, const Settings& settings) {
     if (settings.cloud.provider != "none") return;
     for (std::size_t i = 0; i < settings.pools.size(); ++i) {
@@ -389,7 +389,7 @@ Result<Settings> parse_settings(std::string_view text, const std::string& name) 
 }
 
 Result<Settings> load_settings(const std::string& path) {
-  // Of a pipe the end may never come, and the daemon that reads its file again would wait for it for ever.
+  // The end of a pipe may never come, and a daemon that reads its file again at SIGHUP would wait for ever.
   std::error_code unknown;
   const std::filesystem::file_status status = std::filesystem::status(path, unknown);
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {

@@ -71,7 +71,7 @@ void ConfiguredPools::answered(const std::string& name, const Result<ports::PutP
     return;
   }
   entry.next = clock_.steady() + core::doubled(kFirstPause, ++entry.refusals, kLongestPause);
-  if (done.error().code == Errc::conflict) return;  // somebody else has made it just now
+  if (done.error().code == Errc::conflict) return;  // a client has made it just now
   std::string refusal = fmt::format("pool {} was not made: {}", name, done.error().message);
   if (entry.refusal == refusal) return;
   log_warn("{}", refusal);

@@ -23,7 +23,7 @@ class ConfiguredPools {
   ConfiguredPools(std::vector<core::PoolSpec> pools, const Clock& clock);
   void replace(std::vector<core::PoolSpec> pools);
   // Asks for what `view`, a leader's, does not show. Called again and again: a pool that was refused is asked
-  // for again after a second, then ever more rarely, up to a minute.
+  // for again after a second, then after twice as long each time, up to a minute.
   void make(const Put& put, const engine::EngineView& view);
   // Why a daemon that has started is not ready: a pool that it was started with is not made yet. Empty once
   // all were there, also when replace() has brought new ones.
@@ -45,7 +45,7 @@ class ConfiguredPools {
   bool complete_ = false;             // all of pools_ were seen
   mutable std::mutex mutex_;          // of what follows
   std::map<std::string, Try> tries_;  // by name
-  bool started_ = false;              // all that the daemon was started with were seen
+  bool started_ = false;              // all pools of the daemon's start were seen
 };
 
 }  // namespace drover::app

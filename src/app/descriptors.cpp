@@ -18,7 +18,7 @@ constexpr std::int64_t kLeast = 16;
 std::int64_t allowed_connections(std::int64_t wanted, int read_connections) {
   rlimit files{};
   if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return wanted;
-  // Nothing here uses select(), for whose sake the soft limit is low.
+  // The soft limit is low for programs that use select(), which this one does not.
   rlimit raised{files.rlim_max, files.rlim_max};
   if (files.rlim_cur < files.rlim_max && ::setrlimit(RLIMIT_NOFILE, &raised) == 0) files = raised;
   if (files.rlim_cur == RLIM_INFINITY) return wanted;

@@ -54,7 +54,7 @@ Finding check_worker_url(const Settings& settings, ports::HttpClient& http, bool
                 "set worker.url to where the proxy in front of the daemon listens, and start that proxy");
 }
 
-// libpq tells the reason of a refused connection in words alone.
+// libpq tells the reason of a refused connection only in the text of its message.
 std::string connection_remedy(const std::string& why) {
   struct Cause {
     const char* words;
@@ -176,7 +176,7 @@ Finding check_mark(const std::string& directory, const std::optional<postgres::I
   }
   if (mark.empty())
     return well(fmt::format("{} can be written; the first daemon marks it as its own", directory));
-  // Of an older schema it is not known; a daemon brings that up to date first.
+  // With an older schema the deployment is not known: a daemon brings the schema up to date first.
   const bool none = store && !known && store->refusal.empty() && store->missing_migrations.value_or(0) == 0;
   if (none) {
     return failed(

@@ -25,12 +25,12 @@ bool is_refused(const CloudStatus& tried) {
   return !tried.ok() && tried.error().error_class == CloudErrorClass::permission;
 }
 
-// EC2 asks for permissions first: a launch that it finds fault with is one that it would permit.
+// EC2 checks permissions before parameters: a launch whose parameters it refuses is permitted.
 bool is_permitted(const CloudStatus& tried) {
   return tried.ok() || tried.error().error_class == CloudErrorClass::config;
 }
 
-// Of an error that has nothing to do with what was asked for.
+// The remedy for an error that does not depend on the call's parameters.
 std::string call_remedy(const CloudError& error, const std::string& action) {
   switch (error.error_class) {
     case CloudErrorClass::permission:
@@ -44,7 +44,7 @@ std::string call_remedy(const CloudError& error, const std::string& action) {
   }
 }
 
-// What a pool asks for that EC2 refuses, by EC2's codes.
+// The remedy for parameters of a pool that EC2 refuses, by EC2's codes.
 std::string pool_remedy(const CloudError& error) {
   struct Cause {
     const char* code;
@@ -127,7 +127,7 @@ class CloudCheck {
   CloudCheck(aws::Ec2Cloud& cloud, std::string deployment, Report& report)
       : cloud_(cloud), deployment_(std::move(deployment)), report_(report) {}
 
-  // False: nothing else can be asked.
+  // False: no other call can be tried.
   bool list() {
     auto listed = cloud_.list_by_tag(std::string(core::kDeploymentTag), deployment_);
     if (!listed.ok()) {
@@ -192,8 +192,8 @@ class CloudCheck {
   bool lacks_permission_ = false;
 };
 
-// The pools that launch: the database's are what a daemon goes by, the file's are made where they are
-// missing.
+// The pools that launch: those of the database, as a daemon uses them, and those of the file that are not in
+// the database, as a daemon would make them.
 std::vector<core::PoolSpec> launching_pools(const Settings& settings,
                                             const std::optional<postgres::Inspection>& store) {
   std::vector<core::PoolSpec> pools = store ? store->pools : std::vector<core::PoolSpec>{};

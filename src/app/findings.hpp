@@ -15,10 +15,10 @@ Finding well(std::string text);
 Finding failed(std::string text, std::string remedy);
 Finding unchecked(std::string text, std::string remedy = {});
 
-// Prints a line a check and counts those that failed. No password is printed, whoever has quoted it.
+// Prints a line for each check and counts those that failed. Passwords are masked, also in quoted messages.
 class Report {
  public:
-  // Whether it is not failed.
+  // False when the check failed.
   bool add(const std::string& name, const Finding& finding);
   [[nodiscard]] int failures() const { return failures_; }
 

@@ -65,16 +65,17 @@ int run(const cli::Command& command) {
       command);
 }
 
-// A standard descriptor that the caller left closed would become that of the next socket or file, and what is
-// printed would be written into it. Standard output then refuses every write, so that the exit status says
-// it.
+// If the caller left a standard descriptor closed, the next socket or file would get its number, and what is
+// printed would be written into it. So the closed ones are opened; standard output in a way that every write
+// fails, so that the exit status tells of it.
 void hold_standard_descriptors() {
   for (const auto& [fd, mode] : {std::pair{0, O_RDONLY}, std::pair{1, O_RDONLY}, std::pair{2, O_WRONLY}}) {
     if (::fcntl(fd, F_GETFD) < 0) (void)::open("/dev/null", mode);
   }
 }
 
-// The exit status of a program that ended with `status`: what it printed must have been taken.
+// The exit status of a program that ended with `status`: 1 in place of 0 when its output could not be
+// written.
 int printed(int status) {
   if (status != 0) return status;
   errno = 0;
@@ -87,9 +88,11 @@ int printed(int status) {
 
 int main(int argc, char** argv) {
   hold_standard_descriptors();
-  std::signal(SIGPIPE, SIG_IGN);  // a peer or reader that goes away is an error of that write, not our end
+  // A write to a peer or reader that went away must fail, not end this process.
+  std::signal(SIGPIPE, SIG_IGN);
   try {
-    // The supervisor of a local instance: not for people, so it has no place among the subcommands.
+    // The supervisor of a local instance. It is not for people, so it is not among the documented
+    // subcommands.
     if (argc > 1 && std::string_view(argv[1]) == localcloud::kSupervisorSubcommand) {
       const std::vector<std::string> args(argv + 2, argv + argc);
       return localcloud::run_instance_supervisor(args);

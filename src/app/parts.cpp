@@ -5,7 +5,8 @@
 namespace drover::app {
 namespace {
 
-// Workers come by themselves. An empty listing would say that every machine is gone, so it gives none.
+// For deployments whose workers are started by somebody else. Every call fails: an empty listing would say
+// that all machines are gone.
 class NoCloud final : public ports::Cloud {
  public:
   core::CloudResult<std::vector<core::Instance>> run_instances(const core::LaunchRequest&) override {
@@ -30,11 +31,6 @@ class NoCloud final : public ports::Cloud {
             "the configuration has no cloud (cloud.provider is \"none\")"};
   }
 };
-
-double uniform() {
-  constexpr double kSteps = 1ULL << 53;
-  return static_cast<double>(random_u64() >> 11) / kSteps;
-}
 
 }  // namespace
 
@@ -80,7 +76,8 @@ Result<Ec2Parts> make_ec2(const Settings& settings, ports::HttpClient& http, con
   if (options.region.empty()) {
     return invalid("cloud.region", "no region is known: set cloud.region or AWS_REGION");
   }
-  auto cloud = aws::Ec2Cloud::make(options, aws::Ec2Tools{http, *parts.credentials, clock, {}, uniform});
+  auto cloud =
+      aws::Ec2Cloud::make(options, aws::Ec2Tools{http, *parts.credentials, clock, {}, random_uniform});
   if (!cloud.ok()) return cloud.error();
   parts.cloud = std::move(*cloud);
   return parts;

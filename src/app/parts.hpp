@@ -10,7 +10,7 @@
 #include "drover/ports/store.hpp"
 #include "drover/postgres/pg_store.hpp"
 
-// What several programs of this layer are put together from.
+// Parts that several programs of this layer share.
 namespace drover::app {
 
 // Connections that the reads of clients (store.read_connections) never hold: one for each thread of the API's

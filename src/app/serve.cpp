@@ -39,7 +39,7 @@ namespace {
 constexpr Millis kStep{250};  // of the main thread's loop
 constexpr Millis kMigrateRetry{1000};
 constexpr Millis kStopGrace{5000};       // for requests in flight, once the engine has answered its own
-constexpr Seconds kEngineSilence{60};    // an engine whose threads have not got on for so long is stuck
+constexpr Seconds kEngineSilence{60};    // an engine whose threads made no round for this long is stuck
 constexpr Seconds kReconcileSlack{150};  // beyond its interval: calls of the cloud, with their repeats
 
 void block(std::initializer_list<int> signals) {
@@ -87,7 +87,7 @@ transport::ServerOptions server_options(const Settings& settings, const std::str
   return options;
 }
 
-// Methods are the client's words; a metric's labels are not.
+// Clients may send any method. As labels of a metric they would make series without bound.
 std::string_view bounded_method(std::string_view method) {
   for (const std::string_view known : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}) {
     if (method == known) return known;
@@ -108,7 +108,8 @@ void count_request(ports::Metrics& metrics, const http::Access& access) {
   metrics.observe("drover_http_request_seconds", access.seconds, {{"route", access.route}});
 }
 
-// Requests of people need no token yet, so the name in them must be one that no foreign page can have.
+// Requests of people need no token yet, so that a page of another site could make a browser send them. The
+// Host name in a request must therefore be one that such a page cannot have.
 http::Gate gate(const Settings& settings) {
   std::vector<std::string> names = settings.server.names;
   names.push_back(http::url_host(settings.worker.url));
@@ -168,8 +169,7 @@ class Daemon {
     options.takeover = Seconds{settings_.store.takeover_s};
     options.before_lead = [this]() -> Status {
       if (migrated_) return Ok{};
-      return Error{Errc::unavailable,
-                   "the database is out of reach, or its schema is being brought up to date"};
+      return unavailable("the database is out of reach, or its schema is being brought up to date");
     };
     options.may_lead = [this](const Uuid& deployment) { return artifacts_->check_marker(deployment); };
     return options;
@@ -228,8 +228,8 @@ class Daemon {
     }
   }
 
-  // Rows of today that came before the tables of today would stay in the table for all days, so these are
-  // made before this daemon leads. While it leads, the engine makes those that follow.
+  // Makes the tables of today before this daemon leads: rows written earlier would stay in the table for all
+  // days. The engine makes the tables of the following days while it leads.
   void make_tables() {
     const Status made = store_->make_partitions(clock_.wall());
     if (!made.ok()) log_warn("tables for the coming days were not made: {}", made.error().message);
@@ -253,7 +253,8 @@ class Daemon {
     systemd_.notify("STATUS=" + state);
   }
 
-  // Takes what may change while it runs; a file with an error in it changes nothing.
+  // Reads the configuration file again and applies what may change while the daemon runs. A file with an
+  // error in it changes nothing.
   void reload() {
     const auto now = std::chrono::duration_cast<Micros>(clock_.steady().time_since_epoch());
     systemd_.notify(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now.count()));
@@ -270,8 +271,8 @@ class Daemon {
     systemd_.notify("READY=1");
   }
 
-  // The service manager restarts a daemon whose loops no longer get on; one that only waits for the database
-  // or the cloud does get on.
+  // Tells the service manager that the loops make progress; otherwise it restarts the daemon. A loop that
+  // waits for the database or the cloud makes progress.
   void feed_watchdog() {
     const auto interval = systemd_.watchdog_interval();
     const SteadyTime now = clock_.steady();
@@ -299,10 +300,11 @@ class Daemon {
     log_info("stopping");
     systemd_.notify("STOPPING=1");
     stopping_ = true;
-    // First what gives leadership up: it commits and answers what it has taken; long polls end empty-handed.
+    // The engine stops first. It commits and answers what it has taken, ends long polls without jobs, and
+    // gives leadership up.
     engine_.stop();
     server_->stop(kStopGrace);
-    // A cloud call under way comes to its end, and its answer to nobody: the next leader repeats a launch
+    // A cloud call under way is waited for, but its answer is not stored. The next leader repeats a launch
     // with the same token, and finds in the store what is to be terminated.
     reconciler_.stop();
     api_->stop();
@@ -329,12 +331,12 @@ class Daemon {
   std::thread migration_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> migrated_{false};  // until then the engine does not lead
-  std::atomic<bool> refused_{false};   // by the database
+  std::atomic<bool> refused_{false};   // the database must not be touched
   std::string state_;
   SteadyTime fed_;
   const SteadyTime started_ = clock_.steady();
   Seconds reconcile_limit_{300};
-  std::string_view stuck_;  // the loop that did not get on when that was looked at last
+  std::string_view stuck_;  // the loop that made no progress at the last look
 };
 
 }  // namespace

@@ -58,7 +58,8 @@ Result<Place> place_of(JobNumber job, int attempt, std::string_view kind, std::s
     return place;
   }
   if (Status named = ports::check_artifact_name(name); !named.ok()) return named.error();
-  // What cannot be a file's name lies in folders of its own, where no artifact's plain name can be the same.
+  // A name that cannot be a file's lies in a folder of its own, where it cannot collide with another
+  // artifact's plain name.
   if (name.find('/') != std::string_view::npos) {
     place.directories.back() += ".nested";
     place.file = flat_name(name);
@@ -108,7 +109,8 @@ Result<std::string> read_marker(const Fd& root) {
   return std::string(trim(*text));
 }
 
-// Written whole under another name first, then linked: of two daemons that start together one makes it.
+// The marker is written whole under another name, then linked, so that of two daemons that start together
+// only one makes it.
 Status write_marker(const Fd& root, const std::string& text) {
   const std::string draft = fmt::format("{}.{}", kMarker, random_u64());
   Result<Fd> file = open_at(root, draft, O_WRONLY | O_CREAT | O_EXCL);
@@ -138,7 +140,7 @@ Result<std::int64_t> append(const Fd& file, std::int64_t offset, std::string_vie
     if (!present.ok()) return present.error();
     if (*present != data) return offset_conflict(offset, *size);
     if (Status synced = sync(file); !synced.ok())
-      return synced.error();  // its first writer may have died before
+      return synced.error();  // the process that wrote it may have died before its sync
     return end;
   }
   DROVER_FAILPOINT("log.checked");
@@ -173,17 +175,16 @@ Status DirectoryStore::check_marker(const Uuid& deployment) {
   Result<std::string> marker = read_marker(*root);
   if (marker.ok() && marker->empty()) {
     if (::faccessat(root->get(), "jobs", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-      return Error{Errc::conflict,
-                   fmt::format("{} holds jobs but no file '{}': restore it with this deployment's id, {}",
-                               root_, kMarker, wanted)};
+      return conflict(fmt::format("{} holds jobs but no file '{}': restore it with this deployment's id, {}",
+                                  root_, kMarker, wanted));
     }
     if (Status written = write_marker(*root, wanted); !written.ok()) return written;
     marker = read_marker(*root);
   }
   if (!marker.ok()) return marker.error();
   if (*marker == wanted) return Ok{};
-  return Error{Errc::conflict, fmt::format("the artifact store {} belongs to deployment {}, this one is {}",
-                                           root_, *marker, wanted)};
+  return conflict(
+      fmt::format("the artifact store {} belongs to deployment {}, this one is {}", root_, *marker, wanted));
 }
 
 std::string DirectoryStore::spool_directory() const {
@@ -216,7 +217,8 @@ Result<Sha256> DirectoryStore::put(JobNumber job, int attempt, std::string_view 
   Result<Sha256> hash = take_over();
   if (hash.ok()) return hash;
   ::unlink(spooled.c_str());
-  // What is missing is a part of the store: "not found" would tell a worker that its attempt is another's.
+  // ENOENT here means that a part of the store is missing. not_found would tell the worker that its attempt
+  // is another's.
   if (hash.error().code == Errc::not_found) hash.error().code = Errc::unavailable;
   return hash;
 }
@@ -232,7 +234,7 @@ Result<std::int64_t> DirectoryStore::append_log(JobNumber job, int attempt, std:
   Result<Place> place = place_of(job, attempt, "logs", stream);
   if (!place.ok()) return place.error();
   if (offset < 0) return invalid("offset", "an offset is not negative");
-  // Only a first chunk makes a log: a stray later one must not leave an empty file behind.
+  // Only a first chunk makes the file: a stray later chunk must not leave an empty log behind.
   const bool first = offset == 0 && !data.empty();
   Result<Fd> directory = open_directory(root_, place->directories, first);
   Result<Fd> file = directory.ok()
@@ -243,7 +245,7 @@ Result<std::int64_t> DirectoryStore::append_log(JobNumber job, int attempt, std:
     if (offset == 0) return std::int64_t{0};
     return offset_conflict(offset, 0);
   }
-  // Of this open file description, so it holds between threads as between processes.
+  // The lock belongs to this open file description, so that it works between threads as between processes.
   while (::flock(file->get(), LOCK_EX) != 0) {
     if (errno != EINTR) return errno_error(errno, "locking a log");
   }
@@ -257,7 +259,7 @@ Result<std::int64_t> DirectoryStore::append_log(JobNumber job, int attempt, std:
 Result<ports::StoredFile> DirectoryStore::log(JobNumber job, int attempt, std::string_view stream) {
   Result<ports::StoredFile> file = stored_file(root_, place_of(job, attempt, "logs", stream));
   // A first chunk that did not fit leaves an empty file.
-  if (file.ok() && file->size == 0) return Error{Errc::not_found, "nothing was written to this log"};
+  if (file.ok() && file->size == 0) return not_found("nothing was written to this log");
   return file;
 }
 

@@ -20,17 +20,17 @@ Error errno_error(int error, std::string_view what) {
   const std::string text = ::strerror_r(error, buffer.data(), buffer.size());
   switch (error) {
     case ENOENT:
-      return Error{Errc::not_found, fmt::format("{}: {}", what, text)};
+      return not_found(fmt::format("{}: {}", what, text));
     case ENAMETOOLONG:  // some file systems take less than 255 bytes: trying again will not help
       return invalid("name", fmt::format("{}: {}", what, text));
     case ENOSPC:
     case EDQUOT:
     case EFBIG:
-      return Error{Errc::storage_full, fmt::format("{}: {}; make room in the artifact store", what, text)};
+      return storage_full(fmt::format("{}: {}; make room in the artifact store", what, text));
     case EROFS:
-      return Error{Errc::storage_full, fmt::format("{}: {}; make the artifact store writable", what, text)};
+      return storage_full(fmt::format("{}: {}; make the artifact store writable", what, text));
     default:
-      return Error{Errc::unavailable, fmt::format("{}: {}", what, text), {}, {}, 5};
+      return unavailable(fmt::format("{}: {}", what, text), 5);
   }
 }
 
@@ -65,7 +65,7 @@ Result<Fd> open_directory(const std::string& root, const std::vector<std::string
 Result<std::int64_t> file_size(const Fd& file) {
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) return errno_error(errno, "reading a file's size");
-  if (!S_ISREG(info.st_mode)) return Error{Errc::unavailable, "not a regular file in the artifact store"};
+  if (!S_ISREG(info.st_mode)) return unavailable("not a regular file in the artifact store");
   return std::int64_t{info.st_size};
 }
 

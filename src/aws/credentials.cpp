@@ -25,9 +25,8 @@ class EnvironmentSource final : public CredentialSource {
     auto secret = value_of(environment_, "AWS_SECRET_ACCESS_KEY");
     if (key.empty() && secret.empty()) return std::optional<Credentials>{};
     if (key.empty() || secret.empty()) {
-      return Error{
-          Errc::unavailable,
-          "the environment holds one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY without the other"};
+      return unavailable(
+          "the environment holds one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY without the other");
     }
     return std::optional(Credentials{key, Secret(std::move(secret)),
                                      Secret(value_of(environment_, "AWS_SESSION_TOKEN")), std::nullopt});
@@ -97,8 +96,8 @@ Result<Credentials> CredentialsChain::ask_sources() {
     if (!found) return found.error();
     if (*found) return std::move(**found);
   }
-  return Error{Errc::unavailable,
-               "no AWS credentials: the environment, the profile files and the instance role have none"};
+  return unavailable(
+      "no AWS credentials: the environment, the profile files and the instance role have none");
 }
 
 std::unique_ptr<CredentialsProvider> make_default_credentials(const Environment& environment,
@@ -108,8 +107,7 @@ std::unique_ptr<CredentialsProvider> make_default_credentials(const Environment&
   if (profile.empty()) sources.push_back(make_environment_source(environment));
   sources.push_back(make_profile_source(environment, std::move(profile)));
   sources.push_back(make_imds_source(environment, http));
-  const auto uniform = [] { return static_cast<double>(random_u64() >> 11) * 0x1.0p-53; };
-  return std::make_unique<CredentialsChain>(std::move(sources), clock, uniform);
+  return std::make_unique<CredentialsChain>(std::move(sources), clock, random_uniform);
 }
 
 }  // namespace drover::aws

@@ -8,7 +8,7 @@
 
 #include "drover/aws/ec2_errors.hpp"
 #include "drover/aws/ec2_xml.hpp"
-#include "drover/aws/http_date.hpp"
+#include "drover/base/http_date.hpp"
 #include "drover/base/limits.hpp"
 #include "drover/base/log.hpp"
 #include "drover/base/text.hpp"
@@ -37,10 +37,6 @@ TokenBucket bucket(double share, double capacity, double refill) {
   return share > 0 ? TokenBucket(std::max(1.0, capacity * share), refill * share) : TokenBucket(1, 1);
 }
 
-double random_uniform() {
-  return static_cast<double>(random_u64() >> 11) * 0x1.0p-53;
-}
-
 CloudError refuse(std::string code, std::string message) {
   return CloudError{CloudErrorClass::config, std::move(code), std::move(message)};
 }
@@ -60,7 +56,7 @@ CloudStatus check_launch(const core::LaunchRequest& request) {
   return Ok{};
 }
 
-// Whether the call may have done what it was to do, for all that is known.
+// Whether the call may have taken effect although it failed.
 bool is_unanswered(const CloudError& error) {
   return error.error_class == CloudErrorClass::transient || error.code == kReplyTooLarge;
 }
@@ -103,12 +99,6 @@ Ec2Cloud::Ec2Cloud(Ec2Options options, Ec2Tools tools, Endpoint endpoint)
       run_rate_(bucket(options_.rate_share, 5, 2)),
       launched_rate_(bucket(options_.rate_share, 1000, 2)),
       terminate_rate_(bucket(options_.rate_share, 100, 5)) {}
-
-bool is_instance_id(std::string_view id) {
-  return id.starts_with("i-") && id.size() > 2 && id.size() <= 34 &&
-         std::all_of(id.begin() + 2, id.end(),
-                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); });
-}
 
 CloudStatus Ec2Cloud::call(TokenBucket& bucket, const std::string& body, const Accept& accept) {
   bool recovered = false;
@@ -254,7 +244,7 @@ CloudStatus Ec2Cloud::try_terminate(const std::string& id) {
   return dry_run(terminate_rate_, encode_terminate_instances(std::span(&id, 1)));
 }
 
-// EC2 says yes by an error of its own.
+// EC2 answers a dry run that it would carry out with an error, DryRunOperation.
 CloudStatus Ec2Cloud::dry_run(TokenBucket& bucket, const std::string& body) {
   CloudStatus done = call(bucket, body + "&DryRun=true", [](std::string_view) { return Status(Ok{}); });
   if (done) return refuse("NoDryRun", "the endpoint took a dry run for a call");
@@ -269,8 +259,9 @@ CloudResult<std::vector<core::Instance>> Ec2Cloud::list_by_tag(const std::string
 }
 
 CloudResult<std::vector<core::Instance>> Ec2Cloud::list_by_id(std::span<const std::string> ids) {
-  std::vector<std::string> known;  // a wildcard in the filter would find what was not asked for
-  std::copy_if(ids.begin(), ids.end(), std::back_inserter(known), is_instance_id);
+  // A wildcard in the filter would also find instances that were not asked for.
+  std::vector<std::string> known;
+  std::copy_if(ids.begin(), ids.end(), std::back_inserter(known), core::is_instance_id);
   std::vector<core::Instance> out;
   for (std::size_t from = 0; from < known.size(); from += kFilterValues) {
     const auto to = std::min(known.size(), from + kFilterValues);

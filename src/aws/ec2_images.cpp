@@ -3,9 +3,8 @@
 #include "drover/aws/ec2_cloud.hpp"
 #include "drover/aws/ec2_xml.hpp"
 
-// What a launch must know of its image.
+// The root device of a launch's image, which a launch needs that gives its disk a size.
 namespace drover::aws {
-
 namespace {
 
 using core::CloudError;
@@ -14,14 +13,7 @@ using core::CloudResult;
 
 constexpr std::size_t kImagesKept = 1000;
 
-CloudError undescribed(const std::string& image, const CloudError& why) {
-  // The permission that is missing is this launch's need alone: others need not describe their images, and a
-  // permission error would stop them too.
-  const auto error_class =
-      why.error_class == CloudErrorClass::permission ? CloudErrorClass::config : why.error_class;
-  return {error_class, why.code,
-          "the image " + image + " cannot be described, so its root device is not known: " + why.message};
-}
+CloudError undescribed(const std::string& image, const CloudError& why);
 
 }  // namespace
 
@@ -53,6 +45,19 @@ CloudResult<std::string> Ec2Cloud::root_device(const std::string& image) {
   root_devices_[image] = found.root_device;
   return std::move(found.root_device);
 }
+
+namespace {
+
+CloudError undescribed(const std::string& image, const CloudError& why) {
+  // Only launches that give their disk a size need the permission to describe images. As a permission error
+  // the refusal would count as one of the launch itself, so it becomes a config error.
+  const auto error_class =
+      why.error_class == CloudErrorClass::permission ? CloudErrorClass::config : why.error_class;
+  return {error_class, why.code,
+          "the image " + image + " cannot be described, so its root device is not known: " + why.message};
+}
+
+}  // namespace
 
 CloudResult<std::string> Ec2Cloud::launch_body(const core::LaunchRequest& request) {
   std::string device;

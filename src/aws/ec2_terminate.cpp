@@ -14,8 +14,83 @@ using core::CloudError;
 using core::CloudErrorClass;
 using core::CloudStatus;
 
-// EC2 charges a call for every instance that it names, ended or not (a thousand at once, then twenty a
-// second): a refusal that makes a large batch be asked again would use up what the others need.
+using Batches = std::deque<std::vector<std::string>>;
+
+// The instances that EC2 would not end, and the first of its refusals.
+class Refused {
+ public:
+  void add(const std::string& id, const CloudError& error) {
+    if (ids_.empty()) first_ = error;
+    ids_.push_back(id);
+  }
+  [[nodiscard]] CloudStatus verdict() const {
+    if (ids_.empty()) return Ok{};
+    CloudError error = first_;
+    if (ids_.size() > 1) {
+      error.message += " (of " + std::to_string(ids_.size()) + " that were not ended:";
+      for (std::size_t i = 0; i < std::min(ids_.size(), kNamed); ++i) error.message += ' ' + ids_[i];
+      error.message += ids_.size() > kNamed ? " and others)" : ")";
+    }
+    return error;
+  }
+
+ private:
+  static constexpr std::size_t kNamed = 20;
+  std::vector<std::string> ids_;
+  CloudError first_;
+};
+
+std::set<std::string> named_in(std::string_view message, const std::vector<std::string>& batch);
+bool is_not_found(const CloudError& error);
+bool is_about_instances(const CloudError& error, const std::set<std::string>& named);
+Batches after_refusal(const std::vector<std::string>& batch, const std::set<std::string>& named);
+Batches batches_of(const std::set<std::string>& ids, const std::set<std::string>& refused);
+
+}  // namespace
+
+// EC2 terminates a whole batch (of one zone) or none of it. When it names the instance that it refuses, the
+// rest is sent again without that one; when it does not, the batch is halved until the instance is found.
+// Instances that were refused before come last, so that EC2's rate goes to those that can be terminated
+// first.
+CloudStatus Ec2Cloud::terminate(std::span<const std::string> ids) {
+  Refused refused;
+  std::set<std::string> valid;
+  for (const auto& id : ids) {
+    if (core::is_instance_id(id)) {
+      valid.insert(id);
+    } else {
+      refused.add(id, {CloudErrorClass::id, "InvalidInstanceID.Malformed", "'" + id + "' is no instance id"});
+    }
+  }
+  Batches work = batches_of(valid, refused_before());
+  while (!work.empty()) {
+    const auto batch = std::move(work.front());
+    work.pop_front();
+    if (batch.empty()) continue;
+    auto done = terminate_batch(batch);
+    if (done) {
+      remember(batch, {});
+      continue;
+    }
+    auto named = named_in(done.error().message, batch);
+    if (!is_about_instances(done.error(), named)) return done;  // the other batches would be refused as well
+    if (named.empty() && batch.size() == 1) named.insert(batch.front());
+    if (is_not_found(done.error())) {
+      remember({named.begin(), named.end()}, {});
+    } else {
+      for (const auto& id : named) refused.add(id, done.error());
+      remember({}, named);
+    }
+    for (auto& part : after_refusal(batch, named)) work.push_back(std::move(part));
+  }
+  return refused.verdict();
+}
+
+namespace {
+
+// EC2's rate limit counts every instance that a call names, terminated or not (a thousand at once, then
+// twenty a second). After a refusal the batch is sent again in parts, so that a large batch would use up the
+// rate that the other instances need.
 constexpr std::size_t kBatch = 100;
 constexpr std::size_t kRemembered = 10'000;
 
@@ -42,8 +117,8 @@ bool is_not_found(const CloudError& error) {
   return error.code == "InvalidInstanceID.NotFound";
 }
 
-// Is the refusal about single instances of the batch rather than about the call? What it names can be left
-// out; of what it does not name only some classes are known to be about instances.
+// Is the refusal about single instances of the batch rather than about the call? It is when it names
+// instances. When it names none, only errors of some classes are known to be about instances.
 bool is_about_instances(const CloudError& error, const std::set<std::string>& named) {
   switch (error.error_class) {
     case CloudErrorClass::id:
@@ -57,8 +132,6 @@ bool is_about_instances(const CloudError& error, const std::set<std::string>& na
       return !named.empty();
   }
 }
-
-using Batches = std::deque<std::vector<std::string>>;
 
 std::vector<std::string> without(const std::vector<std::string>& batch, const std::set<std::string>& named) {
   std::vector<std::string> rest;
@@ -74,30 +147,6 @@ Batches after_refusal(const std::vector<std::string>& batch, const std::set<std:
   const auto middle = batch.begin() + static_cast<std::ptrdiff_t>(batch.size() / 2);
   return {{batch.begin(), middle}, {middle, batch.end()}};
 }
-
-// The instances that EC2 would not end, and the first of its refusals.
-class Refused {
- public:
-  void add(const std::string& id, const CloudError& error) {
-    if (ids_.empty()) first_ = error;
-    ids_.push_back(id);
-  }
-  [[nodiscard]] CloudStatus verdict() const {
-    if (ids_.empty()) return Ok{};
-    CloudError error = first_;
-    if (ids_.size() > 1) {
-      error.message += " (of " + std::to_string(ids_.size()) + " that were not ended:";
-      for (std::size_t i = 0; i < std::min(ids_.size(), kNamed); ++i) error.message += ' ' + ids_[i];
-      error.message += ids_.size() > kNamed ? " and others)" : ")";
-    }
-    return error;
-  }
-
- private:
-  static constexpr std::size_t kNamed = 20;
-  std::vector<std::string> ids_;
-  CloudError first_;
-};
 
 // Those that were refused before come last, each alone.
 Batches batches_of(const std::set<std::string>& ids, const std::set<std::string>& refused) {
@@ -133,43 +182,6 @@ void Ec2Cloud::remember(const std::vector<std::string>& ended, const std::set<st
   const std::lock_guard lock(refused_mutex_);
   for (const auto& id : ended) refused_.erase(id);
   if (refused_.size() < kRemembered) refused_.insert(refused.begin(), refused.end());
-}
-
-// EC2 ends a whole batch or nothing of it (of one zone). One instance that it names costs one call more; one
-// that it does not name is found by halving. What was refused is asked again after the rest, so that whatever
-// EC2's rates allow goes to what can be ended.
-CloudStatus Ec2Cloud::terminate(std::span<const std::string> ids) {
-  Refused refused;
-  std::set<std::string> valid;
-  for (const auto& id : ids) {
-    if (is_instance_id(id)) {
-      valid.insert(id);
-    } else {
-      refused.add(id, {CloudErrorClass::id, "InvalidInstanceID.Malformed", "'" + id + "' is no instance id"});
-    }
-  }
-  Batches work = batches_of(valid, refused_before());
-  while (!work.empty()) {
-    const auto batch = std::move(work.front());
-    work.pop_front();
-    if (batch.empty()) continue;
-    auto done = terminate_batch(batch);
-    if (done) {
-      remember(batch, {});
-      continue;
-    }
-    auto named = named_in(done.error().message, batch);
-    if (!is_about_instances(done.error(), named)) return done;  // the other batches would meet the same
-    if (named.empty() && batch.size() == 1) named.insert(batch.front());
-    if (is_not_found(done.error())) {
-      remember({named.begin(), named.end()}, {});
-    } else {
-      for (const auto& id : named) refused.add(id, done.error());
-      remember({}, named);
-    }
-    for (auto& part : after_refusal(batch, named)) work.push_back(std::move(part));
-  }
-  return refused.verdict();
 }
 
 }  // namespace drover::aws

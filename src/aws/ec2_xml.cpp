@@ -10,7 +10,7 @@ namespace drover::aws {
 namespace {
 
 Error wrong_reply(const std::string& reason) {
-  return Error{Errc::invalid, "the reply is not EC2's: " + reason};
+  return invalid({}, "the reply is not EC2's: " + reason);
 }
 
 core::InstanceState state_of_code(std::int64_t code) {
@@ -76,7 +76,8 @@ class InstanceHandler final : public XmlHandler {
 
   [[nodiscard]] Status verdict() const {
     if (!root_seen_) return wrong_reply("its root is not " + root_.substr(1));
-    // A bare root could be made by anything between us and EC2; EC2 always adds one of these.
+    // A proxy between this program and EC2 could answer with a bare root element; EC2 always adds one of
+    // these two.
     if (!marked_) return wrong_reply("it has neither a result nor a request id");
     if (nameless_) return wrong_reply("an instance has no id");
     return Ok{};
@@ -191,7 +192,8 @@ class ErrorHandler final : public XmlHandler {
   AwsErrorReply reply;
 
  private:
-  // EC2 and its likenesses differ in the root, the list of errors and the spelling of the request's id.
+  // EC2, STS and compatible services differ in the root, the list of errors and the spelling of the request's
+  // id.
   void read_below_root(std::string_view path, const std::string& text) {
     for (const std::string_view at : {"/Errors/Error/", "/Error/"}) {
       if (path.starts_with(at)) read_field(path.substr(at.size()), text);

@@ -15,7 +15,7 @@ constexpr Millis kTimeout{1000};
 constexpr std::size_t kReplyBytes = 64 * 1024;
 
 Error failed(const std::string& why) {
-  return {Errc::unavailable, "the instance metadata service " + why};
+  return unavailable("the instance metadata service " + why);
 }
 
 // What an IAM role's name may hold; anything else would change the path.

@@ -7,23 +7,7 @@
 namespace drover::aws {
 namespace {
 
-std::string_view unquoted(std::string_view name) {
-  if (name.size() >= 2 && (name.front() == '"' || name.front() == '\'') && name.back() == name.front()) {
-    return name.substr(1, name.size() - 2);
-  }
-  return name;
-}
-
-// The profile that a section header names; empty for a section of another kind ("[sso-session x]").
-std::string profile_of(std::string_view section, ProfileSyntax syntax) {
-  constexpr std::string_view kPrefix = "profile";
-  if (syntax == ProfileSyntax::credentials) return std::string(unquoted(section));
-  if (section == "default") return "default";
-  if (!section.starts_with(kPrefix)) return {};
-  const auto rest = section.substr(kPrefix.size());
-  if (rest.empty() || (rest.front() != ' ' && rest.front() != '\t')) return {};
-  return std::string(unquoted(trim(rest)));
-}
+std::string profile_of(std::string_view section, ProfileSyntax syntax);
 
 }  // namespace
 
@@ -50,5 +34,27 @@ Profiles parse_profiles(std::string_view text, ProfileSyntax syntax) {
   }
   return profiles;
 }
+
+namespace {
+
+std::string_view unquoted(std::string_view name) {
+  if (name.size() >= 2 && (name.front() == '"' || name.front() == '\'') && name.back() == name.front()) {
+    return name.substr(1, name.size() - 2);
+  }
+  return name;
+}
+
+// The profile that a section header names; empty for a section of another kind ("[sso-session x]").
+std::string profile_of(std::string_view section, ProfileSyntax syntax) {
+  constexpr std::string_view kPrefix = "profile";
+  if (syntax == ProfileSyntax::credentials) return std::string(unquoted(section));
+  if (section == "default") return "default";
+  if (!section.starts_with(kPrefix)) return {};
+  const auto rest = section.substr(kPrefix.size());
+  if (rest.empty() || (rest.front() != ' ' && rest.front() != '\t')) return {};
+  return std::string(unquoted(trim(rest)));
+}
+
+}  // namespace
 
 }  // namespace drover::aws

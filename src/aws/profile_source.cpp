@@ -87,7 +87,7 @@ class ProfileSource final : public CredentialSource {
 
  private:
   static Error unusable(const std::string& name, const std::string& why) {
-    return {Errc::unavailable, "the AWS profile '" + name + "' " + why};
+    return unavailable("the AWS profile '" + name + "' " + why);
   }
   static Error unsupported(const std::string& name, const std::string& key) {
     return unusable(name, "uses " + key + ", which is not supported: give keys, or an instance role");

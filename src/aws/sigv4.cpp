@@ -10,13 +10,8 @@ namespace {
 constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256";
 constexpr std::string_view kTerminator = "aws4_request";
 
-std::string_view bytes(const Sha256& hash) {
-  return {reinterpret_cast<const char*>(hash.data()), hash.size()};
-}
-
 std::string canonical_path(const RequestParts& request) {
   if (request.path.empty()) return "/";
-  if (request.path_encoding == PathEncoding::as_sent) return std::string(request.path);
   std::string out;
   bool first = true;
   for (const auto segment : split(request.path, '/')) {
@@ -159,10 +154,10 @@ std::string string_to_sign(std::string_view date, const CredentialScope& scope, 
 std::string signature(const Secret& secret_key, const CredentialScope& scope, std::string_view to_sign) {
   const Secret start("AWS4" + secret_key.reveal());
   Sha256 date_key = hmac_sha256(start.reveal(), scope.date);
-  Sha256 region_key = hmac_sha256(bytes(date_key), scope.region);
-  Sha256 service_key = hmac_sha256(bytes(region_key), scope.service);
-  Sha256 signing_key = hmac_sha256(bytes(service_key), kTerminator);
-  std::string out = to_hex(hmac_sha256(bytes(signing_key), to_sign));
+  Sha256 region_key = hmac_sha256(bytes_of(date_key), scope.region);
+  Sha256 service_key = hmac_sha256(bytes_of(region_key), scope.service);
+  Sha256 signing_key = hmac_sha256(bytes_of(service_key), kTerminator);
+  std::string out = to_hex(hmac_sha256(bytes_of(signing_key), to_sign));
   for (Sha256* key : {&date_key, &region_key, &service_key, &signing_key}) wipe(*key);
   return out;
 }

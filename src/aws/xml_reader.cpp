@@ -78,8 +78,8 @@ void on_doctype(void* user, const xmlChar*, const xmlChar*, const xmlChar*) {
   static_cast<Reader*>(user)->refuse("a DOCTYPE is not accepted");
 }
 
-// Keep libxml2 from writing to standard error: of what it cannot decode it speaks to the thread's own handler
-// only.
+// These keep libxml2 from writing to standard error. What it cannot decode it reports to the thread's generic
+// handler only.
 void on_message(void*, const xmlError*) {}
 void on_plain_message(void*, const char*, ...) {}
 #if LIBXML_VERSION < 21200
@@ -105,7 +105,7 @@ xmlSAXHandler make_handler() {
 }
 
 Error bad(std::string reason) {
-  return Error{Errc::invalid, "the reply is no usable XML: " + std::move(reason)};
+  return invalid({}, "the reply is no usable XML: " + std::move(reason));
 }
 
 }  // namespace

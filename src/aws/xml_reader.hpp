@@ -17,7 +17,7 @@ class XmlHandler {
   virtual void on_end(std::string_view path, const std::string& text) = 0;
 };
 
-// Reads a whole document, or says why it is none. What the handler heard before an error is void.
+// Reads a whole document, or says why it cannot. After an error, what the handler was told is not to be used.
 Status read_xml(std::string_view body, const XmlLimits& limits, XmlHandler& handler);
 
 }  // namespace drover::aws

@@ -33,7 +33,8 @@ bool BlockingPool::post(std::function<void()> task) {
 }
 
 void BlockingPool::stop() {
-  std::deque<std::function<void()>> dropped;  // destroyed outside the lock: a task's end may post again
+  // Destroyed outside the lock: a task's destructor may call post().
+  std::deque<std::function<void()>> dropped;
   std::vector<std::thread> threads;
   {
     const std::lock_guard lock(mutex_);

@@ -28,7 +28,7 @@ struct Request {
   std::int64_t left = 0;
 };
 
-// A test that asks for what does not exist must not pass.
+// Ends the process: a test whose failpoint never acts would pass without having tested anything.
 [[noreturn]] void refuse(std::string_view text) {
   fmt::print(stderr, "DROVER_FAILPOINT cannot be read: {}\n", text);
   std::abort();
@@ -80,7 +80,9 @@ class Failpoints {
     lock.unlock();
     while (what.hang) ::pause();
     ::kill(::getpid(), what.signal);
-    ::usleep(100'000);  // another thread may be the first that the signal stops: this one goes no further
+    // The signal may stop this thread only after kill() has returned; meanwhile the thread must not pass the
+    // point.
+    ::usleep(100'000);
   }
 
  private:

@@ -12,11 +12,7 @@
 namespace drover {
 namespace {
 
-std::string_view as_text(const Sha256& hash) {
-  return {reinterpret_cast<const char*>(hash.data()), hash.size()};
-}
-
-// Without randomness or hashing nothing that follows is safe: there is nothing to recover to.
+// Ends the process when OpenSSL fails: without random bytes or hashes no token is safe.
 void require(bool ok) {
   if (!ok) std::abort();
 }
@@ -56,7 +52,7 @@ Sha256 sha256(std::string_view data) {
 Sha256 hmac_sha256(std::string_view key, std::string_view data) {
   Sha256 out;
   std::size_t length = 0;
-  // Without an address there would be no key, which is not the same as an empty one.
+  // OpenSSL takes a null pointer for "no key", which is not the same as an empty key.
   const auto* const bytes = reinterpret_cast<const unsigned char*>(key.empty() ? "" : key.data());
   EVP_MAC_CTX* const context = EVP_MAC_CTX_dup(hmac_algorithm());
   require(context != nullptr && EVP_MAC_init(context, bytes, key.size(), nullptr) == 1 &&
@@ -67,7 +63,7 @@ Sha256 hmac_sha256(std::string_view key, std::string_view data) {
 }
 
 std::string to_hex(const Sha256& hash) {
-  return hex_encode(as_text(hash));
+  return hex_encode(bytes_of(hash));
 }
 
 Sha256Stream::Sha256Stream() : context_(EVP_MD_CTX_new()) {
@@ -90,8 +86,8 @@ Sha256 Sha256Stream::finish() {
   return out;
 }
 
-// A short string keeps its bytes within itself, so that a move copies them; and of one that was longer
-// before, bytes are left behind its end.
+// Wipes up to the capacity: bytes of an earlier, longer value lie behind the end. A short string keeps its
+// bytes within the object, so that one that was moved from still has them.
 void wipe(std::string& text) noexcept {
   text.resize(text.capacity());  // takes no memory
   OPENSSL_cleanse(text.data(), text.size());
@@ -129,6 +125,10 @@ std::uint64_t random_u64() {
   std::uint64_t value = 0;
   require(RAND_bytes(reinterpret_cast<unsigned char*>(&value), sizeof value) == 1);
   return value;
+}
+
+double random_uniform() {
+  return static_cast<double>(random_u64() >> 11) * 0x1.0p-53;
 }
 
 bool Token::is(const Sha256& hash) const {

@@ -37,7 +37,8 @@ Errc code_of(int status) {
   }
 }
 
-// A problem's own sentence, or the text of the routes that answer in text. Anything else is no daemon's.
+// The reason of a problem document, or the text of a route that answers in text. An answer in another form
+// does not come from a daemon.
 Error refused(const ports::HttpReply& reply, const std::string& base) {
   const auto problem = parse_json(reply.body);
   const Json* detail = problem.ok() ? problem->find("detail") : nullptr;
@@ -47,9 +48,9 @@ Error refused(const ports::HttpReply& reply, const std::string& base) {
   const std::string text(trim(std::string_view(reply.body).substr(0, kReasonBytes)));
   if (!text.empty() && reply.header("content-type").starts_with("text/plain"))
     return {code_of(reply.status), for_terminal(text)};
-  return {Errc::internal,
-          fmt::format("{} answered HTTP {} without a reason: is it a Drover daemon? (--url, DROVER_URL)",
-                      base, reply.status)};
+  return internal(
+      fmt::format("{} answered HTTP {} without a reason: is it a Drover daemon? (--url, DROVER_URL)", base,
+                  reply.status));
 }
 
 bool is_good(const ports::HttpReply& reply) {
@@ -67,7 +68,7 @@ std::string next_page(const ports::HttpReply& reply) {
 Result<Json> parsed(const ports::HttpReply& reply) {
   if (reply.body.empty()) return Json();
   auto json = parse_json(reply.body);
-  if (!json.ok()) return Error{Errc::internal, "the answer is not JSON: " + json.error().message};
+  if (!json.ok()) return internal("the answer is not JSON: " + json.error().message);
   return json;
 }
 
@@ -144,8 +145,8 @@ Status ApiClient::log(const std::string& path, std::optional<int> attempt,
     };
     const auto reply = call(request);
     if (reply.ok() || !wanted) return Ok{};
-    // The daemon gives up on a client that stops reading, as one in front of a pager does: once more from
-    // there.
+    // The daemon closes the connection of a client that stops reading, as one in front of a pager does. The
+    // log is asked for again from where it stopped.
     if (got == 0 || !known) return reply.error();
     offset += got;
   }

@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstring>
 #include <thread>
 #include <utility>
 
@@ -27,8 +26,8 @@ namespace {
 constexpr Millis kWaitStep{20};
 constexpr std::size_t kOutputBytes = 64 * 1024;
 
-// All that the child needs, made before the fork: after it only calls that are safe in a copy of a threaded
-// process.
+// All that the child needs, made before the fork: after it the child may make only calls that are safe in the
+// copy of a threaded process.
 struct Prepared {
   std::vector<char*> argv;
   std::vector<std::string> env_text;
@@ -51,8 +50,9 @@ void close_all(Prepared& prepared) {
   }
 }
 
-// What the caller has set for other servers: it would lead the parts to a database, cloud or proxy that is
-// not theirs, or have them speak for us to the service manager. libpq reads PG*, and so does the server.
+// Variables that the caller set for other programs. They would lead the child to a database (libpq and the
+// server read PG*), a cloud or a proxy that is not meant for it, or let it speak for this process to the
+// service manager.
 bool is_for_others(std::string_view name) {
   static constexpr std::array kStarts = {"PG", "AWS_", "EC2_", "WATCHDOG_", "LISTEN_"};
   return lower(name).ends_with("_proxy") || name == "NOTIFY_SOCKET" ||
@@ -98,10 +98,10 @@ bool set_up(const ChildSpec& spec, const Prepared& prepared, pid_t parent) {
     if (::fcntl(fd, F_SETFD, 0) != 0) return false;
   }
   if (spec.account && !become(*spec.account)) return false;
-  // After the change of user, which clears it.
+  // Set after the change of user, which would clear it.
   if (spec.death_signal != 0) {
     if (::prctl(PR_SET_PDEATHSIG, spec.death_signal) != 0) return false;
-    if (::getppid() != parent) ::_exit(0);  // it ended in between
+    if (::getppid() != parent) ::_exit(0);  // the parent ended before the signal was set
   }
   const int null = ::open("/dev/null", O_RDONLY);
   if (null < 0 || ::dup2(null, STDIN_FILENO) < 0) return false;
@@ -125,10 +125,6 @@ bool set_up(const ChildSpec& spec, const Prepared& prepared, pid_t parent) {
 }
 
 }  // namespace
-
-Error system_error(const std::string& what, int code) {
-  return Error{Errc::internal, fmt::format("{}: {}", what, std::strerror(code))};
-}
 
 std::optional<Account> find_account(const std::string& user) {
   const passwd* entry = ::getpwnam(user.c_str());
@@ -218,12 +214,12 @@ Result<std::string> Child::read_line(Millis limit) {
       return line;
     }
     const auto left = std::chrono::duration_cast<Millis>(until - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return Error{Errc::timeout, "it wrote no line in time"};
+    if (left.count() <= 0) return timed_out("the program wrote no line in time");
     pollfd ready{output_, POLLIN, 0};
     if (::poll(&ready, 1, static_cast<int>(left.count())) <= 0) continue;
     char buffer[4096];
     const ssize_t got = ::read(output_, buffer, sizeof buffer);
-    if (got == 0) return Error{Errc::unavailable, "it closed its output"};
+    if (got == 0) return unavailable("the program closed its output");
     if (got > 0) pending_.append(buffer, static_cast<std::size_t>(got));
   }
 }
@@ -254,9 +250,9 @@ Result<std::string> run_program(ChildSpec spec, Millis limit) {
   ::close(fd);
   ::unlink(path);
   if (!child.ok()) return child.error();
-  if (!status) return Error{Errc::timeout, fmt::format("{} did not end in time: {}", spec.argv[0], output)};
+  if (!status) return timed_out(fmt::format("{} did not end in time: {}", spec.argv[0], output));
   if (*status != 0) {
-    return Error{Errc::internal, fmt::format("{}: {}: {}", spec.argv[0], describe_status(*status), output)};
+    return internal(fmt::format("{}: {}: {}", spec.argv[0], describe_status(*status), output));
   }
   return output;
 }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cerrno>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,11 +8,9 @@
 
 #include "drover/base/clock.hpp"
 #include "drover/base/result.hpp"
+#include "drover/base/system_error.hpp"
 
 namespace drover::cli {
-
-// "what: why", of an errno.
-Error system_error(const std::string& what, int code = errno);
 
 // Another user to run as.
 struct Account {

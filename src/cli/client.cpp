@@ -13,7 +13,7 @@
 namespace drover::cli {
 namespace {
 
-// Code points: good enough for names, and the API's text is valid UTF-8.
+// Counts code points, which is good enough for names. The API's text is valid UTF-8.
 std::size_t width(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(
       text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
@@ -85,7 +85,7 @@ class Runner {
                     command.attempt, [this](std::string_view piece) { return put(piece); });
   }
 
-  // A refusal of one job leaves the others to be asked for.
+  // After a refusal of one job the others are still asked for.
   Status operator()(const ChangeCommand& command) {
     for (const std::string& job : command.jobs) {
       const auto answer =
@@ -147,7 +147,7 @@ class Runner {
   int finish() {
     errno = 0;
     if (out_ && !out_.flush()) write_errno_ = errno;
-    if (!out_) complain({Errc::internal, write_error(write_errno_)});
+    if (!out_) complain(internal(write_error(write_errno_)));
     return failed_ ? 1 : 0;
   }
 

@@ -9,8 +9,8 @@
 namespace drover::cli {
 namespace {
 
-// CLI11's envname() would not do: the verbs share one variable, and CLI11 reads the environment into the
-// option of each verb that was not typed, after it has read the option of the one that was.
+// CLI11's envname() cannot be used. The verbs share one variable, and CLI11 would read the environment into
+// the option of every verb that was not typed, after the option of the typed one, and overwrite it.
 std::string default_url() {
   const char* url = std::getenv("DROVER_URL");
   return url != nullptr && url[0] != '\0' ? url : kDefaultUrl;

@@ -32,8 +32,8 @@ struct Failure {
   std::string what;
 };
 
-// Small as it is, the demonstration is a program of sequential steps: one that fails ends it, by this
-// exception, which does not leave this file.
+// Ends the demonstration, a program of sequential steps, when one of them fails. The exception does not leave
+// this file.
 template <class T>
 T need(Result<T> result, const std::string& what) {
   if (!result.ok()) throw Failure{fmt::format("{}: {}", what, result.error().message)};

@@ -110,7 +110,7 @@ class Dev {
   }
 
   Status start() {
-    const Error stopped{Errc::unavailable, "stopped"};
+    const Error stopped = unavailable("stopped");
     say(fmt::format("Data      {}", directory_.path()));
     auto postgres = PrivatePostgres::open(directory_.path());
     if (!postgres.ok()) return postgres.error();
@@ -118,7 +118,8 @@ class Dev {
     if (stopping(Millis{0})) return stopped;
     if (Status started = postgres_->start(); !started.ok()) return started;
     say("Database  ready");
-    // One that a killed `drover dev` has left behind may still be ending its instances.
+    // A local cloud that a killed `drover dev` left behind may still be ending its instances, and hold the
+    // directory.
     const auto until = std::chrono::steady_clock::now() + kStopGrace;
     Status cloud = start_cloud();
     while (!cloud.ok() && std::chrono::steady_clock::now() < until && !stopping(kStep)) cloud = start_cloud();
@@ -146,7 +147,7 @@ class Dev {
   }
 
   Status start_cloud() {
-    // Restarted, it must be where the daemon looks for it.
+    // After a restart the local cloud must have the address at which the daemon looks for it.
     const auto place = [](const std::string& url) {
       return url.empty() ? std::string("127.0.0.1:0") : url.substr(std::string_view("http://").size());
     };
@@ -171,8 +172,8 @@ class Dev {
     const auto line = cloud->read_line(kReadyLimit);
     const auto ready = line.ok() ? parse_json(*line) : Result<Json>(line.error());
     if (!ready.ok() || ready->find("endpoint") == nullptr || ready->find("control") == nullptr) {
-      return Error{Errc::unavailable, fmt::format("the local cloud did not start; {} ends with:\n{}",
-                                                  log("cloud"), log_tail(log("cloud"), 8))};
+      return unavailable(fmt::format("the local cloud did not start; {} ends with:\n{}", log("cloud"),
+                                     log_tail(log("cloud"), 8)));
     }
     endpoint_ = text_of(*ready, "endpoint");
     control_ = text_of(*ready, "control");
@@ -198,20 +199,19 @@ class Dev {
     request.url = url_ + "/readyz";
     request.total_timeout = Millis{2000};
     while (std::chrono::steady_clock::now() < until) {
-      if (stopping(kStep)) return Error{Errc::unavailable, "stopped"};
+      if (stopping(kStep)) return unavailable("stopped");
       if (const auto ended = daemon_->poll()) {
-        return Error{Errc::unavailable,
-                     fmt::format("the daemon ended at once ({}); {} ends with:\n{}", describe_status(*ended),
-                                 log("drover"), log_tail(log("drover"), 8))};
+        return unavailable(fmt::format("the daemon ended at once ({}); {} ends with:\n{}",
+                                       describe_status(*ended), log("drover"), log_tail(log("drover"), 8)));
       }
       const auto reply = http_.send(request);
       if (reply.ok() && reply->status == 200) return Ok{};
     }
-    return Error{Errc::timeout, fmt::format("the daemon does not become ready; {} ends with:\n{}",
-                                            log("drover"), log_tail(log("drover"), 8))};
+    return timed_out(fmt::format("the daemon does not become ready; {} ends with:\n{}", log("drover"),
+                                 log_tail(log("drover"), 8)));
   }
 
-  // A fleet on one machine can be looked at often.
+  // Shortens the intervals of the daemon: the fleet is on this one machine and cheap to look at.
   Status make_brisk() {
     Json body = Json::object();
     body.set("reconcile_interval_s", 2).set("heartbeat_interval_s", 2).set("notice_poll_s", 1);
@@ -260,7 +260,7 @@ Data and logs lie in {3}. Ctrl-C stops everything; the next start goes on from t
     }
     const Status started = start();
     if (!started.ok()) std::cerr << "drover dev: " << started.error().message << std::endl;
-    return true;  // what did not start counts as ended, and is tried again
+    return true;  // a program that did not start counts as ended, and is started again
   }
 
   int demonstrate() {
@@ -280,8 +280,8 @@ Data and logs lie in {3}. Ctrl-C stops everything; the next start goes on from t
     return kept ? status : 1;
   }
 
-  // The machines are taken away with the cloud, as spot machines are: their jobs go on at the next start, and
-  // nothing is counted against them.
+  // Ends all instances before the local cloud stops, as the cloud takes spot machines back: their jobs go on
+  // at the next start, and nothing is counted against them.
   void reclaim_instances() {
     ApiClient control(http_, control_);
     const auto instances = control.get("/instances");
@@ -338,8 +338,9 @@ int run_dev(const DevCommand& command, ports::HttpClient& http) {
                                 listen),
                     2);
   }
-  // Before anything is made. Only what a killed `drover dev` has left behind in the same directory may have
-  // the port for a moment longer: opening the directory waits for its end.
+  // The port is checked before anything is made. If it is taken, that may be by programs that a killed
+  // `drover dev` left behind in the same directory, which are about to end: opening the directory waits for
+  // them.
   auto port = free_port(*address);
   if (!port.ok() && !DevDirectory::exists(command.data, command.demo))
     return complain(port.error().message, 1);

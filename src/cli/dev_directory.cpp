@@ -50,9 +50,9 @@ std::string default_directory() {
   return fs::absolute("drover-data").string();
 }
 
-// Makes a directory that others can pass through and not list, so that a job that gave up root can come to
-// its own directories inside; what is secret has modes of its own. One that was there before is the user's,
-// and stays as it is.
+// Makes a directory that others can pass through and not list, so that a job that gave up root can reach its
+// own directories inside; files with secrets have modes of their own. The mode of a directory that was there
+// before is left as the user set it.
 Status make_passable(const std::string& path, bool just_made) {
   const bool made = ::mkdir(path.c_str(), 0711) == 0;
   if (!made && errno != EEXIST) return system_error("cannot make " + path);
@@ -84,8 +84,7 @@ Result<DevDirectory> DevDirectory::open(const std::string& wanted, bool temporar
   std::error_code error;
   const fs::path parent = fs::path(path).parent_path();
   fs::create_directories(parent, error);
-  if (error)
-    return Error{Errc::internal, fmt::format("cannot make {}: {}", parent.string(), error.message())};
+  if (error) return internal(fmt::format("cannot make {}: {}", parent.string(), error.message()));
   if (Status made = make_passable(path, made_up); !made.ok()) return made.error();
   DevDirectory directory(path, made_up);
   if (Status locked = directory.lock(); !locked.ok()) return locked.error();
@@ -114,9 +113,10 @@ Status DevDirectory::lock() {
   if (lock_ < 0) return system_error("cannot write " + file);
   const auto until = std::chrono::steady_clock::now() + kLeftoversEnd;
   while (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-    // The owner of the directory is dead, and what it started is on its way out: a moment's patience.
+    // The owner of the directory is dead, and the programs that it started are about to end: they are waited
+    // for.
     if (owner_lives(lock_) || std::chrono::steady_clock::now() > until) {
-      return Error{Errc::conflict, fmt::format("another `drover dev` runs in {}", path_)};
+      return conflict(fmt::format("another `drover dev` runs in {}", path_));
     }
     std::this_thread::sleep_for(kLockStep);
   }
@@ -154,8 +154,8 @@ Result<std::uint16_t> free_port(const ListenAddress& address) {
   const bool six = address.host.find(':') != std::string::npos;
   const int fd = ::socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return system_error("socket");
-  const int on =
-      1;  // what connections of an earlier server have left behind does not count, as for the daemon
+  // Connections in TIME_WAIT of an earlier server do not count, as for the daemon.
+  const int on = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_storage storage{};
   socklen_t size = six ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);

@@ -23,7 +23,7 @@ class DevDirectory {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] bool fresh() const { return fresh_; }  // nothing ran in it before
   void keep() { temporary_ = false; }
-  // A child that inherits this descriptor holds the lock with us, so that a later `drover dev` waits for its
+  // A child that inherits this descriptor shares the lock, so that a later `drover dev` waits for the child's
   // end.
   [[nodiscard]] int lock_descriptor() const { return lock_; }
 

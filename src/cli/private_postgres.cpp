@@ -55,8 +55,8 @@ std::optional<std::string> find_programs() {
   return std::nullopt;
 }
 
-// A directory by a descriptor: the server's user gets there although it may not enter the directories above,
-// such as root's home or what mktemp makes. Nobody else gains anything by it.
+// An open directory. The server's user reaches it through the inherited descriptor, although it may not enter
+// the directories above, such as root's home or one that mktemp made. Other users cannot use the descriptor.
 class OpenDirectory {
  public:
   explicit OpenDirectory(const std::string& path)
@@ -81,7 +81,7 @@ Status make_owned_directory(const std::string& path, const std::optional<Account
   if (::lstat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return system_error(path);
   if (info.st_uid != owner &&
       (::geteuid() != 0 || ::lchown(path.c_str(), owner, account ? account->gid : 0) != 0)) {
-    return Error{Errc::conflict, fmt::format("{} belongs to another user", path)};
+    return conflict(fmt::format("{} belongs to another user", path));
   }
   if (::chmod(path.c_str(), 0700) != 0) return system_error(path);
   return Ok{};
@@ -92,13 +92,13 @@ Status make_owned_directory(const std::string& path, const std::optional<Account
 Result<PrivatePostgres> PrivatePostgres::open(const std::string& directory) {
   const auto programs = find_programs();
   if (!programs) {
-    return Error{Errc::not_found,
-                 "PostgreSQL's server programs were not found; install them: apt-get install postgresql-15"};
+    return not_found(
+        "PostgreSQL's server programs were not found; install them: apt-get install postgresql-15");
   }
   std::optional<Account> account;
   if (::geteuid() == 0) {
     account = find_account("postgres");
-    if (!account) return Error{Errc::not_found, "there is no user postgres to run the database as"};
+    if (!account) return not_found("there is no user postgres to run the database as");
   }
   PrivatePostgres postgres(directory, *programs, std::move(account));
   if (Status made = postgres.make_cluster(); !made.ok()) return made.error();
@@ -109,7 +109,7 @@ Result<PrivatePostgres> PrivatePostgres::open(const std::string& directory) {
 Status PrivatePostgres::make_cluster() {
   std::error_code ignored;
   if (fs::exists(data() + "/PG_VERSION", ignored)) return Ok{};
-  // What an initdb that was cut off has left behind is of no use to anybody.
+  // Removes what an interrupted initdb may have left behind, on which initdb would refuse to work.
   fs::remove_all(data(), ignored);
   if (Status made = make_owned_directory(data(), account_); !made.ok()) return made;
   const OpenDirectory cluster(data());
@@ -134,7 +134,8 @@ Status PrivatePostgres::make_socket_directory() {
 }
 
 Status PrivatePostgres::start() {
-  // A server that was killed leaves a pid file and, for a moment, its children: the first try may meet them.
+  // A server that was killed leaves a pid file and, for a moment, its children, so that the first tries may
+  // fail.
   const auto until = std::chrono::steady_clock::now() + kStartLimit;
   Status started = start_once();
   while (!started.ok() && std::chrono::steady_clock::now() < until) {
@@ -172,14 +173,14 @@ Status PrivatePostgres::start_once() {
   const auto until = std::chrono::steady_clock::now() + kStartLimit;
   while (std::chrono::steady_clock::now() < until) {
     if (const auto ended = server_->poll()) {
-      return Error{Errc::unavailable, fmt::format("PostgreSQL ended at once ({}); see {}",
-                                                  describe_status(*ended), spec.log_file)};
+      return unavailable(
+          fmt::format("PostgreSQL ended at once ({}); see {}", describe_status(*ended), spec.log_file));
     }
     if (run_program(ready, kProgramLimit).ok()) return Ok{};
     std::this_thread::sleep_for(kReadyStep);
   }
   server_->stop(SIGQUIT, Millis{2000});
-  return Error{Errc::timeout, "PostgreSQL does not become ready; see " + spec.log_file};
+  return timed_out("PostgreSQL does not become ready; see " + spec.log_file);
 }
 
 Status PrivatePostgres::make_database() {
@@ -196,7 +197,8 @@ Status PrivatePostgres::make_database() {
 void PrivatePostgres::stop() {
   if (server_) server_->stop(SIGINT, Millis{15'000});
   server_.reset();
-  if (!sockets_.starts_with(directory_ + "/")) ::rmdir(sockets_.c_str());  // else it goes with the directory
+  // A socket directory outside the development directory is not removed with that.
+  if (!sockets_.starts_with(directory_ + "/")) ::rmdir(sockets_.c_str());
 }
 
 std::string PrivatePostgres::conninfo() const {

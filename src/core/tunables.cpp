@@ -111,7 +111,7 @@ Status set_tunable(Tunables& tunables, std::string_view key, std::string_view js
   std::array<std::string_view, kTable.size()> keys;
   std::transform(kTable.begin(), kTable.end(), keys.begin(), [](const auto& info) { return info.key; });
   return invalid(std::string(key),
-                 "there is no setting \"" + std::string(key) + "\"" + what_there_is(key, keys));
+                 "there is no tunable \"" + std::string(key) + "\"" + what_there_is(key, keys));
 }
 
 Result<Tunables> changed_tunables(Tunables present, const std::map<std::string, std::string>& values) {

@@ -24,7 +24,8 @@ void Accounts::counted(Queues::iterator queue, const Queue& before) {
   if (q.unserved() <= 0) {
     q.announced = 0;
   } else if (q.unserved() > 2 * q.announced) {
-    // Often enough for the fleet to grow in time, and not for every job.
+    // The reconciler is told each time that the work doubles: early enough for the fleet to grow in time, and
+    // not for every job.
     q.announced = q.unserved();
     grown_ = true;
   }

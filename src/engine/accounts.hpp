@@ -12,10 +12,10 @@
 
 namespace drover::engine {
 
-// How many jobs of each queue are ready, about to be claimed, and leased. The only one that counts: every
-// change of a count is one of its verbs, and each checks that the counts do not contradict each other (a
-// CheckFailed ends the term, and all is read anew). A queue of which nothing is counted is forgotten. The
-// engine's thread alone.
+// How many jobs of each queue are ready, about to be claimed, and leased. Nothing else counts jobs: every
+// change of a count goes through one of these functions, and each checks that the counts do not contradict
+// each other (a CheckFailed ends the term, and the store is read anew). A queue of which nothing is counted
+// is forgotten. The engine's thread alone.
 //
 // At the beginning of a term nobody knows how many jobs are ready. While that is being counted, `ready` is
 // the difference since the count began.
@@ -29,7 +29,7 @@ class Accounts {
     std::int64_t ready = 0;
     std::int64_t claiming = 0;  // of `ready`: claims under way
     std::int64_t leased = 0;
-    std::int64_t announced = 0;  // work that nobody takes, when the reconciler was last told of it
+    std::int64_t announced = 0;  // unserved(), when the reconciler was last told of it
     [[nodiscard]] std::int64_t unserved() const { return ready - claiming; }
     [[nodiscard]] std::int64_t length() const { return ready + leased; }
   };
@@ -49,7 +49,7 @@ class Accounts {
   // A lease that was there before this term.
   void found_leased(const std::string& queue);
   void lease_ended(const std::string& queue);
-  // As the store counts, which somebody may have changed by hand. Not while counting().
+  // Sets the count to what the store has: somebody may have changed rows by hand. Not while counting().
   void found_ready(const std::string& queue, std::int64_t ready);
   // The ready jobs are being counted, and what is in the accounts by now is in the count.
   void count_begins();
@@ -58,11 +58,12 @@ class Accounts {
   [[nodiscard]] bool counting() const { return counting_; }
 
   [[nodiscard]] const std::map<std::string, Queue, std::less<>>& queues() const { return queues_; }
-  // Kept beside queues(), so that nobody goes through all of them: clients make names up, without end.
+  // Kept beside queues(), so that finding the longest does not go through all of them: clients make up queue
+  // names without end.
   [[nodiscard]] const ByLength& by_length() const { return by_length_; }
   [[nodiscard]] const Sum& sum() const { return sum_; }
   [[nodiscard]] Queue of(const std::string& queue) const;
-  // Work came that nobody takes: the first of its queue, or twice what was announced last. Asked once.
+  // True once when work came that no worker takes: the first of its queue, or twice what was announced last.
   [[nodiscard]] bool take_growth();
 
  private:

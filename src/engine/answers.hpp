@@ -24,10 +24,10 @@ class Answers {
   Answers& operator=(const Answers&) = delete;
 
   void start();
-  // When all that was handed over has been told. Any thread.
+  // Returns when all that was handed over has been told. Any thread.
   void stop();
 
-  // What the engine's thread calls in place of `done`: once, since it hands `done` on.
+  // What the engine's thread calls in place of `done`. It can be called once only, since it moves `done` on.
   template <class T>
   [[nodiscard]] Done<T> later(ports::Lane lane, Done<T> done) {
     return [this, lane, done = std::move(done)](Result<T> result) mutable {

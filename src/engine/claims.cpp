@@ -16,7 +16,8 @@ namespace {
 constexpr Seconds kNoRoomPause{1};
 constexpr Seconds kReadingPause{1};
 constexpr std::size_t kFewKeys = limits::kRefillKeys / 4;  // with fewer in memory the next ones are read
-constexpr Seconds kMatchPatience{2};  // a poll that wants an answer at once waits so long to be matched
+// A poll that asks for an answer at once waits up to this long to be matched.
+constexpr Seconds kMatchPatience{2};
 
 ClaimedJob claimed_job(const Parts& parts, const ports::OpenAttempt& attempt, std::int64_t delivery) {
   return {attempt, {}, parts.state.tunables.max_log_bytes, delivery};
@@ -74,7 +75,7 @@ void take_poll(Parts& parts, ClaimRequest request, Done<ClaimAnswer> done) {
   Waiter waiter{std::move(request), deadline, now + kMatchPatience, std::move(done)};
   const auto under_way = parts.claiming.find(id);
   if (under_way != parts.claiming.end() && under_way->second->waiter.request.nonce == waiter.request.nonce) {
-    // The same poll once more, while its claims are being committed: they are the answer to this one.
+    // The worker repeats a poll whose claims are being committed: they will answer this one.
     std::swap(under_way->second->waiter, waiter);
     waiter.done(ClaimAnswer{});
     return;
@@ -97,7 +98,8 @@ void end_poll(Parts& parts, WorkerId worker, ClaimAnswer answer) {
 
 void end_overdue_polls(Parts& parts) {
   const SteadyTime now = parts.clock.steady();
-  // Whether the worker is to drain is memory too, and another daemon may know better.
+  // The answer says, from memory, whether the worker is to drain. If another daemon may lead, memory may be
+  // out of date.
   const Status trusted = parts.term.trusted(now);
   while (const auto worker = parts.waiters.overdue(now)) {
     const auto waiter = parts.waiters.take(*worker);
@@ -138,7 +140,8 @@ void take_claim(Parts& parts, ClaimGroup& group, const ports::ReadyJob& of,
   }
   if (claimed) {
     const ports::OpenAttempt& attempt = claimed->attempt;
-    // Of a batch whose fate was in doubt memory knows nothing, and nobody can give back what it handed out.
+    // A batch whose fate was in doubt did not enter memory. Delivery 0 is no lease's, so that nothing is
+    // given back if this answer cannot be written.
     const Lease* lease = parts.state.lease(attempt.job, attempt.attempt);
     const std::int64_t delivery = lease == nullptr ? 0 : lease->term.delivery;
     group.answer.jobs.push_back(claimed_job(parts, attempt, delivery));
@@ -150,7 +153,7 @@ void take_claim(Parts& parts, ClaimGroup& group, const ports::ReadyJob& of,
     parts.state.index(of.suspect).add(of.queue, of.key);
     parts.claims_from = parts.clock.steady() + kNoRoomPause;
   } else {
-    parts.to_rescan.insert(of.queue);  // the store knows better what is ready
+    parts.to_rescan.insert(of.queue);  // memory was wrong about what is ready
   }
 }
 
@@ -163,14 +166,14 @@ void answer_group(Parts& parts, ClaimGroup& group) {
   if (group.answer.jobs.empty() && !parts.term.leading()) {
     waiter.done(not_leading(parts.term.standby_reason()));
   } else if (group.answer.jobs.empty() && waits && parts.waiters.of(id) == nullptr) {
-    parts.waiters.add(id, std::move(waiter), worker->row.queues);  // what it was to get is gone
+    parts.waiters.add(id, std::move(waiter), worker->row.queues);  // all its claims were refused: it waits on
   } else {
     group.answer.drain = !may_claim(worker);
     waiter.done(std::move(group.answer));
   }
 }
 
-// False: it cannot be in this batch; it stays ready.
+// False: the claim cannot be in this batch, and the job stays ready.
 bool offer_claim(Parts& parts, const std::shared_ptr<ClaimGroup>& group, const ports::ReadyJob& of) {
   const ClaimRequest& request = group->waiter.request;
   ports::ClaimJob claim{JobNumber{of.key.number}, request.auth.worker, request.nonce,
@@ -184,8 +187,8 @@ bool offer_claim(Parts& parts, const std::shared_ptr<ClaimGroup>& group, const p
   return offered;
 }
 
-// Claims for one poll as many as there is room for. Jobs that cannot be in this batch are put into
-// `skipped`, and back into the index when all are matched.
+// Claims as many jobs for one poll as `room` says. Jobs that cannot be in this batch are put into `skipped`,
+// and back into the index when all are matched.
 void claim_for(Parts& parts, WorkerId id, int room, bool suspect, std::vector<ports::ReadyJob>& skipped) {
   State& state = parts.state;
   core::ReadyIndex& index = state.index(suspect);
@@ -213,21 +216,21 @@ void claim_for(Parts& parts, WorkerId id, int room, bool suspect, std::vector<po
   parts.waiters.add(id, std::move(group->waiter), worker.row.queues);
 }
 
-// Who may be given something: of those that wait for a queue with ready jobs, the busiest first, so that idle
-// workers stay idle and can be scaled in.
+// The workers that wait for a queue with ready jobs, the busiest first, so that idle workers stay idle and
+// can be scaled in.
 std::vector<WorkerId> candidates(const Parts& parts) {
-  std::set<std::pair<int, WorkerId>> order;
+  std::set<std::pair<int, WorkerId>> by_leases;  // negative: the busiest first
   for (const auto& [queue, waiting] : parts.waiters.by_queue()) {
     if (!parts.state.may_have_work(queue)) continue;
     for (const WorkerId id : waiting) {
       const auto worker = parts.state.workers.find(id);
       if (worker == parts.state.workers.end()) continue;
-      order.emplace(-worker->second.busy(), id);
+      by_leases.emplace(-worker->second.busy(), id);
     }
   }
   std::vector<WorkerId> out;
-  out.reserve(order.size());
-  for (const auto& [busy, id] : order) out.push_back(id);
+  out.reserve(by_leases.size());
+  for (const auto& [leases, id] : by_leases) out.push_back(id);
   return out;
 }
 
@@ -278,7 +281,7 @@ void match(Parts& parts) {
       continue;
     }
     if (!waiter->request.open()) {
-      end_poll(parts, id, ClaimAnswer{});  // nobody is there to take a job
+      end_poll(parts, id, ClaimAnswer{});  // its worker closed the connection
       continue;
     }
     // Once the batch is full no job is looked at: each would be taken from the index and put back.
@@ -306,7 +309,8 @@ bool may_be_read(const Parts& parts, const std::string& queue) {
   return parts.clock.steady() >= parts.keys_from && !is_being_read(parts, queue);
 }
 
-// Rows may have been changed by hand. What is in memory is ready; when all of it is, nothing else is.
+// Corrects the count of a queue whose rows somebody may have changed by hand. Every key in memory is ready;
+// when memory is whole, no other job of the queue is.
 void correct_account(State& state, const std::string& queue) {
   const Accounts::Queue counted = state.accounts.of(queue);
   const std::int64_t known = state.waiting_in_memory(queue) + counted.claiming;
@@ -319,7 +323,7 @@ void take_keys(Parts& parts, const KeysRead& read) {
   const ports::ReadyQuestion& question = read.wanted.question;
   const std::string& queue = question.queue;
   core::ReadyIndex& index = state.index(question.suspects);
-  // Of a server on which another leads nothing is believed.
+  // The answer of a server that has another leader is not used: it may lack what this one has committed.
   if (!read.answer || read.answer->epoch != state.epoch) {
     const std::string why = read.answer ? "the server has another leader" : read.answer.error().message;
     if (std::exchange(parts.keys_trouble, why) != why) log_warn("ready jobs cannot be read: {}", why);

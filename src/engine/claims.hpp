@@ -5,16 +5,18 @@
 // Polls of workers for jobs, and matching them with what is ready.
 namespace drover::engine {
 
-// Answered jobs without their tokens; see with_tokens().
+// Answers without the attempts' tokens; see with_tokens().
 void take_poll(Parts& parts, ClaimRequest request, Done<ClaimAnswer> done);
-// Tells `done` the answer with each attempt's token, derived on the thread that calls: not the engine's.
+// Returns a callback that adds each attempt's token to the answer and passes it on to `done`. Deriving tokens
+// takes time, so it is to be called on the answers' thread, not on the engine's.
 [[nodiscard]] Done<ClaimAnswer> with_tokens(const ClaimRequest& request, Done<ClaimAnswer> done);
-// The worker's poll is over with this answer, if it has one.
+// Ends the worker's poll, if it has one, with this answer.
 void end_poll(Parts& parts, WorkerId worker, ClaimAnswer answer);
-// Polls whose time is over, or whose worker is to claim no more.
+// Ends polls whose time is over.
 void end_overdue_polls(Parts& parts);
+// Ends the poll of the worker, if the worker is to claim no more.
 void end_polls_of_ineligible(Parts& parts, WorkerId worker);
-// Those that waited for a give-back: it is done.
+// Serves the polls that waited until an attempt had been given back, which is done now.
 void serve_held_polls(Parts& parts);
 
 // Offers a claim for each ready job that a waiting worker takes to the batch that is being formed. Keys of
@@ -24,9 +26,9 @@ void match(Parts& parts);
 // Ready keys are read beside the batches. The next three functions are called between two batches, when no
 // claim is under way.
 
-// What was read meanwhile enters memory.
+// Takes what was read meanwhile into memory.
 void take_keys(Parts& parts);
-// The keys of queues to rescan are asked for, as soon as that may be.
+// Asks for the keys of the queues to rescan, of each as soon as it may be read.
 void ask_for_keys(Parts& parts);
 [[nodiscard]] bool may_ask_for_keys(const Parts& parts);
 

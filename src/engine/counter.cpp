@@ -31,12 +31,12 @@ Status Counter::begin() {
   std::shared_ptr<ports::DepthCount> count;
   {
     const std::lock_guard lock(mutex_);
-    if (wanted_ || !count_ || begun_) return Error{Errc::unavailable, "no count is to begin"};
+    if (wanted_ || !count_ || begun_) return unavailable("no connection for a count is open");
     count = count_;
   }
   Status begun = count->begin();
   const std::lock_guard lock(mutex_);
-  if (count != count_) return Error{Errc::unavailable, "the count was given up"};
+  if (count != count_) return unavailable("the count was given up");
   begun_ = true;
   if (!begun) count_.reset();
   changed_.notify_all();

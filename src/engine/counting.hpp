@@ -7,8 +7,8 @@
 
 namespace drover::engine {
 
-// How far the count of a term's ready jobs has come. Leading does not wait for it, since it takes time with
-// many jobs; until it is there, the accounts hold differences. The engine's thread alone.
+// How far the count of a term's ready jobs has come. The leader does not wait for the count, which takes long
+// with many jobs; until it is done, the accounts hold differences. The engine's thread alone.
 class Counting {
  public:
   void begin_term(SteadyTime now) {
@@ -38,7 +38,7 @@ class Counting {
     step_ = Step::to_open;
     again_ = now + kPause;
   }
-  // When there is something to take, if it is known.
+  // When there is something to take; max() while that depends on news.
   [[nodiscard]] SteadyTime due() const {
     if (step_ == Step::to_begin) return SteadyTime::min();
     return step_ == Step::to_open ? again_ : SteadyTime::max();

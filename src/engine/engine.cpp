@@ -27,7 +27,7 @@ namespace drover::engine {
 namespace {
 
 constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();
-constexpr Seconds kHangs{10};  // without a round for so long, the engine's thread leads nobody
+constexpr Seconds kHangs{10};  // after so long without a round of the engine's thread no leader is shown
 
 Error stopping() {
   return not_leading("the daemon is stopping");
@@ -60,8 +60,8 @@ struct Engine::Impl {
 
   void run();
   void make_partitions();
-  // `serve` runs on the engine's thread, with what tells `done` on that of the answers. A call that is
-  // refused before is told so on whatever thread refuses it.
+  // `serve` runs on the engine's thread, and is given a callback that calls `done` on the answers' thread. If
+  // the call is refused before, `done` is called on the thread that refuses it.
   template <class T, class Serve>
   void post(ports::Lane lane, Done<T> done, Serve serve, std::size_t bytes = 0) {
     Call call;
@@ -79,7 +79,7 @@ struct Engine::Impl {
   Inbox inbox;
   Shown shown;
   Counter counter;
-  BlockingPool keys{"keys", 1, kUnbounded};  // an answer that never came would leave its queue unread
+  BlockingPool keys{"keys", 1, kUnbounded};  // unbounded: a dropped question would leave its queue unread
   BlockingPool admin{"admin", 1, kUnbounded};
   Writer writer;
   WriterThread writing;
@@ -107,7 +107,7 @@ void Engine::Impl::run() {
   loop.round(inbox.take(SteadyTime::duration::zero()));  // hears that the term is over
   loop.close(stopping());
   answers.hand_over();
-  // Whatever these two still wait for, everybody has been answered.
+  // Every caller has been answered by now, whatever these two still wait for.
   keys.stop();
   admin.stop();
   answers.stop();

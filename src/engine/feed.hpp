@@ -10,8 +10,8 @@
 
 namespace drover::engine {
 
-// Who outside the engine's thread is told of what was committed: the table of workers' tokens, and the loop
-// that looks after the fleet.
+// Tells those outside the engine's thread of what was committed: the table of workers' tokens, and the
+// reconciler.
 class Feed {
  public:
   // Any thread. Called from the engine's thread.

@@ -33,7 +33,7 @@ void Inbox::post(Call call) {
     Load& load = loads_->of[of];
     refused = load.calls >= limit_ || load.bytes + call.bytes > limits::kChangeQueueBytes;
     if (refused) {
-      refusal = Error{Errc::overloaded, "too many requests wait for the store; try again", {}, {}, 1};
+      refusal = overloaded("too many requests wait for the store; try again", 1);
     } else {
       ++load.calls;
       load.bytes += call.bytes;
@@ -52,7 +52,7 @@ void Inbox::post(Call call) {
       if (until_ == Until::anything) changed_.notify_one();
       return;
     }
-    refusal = Error{Errc::unavailable, "the daemon is stopping", {}, {}, 1};
+    refusal = unavailable("the daemon is stopping", 1);
   }
   call.place.reset();
   call.refuse(refusal);

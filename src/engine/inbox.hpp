@@ -51,8 +51,9 @@ class Inbox {
     anything,  // comes
     news,      // comes, or calls have waited for some milliseconds
   };
-  // All that has come, after waiting for at most `patience`. The closing counts as news, once. Until news, a
-  // call wakes nobody: whoever cannot act on it before the news would pay a switch of threads for each call.
+  // All that has come, after waiting for at most `patience`. The closing counts as news, once. While the
+  // engine's thread waits for news, a call does not wake it: the thread could not act on the call before the
+  // news, and would pay a switch of threads for each one.
   Mail take(SteadyTime::duration patience, Until until = Until::anything);
   // Every later call is refused.
   void close();
@@ -66,7 +67,7 @@ class Inbox {
   [[nodiscard]] static std::size_t load_of(ports::Lane lane);
 
   const std::size_t limit_;
-  std::shared_ptr<Loads> loads_;  // outlived by places that are dropped late
+  std::shared_ptr<Loads> loads_;  // shared with places, which may outlive the inbox
   std::mutex mutex_;
   std::condition_variable changed_;
   Mail mail_;

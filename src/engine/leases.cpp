@@ -8,31 +8,21 @@
 
 #include "changes/calls.hpp"
 #include "suspects.hpp"
+#include "worker_tokens.hpp"
 
 namespace drover::engine {
-namespace {
-
-Status check_token(const Worker& worker, const Token& token) {
-  if (worker.row.registered && token.is(worker.row.token_hash)) return Ok{};
-  return Error{Errc::unauthenticated, "unknown worker or token"};
-}
-
-}  // namespace
-
 Error stale_attempt(const AttemptRef& ref) {
-  return Error{Errc::stale, "attempt " + std::to_string(ref.attempt) + " of job " +
-                                std::to_string(ref.job.value) + " is not open, or the token is another's"};
+  return stale("attempt " + std::to_string(ref.attempt) + " of job " + std::to_string(ref.job.value) +
+               " is not open, or the token is another's");
 }
 
 Status check_auth(Parts& parts, const WorkerAuth& auth) {
   Worker* worker = parts.state.worker(auth.worker);
-  if (worker == nullptr) return Error{Errc::unauthenticated, "unknown worker or token"};
-  Status checked = check_token(*worker, auth.token);
-  if (checked) {
-    worker->heard = parts.clock.steady();
-    worker->unflushed_seen = parts.clock.wall();
-  }
-  return checked;
+  if (worker == nullptr || !worker->row.registered || !auth.token.is(worker->row.token_hash))
+    return unknown_worker();
+  worker->heard = parts.clock.steady();
+  worker->unflushed_seen = parts.clock.wall();
+  return Ok{};
 }
 
 void renew(Parts& parts, Lease& lease) {
@@ -44,7 +34,7 @@ void renew(Parts& parts, Lease& lease) {
   }
 }
 
-// The worker is heard in any case; it is told something only while that can be relied upon.
+// Renews the leases in any case, but answers from memory only while no other daemon can lead.
 void hear_heartbeat(Parts& parts, const Heartbeat& heartbeat, const Done<HeartbeatAnswer>& done) {
   if (const Status known = check_auth(parts, heartbeat.auth); !known) {
     done(known.error());
@@ -64,7 +54,7 @@ void hear_heartbeat(Parts& parts, const Heartbeat& heartbeat, const Done<Heartbe
     }
     listed.insert(ref.job);
     renew(parts, *lease);
-    if (lease->end_sent) continue;  // the next heartbeat is told how that went
+    if (lease->end_sent) continue;  // its end is with the writer; the next heartbeat is told
     if (lease->attempt.wanted != core::JobState::running)
       answer.stop.push_back(AttemptRef{ref.job, ref.attempt, {}});
   }
@@ -91,7 +81,7 @@ void take_notice(Parts& parts, const Worker& worker, const std::string& notice) 
       [](const auto&) {}));
 }
 
-// Nothing is known of a worker that is not in memory: it is gone, and its attempts ended with it.
+// A worker that is not in memory is gone, and whether its end was announced is not known any more.
 core::Outcome outcome_of_broken(Parts& parts, WorkerId id) {
   const Worker* worker = parts.state.worker(id);
   if (worker == nullptr) return core::Outcome::infra;
@@ -119,7 +109,7 @@ void check_attempt(Parts& parts, const WorkerAuth& auth, const AttemptRef& attem
   done(lease->attempt);
 }
 
-// Asked again when the batch is formed: meanwhile the same attempt may have been handed out once more.
+// Decided when the batch is formed: the attempt may have been handed out again meanwhile.
 void give_back(Parts& parts, const std::vector<Delivery>& deliveries) {
   for (const Delivery& delivery : deliveries) {
     auto make = [&parts, delivery]() -> Result<std::optional<ports::EndAttempt>> {

@@ -50,13 +50,13 @@ struct NotLed {
 struct Lost {
   std::string why;
 };
-// What became of the changes in doubt; before the next term begins.
+// What became of the changes in doubt. Told before the next term begins.
 struct Resolved {
   bool committed = false;
   std::vector<ports::Settled> settled;  // if so: how each went, in their order
 };
-// The connection for counting the ready jobs of the term of this epoch is there. An order is to say when the
-// count begins, so that it is known which batches are in it.
+// The connection for counting the ready jobs of the term of this epoch is there. An order is to begin the
+// count, so that the engine knows which batches are in it.
 struct CountOpen {
   std::int64_t epoch = 0;
 };

@@ -45,7 +45,7 @@ struct Parts {
   // By worker, the poll for which claims are under way.
   std::map<WorkerId, std::shared_ptr<ClaimGroup>> claiming;
   SteadyTime claims_from{};  // nothing is claimed before: the store had no room
-  // Of queues whose keys in memory are not those of the store.
+  // Queues whose keys in memory may not be the store's.
   std::set<std::string> to_rescan;
   std::vector<KeysWanted> keys_wanted;  // to be asked for
   std::vector<KeysRead> keys_read;      // to be taken over between two batches

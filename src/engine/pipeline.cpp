@@ -90,7 +90,8 @@ void Pipeline::fill_from(std::deque<Work>& lane) {
       make(std::move(work));
       continue;
     }
-    taken_.insert(work.keys.begin(), work.keys.end());  // so that none of them is overtaken
+    // So that no later work with one of these keys overtakes it.
+    taken_.insert(work.keys.begin(), work.keys.end());
     put_off_next_.push_back(std::move(work));
   }
 }
@@ -132,7 +133,8 @@ void Pipeline::outcome(OrderDone& done, bool leading) {
   std::vector<Work> works = std::move(*std::exchange(under_way_, std::nullopt));
   answering_.assign(std::make_move_iterator(works.begin()), std::make_move_iterator(works.end()));
   const auto settled = [&](std::size_t i) { return std::get_if<ports::Settled>(&done.fates[i]); };
-  // All of memory first: an answer may lead to a question about any of it.
+  // Memory takes in the whole batch before any caller is told: a caller that is told of one change may at
+  // once ask about another.
   for (std::size_t i = 0; leading && i < done.fates.size(); ++i) {
     if (settled(i) != nullptr && ports::refusal(*settled(i)) == nullptr)
       remember_(done.changes[i], *settled(i));
@@ -160,7 +162,7 @@ void Pipeline::outcome(OrderDone& done, bool leading) {
 
 void Pipeline::resolved(Resolved resolved) {
   std::deque<Work> works = std::exchange(doubtful_, {});
-  if (works.empty()) return;  // their waiters were told that nobody can say
+  if (works.empty()) return;  // their callers were told that the outcome is not known
   DROVER_CHECK(!resolved.committed || works.size() == resolved.settled.size(),
                "the changes in doubt are others");
   for (std::size_t i = 0; i < works.size(); ++i) {
@@ -169,13 +171,13 @@ void Pipeline::resolved(Resolved resolved) {
     } else if (works[i].again) {
       add(std::move(works[i]));
     } else {
-      works[i].fail(Error{Errc::unavailable, "the store went away; nothing was changed", {}, {}, 1});
+      works[i].fail(unavailable("the store went away; nothing was changed", 1));
     }
   }
 }
 
 void Pipeline::abandon_doubt(const Error& error) {
-  // A check that failed amid the answers left those that were to follow.
+  // If a check failed while callers were told, the works that were to follow are still here.
   for (const Work& work : std::exchange(answering_, {})) work.fail(error);
   for (const Work& work : std::exchange(doubtful_, {})) work.fail(error);
 }

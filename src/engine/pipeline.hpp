@@ -46,7 +46,7 @@ class Pipeline {
   void outcome(OrderDone& done, bool leading);
   void resolved(Resolved resolved);
   [[nodiscard]] bool in_doubt() const { return !doubtful_.empty(); }
-  // Answers the waiters of what is in doubt: nobody can say for now.
+  // Tells the callers of the works in doubt `error`: their outcome is not known for now.
   void abandon_doubt(const Error& error);
   // Refuses all that waits.
   void refuse_all(const Error& error);

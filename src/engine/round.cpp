@@ -22,15 +22,16 @@ constexpr Seconds kSecondCheck{60};    // two failed checks within this: reading
 // shown stays fresh.
 constexpr Millis kPulse{500};
 constexpr Millis kShowEvery{100};
-constexpr int kShowShare = 10;  // of the time at most one part in so many goes into showing
+constexpr int kShowShare = 10;  // showing takes at most one part in this many of the time
 
 Error in_doubt() {
-  return Error{Errc::commit_unknown,
-               "the store went away while it was committing; whether it did is not known yet. Look before "
-               "trying again.",
-               {},
-               {},
-               2};
+  return Error{
+      Errc::commit_unknown,
+      "the store went away while it was committing, and whether the change was made is not known yet; "
+      "look before trying again",
+      {},
+      {},
+      2};
 }
 
 }  // namespace
@@ -50,7 +51,7 @@ Loop::Loop(const Clock& clock, const EngineOptions& options, ports::Metrics& met
   parts_.pipeline = Pipeline(
       [this](const ports::Change& change, const ports::Settled& settled) { committed(change, settled); });
   metrics_.describe("drover_check_failures_total",
-                    "Times that the engine's accounts contradicted themselves");
+                    "Times that the engine's accounts contradicted themselves.");
 }
 
 void Loop::round(Inbox::Mail mail) {
@@ -69,7 +70,8 @@ Loop::Head Loop::head() const {
           state.epoch, parts_.term.standby_reason(),  state.tunables};
 }
 
-// Before anybody is told what came of the round.
+// Runs before callers are told what came of the round, so that none of them finds an older pause or tunable
+// in what is shown.
 void Loop::show() {
   const SteadyTime now = parts_.clock.steady();
   Head present = head();
@@ -80,7 +82,7 @@ void Loop::show() {
   show_from_ = now + std::max<SteadyTime::duration>(kShowEvery, kShowShare * (parts_.clock.steady() - now));
 }
 
-// A broken check ends the term; the rest of the round is served without it.
+// A broken check ends the term; the rest of the round is served as by a standby.
 template <class F>
 void Loop::checked(F&& step) {
   try {
@@ -101,7 +103,8 @@ void Loop::move_on() {
   parts_.feed.pass_on();
 }
 
-// Whoever is stopped hears nobody: that time is no silence of the workers'.
+// A process that was stopped heard no heartbeats. The time for which it stood still does not count as silence
+// of the workers.
 void Loop::notice_standstill() {
   const SteadyTime now = parts_.clock.steady();
   if (!parts_.term.leading() || expected_ == SteadyTime::max() || now - expected_ < kStandstill) return;
@@ -116,7 +119,7 @@ void Loop::hear(News news) {
   if (auto* led = std::get_if<Led>(&news)) {
     begin_term(std::move(*led));
   } else if (const auto* not_led = std::get_if<NotLed>(&news)) {
-    parts_.term.not_begun(not_led->why, not_led->reachable);
+    parts_.term.end(not_led->why, not_led->reachable);
     parts_.pipeline.refuse_all(not_leading(not_led->why));
   } else if (const auto* lost = std::get_if<Lost>(&news)) {
     end_term(lost->why);
@@ -142,7 +145,7 @@ void Loop::hear(News news) {
     if (is_of_this_term(open->epoch)) parts_.counting.opened();
   } else if (const auto* counted = std::get_if<Counted>(&news)) {
     if (!is_of_this_term(counted->epoch)) return;
-    // A quick count is told before the order that began it is.
+    // The counter may tell of a quick count before the writer tells of the order that began it.
     if (parts_.counting.is_beginning() && counted->depths.ok()) {
       early_count_ = *counted;
     } else {
@@ -157,7 +160,7 @@ bool Loop::is_of_this_term(std::int64_t epoch) const {
   return parts_.term.leading() && epoch == parts_.state.epoch;
 }
 
-// A queue with more jobs than memory knows of has keys that memory lacks.
+// Takes over what was counted. A queue with more ready jobs than memory has keys is read again.
 void Loop::take_count(const Counted& counted) {
   if (!counted.depths) {
     log_warn("the ready jobs were not counted: {}", counted.depths.error().message);
@@ -255,7 +258,7 @@ void Loop::committed(const ports::Change& change, const ports::Settled& settled)
           end_polls_of_ineligible(parts_, answer.worker.id);
         }
         if constexpr (std::is_same_v<C, ports::PutPool>) {
-          // What the pool is to serve shows in its queues' keys until the jobs are counted.
+          // Until the jobs are counted, only the keys of its queues show what the pool has to serve.
           if (parts_.state.accounts.counting()) {
             for (const std::string& queue : core::queues_of(answer.pool.spec)) parts_.to_rescan.insert(queue);
           }
@@ -283,7 +286,8 @@ SteadyTime Loop::due() const {
   return next;
 }
 
-// What the accounts say cannot be relied upon: the store is read anew, by whoever leads next.
+// The accounts in memory are wrong, so this daemon gives leadership up. The next leader, this daemon or
+// another, reads the store anew.
 void Loop::check_failed(const char* what) {
   log_error("a check failed, and this daemon gives leadership up: {}", what);
   metrics_.add("drover_check_failures_total", 1);

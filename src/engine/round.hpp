@@ -31,13 +31,13 @@ class Loop {
   void round(Inbox::Mail mail);
   // When the next round is due if nothing comes.
   [[nodiscard]] SteadyTime due() const;
-  // A batch is under way: what is called for meanwhile can only be collected, but for heartbeats.
+  // A batch is under way. Until its outcome comes, calls for changes can only be collected.
   [[nodiscard]] bool collects() const { return parts_.pipeline.under_way(); }
   // Nothing is under way, and nothing waits.
   [[nodiscard]] bool idle() const { return !parts_.term.leading() || parts_.pipeline.idle(); }
   // Ends all polls empty-handed: this daemon is about to stop.
   void end_polls();
-  // Gives the writer what a clean stop leaves to do.
+  // Has the writer give unused job numbers back, so that a clean stop leaves no gap.
   void part();
   // Answers all that is left; the round before was the last.
   void close(const Error& why);
@@ -65,10 +65,10 @@ class Loop {
   Hand hand_;
   Chores chores_ = all_chores();
   std::optional<Counted> early_count_;  // told before the order that began it
-  SteadyTime expected_;                 // the last round was to be followed by one at this time at the latest
+  SteadyTime expected_;                 // the next round was due at this time at the latest
   SteadyTime doubt_until_{};
   std::optional<SteadyTime> failed_check_;
-  // Of what was shown last, that which may never be old; and when the figures are shown again.
+  // The part of what is shown that may never be out of date: a change of it is shown in the same round.
   struct Head {
     bool leading = false, reachable = false, paused = false, counting = false;
     std::int64_t epoch = 0;

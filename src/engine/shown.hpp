@@ -23,7 +23,7 @@ class Shown {
     const std::lock_guard lock(mutex_);
     return last_;
   }
-  // The engine's thread gets on.
+  // Called in each round of the engine's thread.
   void gets_on(SteadyTime now) { alive_ = now.time_since_epoch().count(); }
   [[nodiscard]] SteadyTime alive() const { return SteadyTime(SteadyTime::duration(alive_.load())); }
 

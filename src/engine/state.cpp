@@ -15,10 +15,10 @@ void State::boot(ports::BootState state, SteadyTime now, WallTime wall) {
   next_wake = state.next_wake;
   for (const auto& [key, text] : state.settings) {
     if (const Status set = core::set_tunable(tunables, key, text); !set) {
-      log_warn("setting {} in the database is ignored: {}", key, set.error().message);
+      log_warn("tunable {} in the database is ignored: {}", key, set.error().message);
     }
   }
-  if (const auto said = core::settle_tunables(tunables)) log_warn("the settings in the database: {}", *said);
+  if (const auto said = core::settle_tunables(tunables)) log_warn("the tunables in the database: {}", *said);
   for (ports::PoolRow& pool : state.pools) {
     serve_queues(core::queues_of(pool.spec));
     pools.emplace(pool.id, std::move(pool));
@@ -32,7 +32,7 @@ void State::boot(ports::BootState state, SteadyTime now, WallTime wall) {
   }
 }
 
-// A queue that was not counted yet may have any jobs.
+// Until the jobs are counted, any number of jobs may be ready in a queue: its keys are read.
 void State::serve_queues(const std::vector<std::string>& queues) {
   if (!accounts.counting()) return;
   for (const std::string& queue : queues) restart(queue);

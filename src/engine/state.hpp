@@ -55,7 +55,7 @@ class State {
   // An attempt ends.
   void close(JobNumber job, SteadyTime now);
   void put_worker(ports::WorkerRow row, SteadyTime now);
-  // Somebody serves these queues.
+  // A pool serves these queues.
   void serve_queues(const std::vector<std::string>& queues);
   // The queue's keys in memory are forgotten, and read again when they are needed.
   void restart(const std::string& queue);

@@ -5,7 +5,7 @@
 namespace drover::engine {
 namespace {
 
-// An attempt of the same worker that broke at most so long ago, or a lease's term, broke with this one: a
+// Two attempts of a worker broke together when at most this long, or a lease's term, lies between them: a
 // worker that is told to stop gives its attempts back one by one.
 constexpr Seconds kSameBreak{60};
 
@@ -69,7 +69,8 @@ bool many_are_silent(const Parts& parts) {
     if (!worker.row.registered || worker.row.state != core::WorkerState::active) continue;
     ++fleet;
     const SteadyTime heard = worker.heard.value_or(parts.term.since());
-    // One whose attempts are next is as silent as one whose attempts have just expired.
+    // Half a term is enough: a worker whose attempts are about to expire is as silent as one whose attempts
+    // just did.
     if (parts.clock.steady() - heard >= state.lease_term() / 2) ++silent;
   }
   return silent > core::credible_loss(fleet, state.tunables);

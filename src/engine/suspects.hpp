@@ -4,15 +4,15 @@
 
 #include "parts.hpp"
 
-// Jobs whose machine broke under several at once run alone next: what a worker may be given, and what broke
-// together.
+// Jobs whose machine broke under several of them run alone next. Says what a worker may be given, and which
+// attempts broke together.
 namespace drover::engine {
 
-// How an attempt broke that its worker did not bring to its own end.
+// How an attempt ended that did not end by itself.
 struct Break {
   bool shared = false;             // with others of its worker
   bool with_many = false;          // with more of the fleet than is credible
-  SteadyTime::duration silent{0};  // that nothing was heard of it before
+  SteadyTime::duration silent{0};  // for which nothing had been heard of its worker
   bool undelivered = false;        // the answer that handed it out could not be written
 };
 

@@ -3,7 +3,7 @@
 namespace drover::engine {
 
 Error not_leading(const std::string& why) {
-  return Error{Errc::unavailable, why, {}, {}, 1};
+  return unavailable(why, 1);
 }
 
 void Term::begin(SteadyTime now) {

@@ -15,8 +15,8 @@ class Term {
   Term(const Contact& contact, SteadyTime::duration takeover) : contact_(contact), takeover_(takeover) {}
 
   void begin(SteadyTime now);
+  // The term is over, or a try to begin one failed. `reachable`: the store answered.
   void end(const std::string& why, bool reachable);
-  void not_begun(const std::string& why, bool reachable) { end(why, reachable); }
 
   [[nodiscard]] bool leading() const { return leading_; }
   // Why not leading.

@@ -91,7 +91,7 @@ EngineView view_of(const Parts& parts, const QueuesWanted& queues) {
   view.tunables = state.tunables;
   view.jobs_submitted = state.jobs_submitted;
   view.attempts_ended = state.attempts_ended;
-  if (!view.leading) return view;  // of the fleet and the queues memory says nothing any more
+  if (!view.leading) return view;  // memory may be out of date
   view.counting = state.accounts.counting();
   name_queues(view, state, queues);
   for (const auto& [id, pool] : state.pools) view.pools.push_back(pool);

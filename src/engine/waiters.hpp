@@ -16,8 +16,8 @@ namespace drover::engine {
 struct Waiter {
   ClaimRequest request;
   SteadyTime deadline;
-  // It was not matched yet, since a batch was under way or keys are being read: it does not end before it is,
-  // nor later than this.
+  // A poll that could not be matched yet (a batch was under way, or keys are being read) does not end before
+  // it is matched, nor later than this.
   SteadyTime patience;
   Done<ClaimAnswer> done;
   // An attempt that was handed out under the same nonce is being given back: what the poll gets is known when

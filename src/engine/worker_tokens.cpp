@@ -2,6 +2,10 @@
 
 namespace drover::engine {
 
+Error unknown_worker() {
+  return unauthenticated("unknown worker or token");
+}
+
 void WorkerTokens::open() {
   const std::lock_guard lock(mutex_);
   open_ = Ok{};
@@ -28,7 +32,7 @@ Status WorkerTokens::check(const WorkerAuth& auth) const {
   if (!open_) return open_;
   const auto found = hashes_.find(auth.worker);
   if (found != hashes_.end() && auth.token.is(found->second)) return Ok{};
-  return Error{Errc::unauthenticated, "unknown worker or token"};
+  return unknown_worker();
 }
 
 }  // namespace drover::engine

@@ -9,10 +9,12 @@
 
 namespace drover::engine {
 
-// The workers' token hashes once more, for whoever asks off the engine's thread. Thread-safe.
+[[nodiscard]] Error unknown_worker();
+
+// A copy of the workers' token hashes, for callers on other threads than the engine's. Thread-safe.
 class WorkerTokens {
  public:
-  // A term of leadership begins: nobody is known yet.
+  // A term of leadership begins: no worker is known yet.
   void open();
   // The term is over: every check is answered with `why`.
   void close(const Error& why);
@@ -23,7 +25,7 @@ class WorkerTokens {
 
  private:
   mutable std::mutex mutex_;
-  Status open_ = Error{Errc::unavailable, "starting", {}, {}, 1};
+  Status open_ = unavailable("starting", 1);
   std::unordered_map<WorkerId, Sha256> hashes_;
 };
 

@@ -15,7 +15,7 @@ constexpr Millis kGateRetry{20};  // while before_lead says no, which costs noth
 constexpr const char* kLost = "the connection to the store was lost";
 
 Error nothing_changed() {
-  return Error{Errc::unavailable, "the store is out of reach; nothing was changed", {}, {}, 1};
+  return unavailable("the store is out of reach; nothing was changed", 1);
 }
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -33,11 +33,11 @@ Writer::Writer(ports::Leadership& leadership, const Clock& clock, ports::Metrics
       options_(options),
       tell_(std::move(tell)),
       begin_count_(std::move(begin_count)) {
-  metrics_.describe("drover_commit_seconds", "Time of one transaction of the writer");
-  metrics_.describe("drover_commits_total", "Transactions of the writer");
-  metrics_.describe("drover_commands_total", "Changes committed");
+  metrics_.describe("drover_commit_seconds", "Time of one transaction of the writer.");
+  metrics_.describe("drover_commits_total", "Transactions of the writer.");
+  metrics_.describe("drover_commands_total", "Changes committed.");
   metrics_.describe("drover_commands_isolated_total",
-                    "Batches split because the store refused a value in them");
+                    "Batches split because the store refused a value in them.");
 }
 
 void Writer::carry_out(Order order) {
@@ -202,7 +202,8 @@ std::optional<ports::BootState> Writer::begin_term() {
 void Writer::lose(const std::string& why) {
   log_warn("leadership lost: {}", why);
   session_.reset();
-  // A store that gives way again and again is not asked without a pause: each term reads it anew.
+  // A store that ends the session again and again is not asked without a pause, since each term reads all of
+  // memory from it.
   next_try_ = std::max(clock_.steady(), led_since_ + kLeadRetry);
   tell_(Lost{why});
 }

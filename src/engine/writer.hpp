@@ -23,7 +23,7 @@ class Contact {
  public:
   void at(SteadyTime asked) { asked_ = asked.time_since_epoch().count(); }
   [[nodiscard]] SteadyTime last() const { return SteadyTime(SteadyTime::duration(asked_.load())); }
-  // The writer gets on, with the store or without it.
+  // The writer went round its loop, whether or not the store answers.
   void gets_on(SteadyTime now) { alive_ = now.time_since_epoch().count(); }
   [[nodiscard]] SteadyTime alive() const { return SteadyTime(SteadyTime::duration(alive_.load())); }
 
@@ -32,8 +32,8 @@ class Contact {
   std::atomic<SteadyTime::rep> alive_{0};
 };
 
-// The one hand that writes: tries to lead, and carries out orders on the leader's session. Blocks; one thread
-// at a time, but for contact().
+// The only writer of the store: tries to lead, and carries out orders on the leader's session. Blocks; one
+// thread at a time, but for contact().
 class Writer {
  public:
   Writer(ports::Leadership& leadership, const Clock& clock, ports::Metrics& metrics,
@@ -46,7 +46,7 @@ class Writer {
   void turn();
   [[nodiscard]] SteadyTime due() const;
   [[nodiscard]] SteadyTime now() const { return clock_.steady(); }
-  // Said before each wait: a writer that says so no longer is stuck in a call of the store.
+  // Called before each wait. A writer that does not call it any more is stuck in a call of the store.
   void get_on() { contact_.gets_on(clock_.steady()); }
   // Gives leadership up. Tells Lost.
   void resign(const std::string& why);

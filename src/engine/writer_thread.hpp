@@ -10,7 +10,7 @@
 
 namespace drover::engine {
 
-// Runs a Writer in a thread of its own, so that whoever decides never waits for the store.
+// Runs a Writer in a thread of its own, so that the engine's thread never waits for the store.
 class WriterThread {
  public:
   explicit WriterThread(Writer& writer) : writer_(writer) {}

@@ -19,8 +19,8 @@ namespace {
 constexpr std::int64_t kCountMax = 1'000'000'000;
 constexpr std::int64_t kClockMax = 10LL * 365 * 24 * 3600;
 
-// The members of one request's object, taken one by one; the first fault found is kept, and whatever was not
-// asked for is one.
+// The members of one request's object, taken one by one. The first fault is kept; a member that was not asked
+// for is a fault.
 class Body {
  public:
   Body(const std::string& text, const std::vector<std::string_view>& known) {
@@ -265,7 +265,7 @@ void add_instances(http::Router& router, Fleet& fleet) {
   router.add({"GET", "/instances/{id}", answering([&fleet](http::Context& context) -> Result<Json> {
                 const auto instance = fleet.find(context.path.at("id"));
                 if (instance) return instance_json(fleet, *instance);
-                return Error{Errc::not_found, "there is no instance " + context.path.at("id")};
+                return not_found("there is no instance " + context.path.at("id"));
               })});
   post(router, "/instances/{id}/interrupt", answering([&fleet](http::Context& context) -> Result<Json> {
          Body body(context.request.body, {"notice_s"});

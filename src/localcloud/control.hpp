@@ -7,7 +7,8 @@
 
 namespace drover::localcloud {
 
-// The control interface: what a test, or a curious user, does to the cloud. JSON; not authenticated.
+// The control interface, by which a test or a curious user interrupts instances and makes calls fail. JSON;
+// not authenticated.
 void add_control_routes(http::Router& router, Fleet& fleet, Faults& faults);
 
 }  // namespace drover::localcloud

@@ -4,7 +4,7 @@
 #include "ec2_parameters.hpp"
 #include "ec2_service.hpp"
 
-// The table of actions, and what stands before each of them: its parameters' check and the policy.
+// The table of actions, and the checks that come before each of them: its parameters and the policy.
 namespace drover::localcloud {
 
 namespace {
@@ -56,7 +56,8 @@ bool Ec2Service::knows(const std::string& action) {
 
 Result<std::string> Ec2Service::call(const std::string& action, const Params& params) {
   if (auto sound = check_parameters(action, params); !sound) return sound.error();
-  // Calls that name or make resources are permitted by their own functions, once these are known to be right.
+  // Calls that name or make resources ask the policy in their own functions, after the checks of those
+  // resources.
   if (action.starts_with("Describe")) {
     if (auto permitted = permit(action, params); !permitted) return permitted.error();
   }

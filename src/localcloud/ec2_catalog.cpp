@@ -119,7 +119,8 @@ Result<std::string> Ec2Service::describe_subnets(const Params& params) {
   constexpr std::array<std::string_view, 4> kNames{"subnet-id", "availability-zone", "vpc-id", "state"};
   const auto filters = parse_filters(params, kNames);
   if (!filters) return filters.error();
-  // The default ones, unless others are asked for by name: whatever a launch takes for a subnet is one.
+  // The default subnets, unless others are asked for by id. Any id that a launch would accept for a subnet is
+  // one.
   auto ids = params.list("SubnetId");
   if (ids.empty()) {
     for (const auto& zone : zones()) ids.push_back("subnet-0000000" + zone.substr(zone.size() - 1));

@@ -1,10 +1,10 @@
 #include "ec2_endpoint.hpp"
 
 #include <algorithm>
-#include <chrono>
-#include <ctime>
 
 #include "drover/aws/sigv4.hpp"
+#include "drover/base/clock.hpp"
+#include "drover/base/http_date.hpp"
 #include "drover/base/ids.hpp"
 #include "drover/base/secret.hpp"
 #include "drover/base/text.hpp"
@@ -19,15 +19,6 @@ constexpr std::int64_t kBodyBytes = 1024 * 1024;
 constexpr Seconds kSkewMax{15 * 60};
 constexpr std::string_view kEc2Version = "2016-11-15";
 constexpr std::string_view kStsVersion = "2011-06-15";
-
-std::string http_date(std::chrono::system_clock::time_point time) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[64];
-  const auto length = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
-  return {text, length};
-}
 
 Error bad_signature() {
   return ec2_error(
@@ -49,7 +40,7 @@ bool is_presigned(const http::Request& request) {
   return request.method == "GET" && request.query_value(kSignature).has_value();
 }
 
-// As an Authorization header would say it.
+// The same as an Authorization header would hold it.
 std::string authorization_in_query(const http::Request& request) {
   const auto value = [&](std::string_view name) {
     return std::string(request.query_value(name).value_or(""));
@@ -96,14 +87,14 @@ http::Response Ec2Endpoint::respond(int status, std::string body, const std::str
   http::Response out;
   out.status = status;
   out.body = std::move(body);
-  // One call a connection: on a kept one, HTTP libraries repair a lost reply by themselves, and nobody sees
-  // it.
+  // The connection closes after one call. On a kept one, HTTP libraries repeat a request whose reply was lost
+  // by themselves, so that a test could not see the lost reply.
   out.close = true;
   out.with("Content-Type", "text/xml;charset=UTF-8").with("x-amzn-requestid", request_id);
-  // A client corrects its clock by the server's: it must be told the same time that its signature is held
-  // against.
+  // A client corrects its clock by this header, so it must hold the time against which the signature is
+  // checked.
   if (const auto offset = faults_.clock_offset(); offset.count() != 0) {
-    out.with("Date", http_date(std::chrono::system_clock::now() + offset));
+    out.with("Date", to_http_date(SystemClock{}.wall() + offset));
   }
   return out;
 }

@@ -24,7 +24,7 @@ using Filters = std::vector<Filter>;
 // Filter.N.Name, Filter.N.Value.M; an EC2 error for a name that is not among `names`. "tag:" among them
 // stands for every "tag:<key>".
 Result<Filters> parse_filters(const Params& params, std::span<const std::string_view> names);
-// Those that instances can be listed by.
+// With the names by which instances can be listed.
 Result<Filters> parse_filters(const Params& params);
 // All filters hold.
 bool matches(const Instance& instance, const Filters& filters);

@@ -14,7 +14,8 @@ constexpr int kRootGib = 8;
 
 }  // namespace
 
-// Any id of the right shape is an image, so that tests need none made; what follows "ami-" says which kind.
+// Any id of the right shape is an image, so that tests need not make one. What follows "ami-" says which
+// kind.
 Result<ImageFigures> image_of(const std::string& id) {
   constexpr std::string_view kTaken = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
   if (!id.starts_with("ami-") || id.size() < 5 || id.find_first_not_of(kTaken) != std::string::npos) {

@@ -22,7 +22,7 @@ void write_tags(const Tags& tags, Xml& xml) {
   xml.close("tagSet");
 }
 
-// Its volumes and its network interface; once it is terminated they are gone.
+// The instance's volumes and its network interface, which a terminated instance has no more.
 void write_attachments(const Instance& instance, Xml& xml) {
   if (instance.volumes.empty()) return;  // of an older local cloud
   xml.leaf("rootDeviceType", "ebs").leaf("rootDeviceName", instance.volumes.front().device);
@@ -42,13 +42,6 @@ void write_attachments(const Instance& instance, Xml& xml) {
 void write_state(std::string_view element, core::InstanceState state, Xml& xml) {
   xml.open(element).leaf("code", std::to_string(state_code(state))).leaf("name", core::to_string(state));
   xml.close(element);
-}
-
-bool is_instance_id(std::string_view id) {
-  if (!id.starts_with("i-")) return false;
-  const auto digits = id.substr(2);
-  return (digits.size() == 8 || digits.size() == 17) &&
-         digits.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 void write_instance(const Instance& instance, Xml& xml) {
@@ -98,7 +91,8 @@ std::vector<Instance> Ec2Service::visible() const {
 
 Status Ec2Service::check_ids(const std::vector<std::string>& ids) const {
   for (const auto& id : ids) {
-    if (!is_instance_id(id)) return ec2_error("InvalidInstanceID.Malformed", "Invalid id: \"" + id + "\"");
+    const bool ec2s = core::is_instance_id(id) && (id.size() == 2 + 8 || id.size() == 2 + 17);
+    if (!ec2s) return ec2_error("InvalidInstanceID.Malformed", "Invalid id: \"" + id + "\"");
   }
   std::set<std::string> known;
   for (const auto& instance : visible()) known.insert(instance.id);

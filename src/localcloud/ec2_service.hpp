@@ -89,8 +89,6 @@ Result<ImageFigures> image_of(const std::string& id);
 // The volumes that the launch makes, the root volume first.
 Result<std::vector<Volume>> volumes_of(const Params& params, const ImageFigures& image);
 
-// Shape only: "i-" and 8 or 17 hex digits.
-bool is_instance_id(std::string_view id);
 void write_instance(const Instance& instance, Xml& xml);
 void write_state(std::string_view element, core::InstanceState state, Xml& xml);
 

@@ -18,7 +18,7 @@ EventLoop::~EventLoop() {
 
 Status EventLoop::start() {
   wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (wake_fd_ < 0) return Error{Errc::internal, "cannot make an eventfd"};
+  if (wake_fd_ < 0) return internal("cannot make an eventfd");
   thread_ = std::thread([this] { run(); });
   return Ok{};
 }
@@ -84,8 +84,8 @@ void EventLoop::run() {
     lock.lock();
 
     std::vector<std::function<void()>> due;
-    // Only this thread removes watches and others only append: the first ones are still those that were
-    // polled.
+    // Only this thread removes watches, and other threads only append, so that the first watches are still
+    // those that were polled.
     for (std::size_t i = polled.size() - 1; i > 0; --i) {
       if (polled[i].revents == 0) continue;
       due.push_back(std::move(watches_[i - 1].on_exit));

@@ -14,8 +14,8 @@
 
 namespace drover::localcloud {
 
-// One thread that runs tasks at a time and tells of processes' ends. Tasks run one after another, with no
-// lock held. Thread-safe.
+// One thread that runs tasks at given times and tells when processes end. Tasks run one after another, with
+// no lock held. Thread-safe.
 class EventLoop {
  public:
   EventLoop();
@@ -24,7 +24,7 @@ class EventLoop {
   EventLoop& operator=(const EventLoop&) = delete;
 
   Status start();
-  // Waits for the task that runs; drops the others, and those that come later. Not from a task.
+  // Waits for the task that runs; drops the other tasks, and those that are added later. Not from a task.
   void stop();
   void at(SteadyTime when, std::function<void()> task);
   void after(Millis delay, std::function<void()> task);

@@ -35,17 +35,11 @@ Json counts_to_json(const std::map<std::string, std::int64_t>& counts) {
 
 }  // namespace
 
-bool TokenBucket::take(double count, SteadyTime now) {
-  tokens_ = std::min(size_, tokens_ + std::chrono::duration<double>(now - filled_at_).count() * per_second_);
-  filled_at_ = now;
-  if (tokens_ < count) return false;
-  tokens_ -= count;
-  return true;
-}
-
+// All or nothing: what exceeds the bucket is never granted.
 bool Throttle::take_from(const std::string& name, double size, double per_second, double count,
                          SteadyTime now) {
-  return buckets_.try_emplace(name, size, per_second, now).first->second.take(count, now);
+  aws::TokenBucket& bucket = buckets_.try_emplace(name, size, per_second).first->second;
+  return count <= size && bucket.take(count, now, Millis{0}).has_value();
 }
 
 // Figures: EC2 API developer guide, "Request throttling".

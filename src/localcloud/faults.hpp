@@ -8,26 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include "drover/aws/rate_budget.hpp"
 #include "drover/base/clock.hpp"
 #include "drover/base/json.hpp"
 #include "drover/base/result.hpp"
 
 namespace drover::localcloud {
-
-// A token bucket of EC2's request throttling: `size` at first, `per_second` added up to it.
-class TokenBucket {
- public:
-  TokenBucket(double size, double per_second, SteadyTime now)
-      : size_(size), per_second_(per_second), tokens_(size), filled_at_(now) {}
-  // Takes all or nothing.
-  bool take(double count, SteadyTime now);
-
- private:
-  double size_;
-  double per_second_;
-  double tokens_;
-  SteadyTime filled_at_;
-};
 
 // EC2's buckets per account and region. Not thread-safe.
 class Throttle {
@@ -38,10 +24,10 @@ class Throttle {
 
  private:
   bool take_from(const std::string& name, double size, double per_second, double count, SteadyTime now);
-  std::map<std::string, TokenBucket> buckets_;
+  std::map<std::string, aws::TokenBucket> buckets_;
 };
 
-// What a reply of one call must suffer.
+// The faults that apply to one call.
 struct CallFaults {
   Millis delay{0};
   bool throttled = false;
@@ -71,7 +57,7 @@ class Faults {
   void set_delay(const std::string& action, Millis delay);
   void set_truncate(const std::string& action, std::int64_t count);
   void set_error(const std::string& action, Error error, std::int64_t count);
-  // What the policy does not allow ("ec2:RunInstances"), in place of what it did not before.
+  // Replaces the list of actions that the policy denies ("ec2:RunInstances").
   void set_denied(std::vector<std::string> actions);
   [[nodiscard]] bool denies(const std::string& action) const;
   void set_clock_offset(Seconds offset);

@@ -190,10 +190,10 @@ Status Fleet::check_known(const std::vector<std::string>& ids) const {
 Result<Instance> Fleet::interrupt(const std::string& id, Seconds notice) {
   const std::lock_guard lock(mutex_);
   const auto at = entries_.find(id);
-  if (at == entries_.end()) return Error{Errc::not_found, "there is no instance " + id};
+  if (at == entries_.end()) return not_found("there is no instance " + id);
   auto& instance = at->second.instance;
   if (!runs(instance)) {
-    return Error{Errc::conflict, "instance " + id + " is " + std::string(core::to_string(instance.state))};
+    return conflict("instance " + id + " is " + std::string(core::to_string(instance.state)));
   }
   instance.interrupt_at = now() + notice;
   save(instance);
@@ -204,11 +204,10 @@ Result<Instance> Fleet::interrupt(const std::string& id, Seconds notice) {
 Result<Instance> Fleet::kill(const std::string& id, const std::string& reason) {
   const std::lock_guard lock(mutex_);
   const auto at = entries_.find(id);
-  if (at == entries_.end()) return Error{Errc::not_found, "there is no instance " + id};
+  if (at == entries_.end()) return not_found("there is no instance " + id);
   auto& entry = at->second;
   if (entry.process == nullptr) {
-    return Error{Errc::conflict,
-                 "instance " + id + " is " + std::string(core::to_string(entry.instance.state))};
+    return conflict("instance " + id + " is " + std::string(core::to_string(entry.instance.state)));
   }
   if (!runs(entry.instance)) {
     end_process(entry, SIGUSR1);
@@ -237,14 +236,14 @@ Status Fleet::tag(const std::vector<std::string>& ids,
 Status Fleet::terminate_all(Millis wait) {
   std::unique_lock lock(mutex_);
   for (auto& [id, entry] : entries_) {
-    // The cloud ends, not a user's machine: what ran there was interrupted.
+    // The reason is that of a spot interruption: the cloud ends here, and no user ended the machine.
     end(entry, "Server.SpotInstanceTermination", "The cloud is closing down");
   }
   const auto all_ended = [this] {
     return std::ranges::none_of(entries_, [](const auto& item) { return lives(item.second.instance); });
   };
   if (changed_.wait_for(lock, wait, all_ended)) return Ok{};
-  return Error{Errc::timeout, "some instances have not ended in time"};
+  return timed_out("some instances have not ended in time");
 }
 
 }  // namespace drover::localcloud

@@ -60,23 +60,24 @@ class Fleet {
  public:
   Fleet(const LocalCloudOptions& options, EventLoop& loop, Faults& faults);
 
-  // Takes up what the data directory holds.
+  // Takes over the instances that the data directory holds.
   Status open();
   // One reservation's instances. A repeat of a client token answers those of the first call.
   Result<std::vector<Instance>> launch(const LaunchSpec& spec);
   // In the order of launch.
   [[nodiscard]] std::vector<Instance> list() const;
   [[nodiscard]] std::optional<Instance> find(const std::string& id) const;
-  // A protected instance keeps all of its zone that the call names.
+  // A protected instance keeps all instances of its zone that the call names from being terminated.
   Result<std::vector<StateChange>> terminate(const std::vector<std::string>& ids);
   // All of them, or none.
   Result<std::vector<StateChange>> stop(const std::vector<std::string>& ids);
   Result<std::vector<StateChange>> start(const std::vector<std::string>& ids);
   // Changes the record of an instance that is not terminated; `change` may refuse.
   Status modify(const std::string& id, const std::function<Status(Instance&)>& change);
-  // The notice now, sudden death after it. not_found, or conflict when it does not run.
+  // Gives the notice now, and ends the instance suddenly when its time is over. not_found, or conflict when
+  // the instance does not run.
   Result<Instance> interrupt(const std::string& id, Seconds notice);
-  // Sudden death. not_found, or conflict when it is terminated.
+  // Ends the instance suddenly. not_found, or conflict when it is terminated.
   Result<Instance> kill(const std::string& id, const std::string& reason);
   // Sets the tags (nullopt: removes the key).
   Status tag(const std::vector<std::string>& ids,

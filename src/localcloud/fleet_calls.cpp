@@ -7,7 +7,7 @@
 #include "ec2_protocol.hpp"
 #include "fleet.hpp"
 
-// What calls make of instances that are there: terminate, stop, start, modify.
+// Calls that change existing instances: terminate, stop, start, modify.
 namespace drover::localcloud {
 
 namespace {

@@ -30,7 +30,7 @@ std::shared_ptr<const ProcessHandle> open_supervisor(const InstancePaths& paths)
   const auto mark = supervisor_of(paths);
   if (!mark || !alive(*mark)) return nullptr;
   auto handle = ProcessHandle::open(mark->pid);
-  // Asked again: the pid may have changed hands before the handle was open.
+  // Checked again: another process may have got the pid before the handle was open.
   return alive(*mark) ? handle : nullptr;
 }
 

@@ -9,7 +9,7 @@
 
 namespace drover::localcloud {
 
-// Who supervises the instance, by its own word; nullopt before it has started.
+// The instance's supervisor, as it wrote of itself; nullopt before it has started.
 std::optional<ProcessMark> supervisor_of(const InstancePaths& paths);
 // The port of its IMDS; 0 before it has started.
 int imds_port_of(const InstancePaths& paths);

@@ -18,7 +18,7 @@ namespace {
 using core::InstanceState;
 
 constexpr Millis kReadyRetry{10};
-// Beyond the shutdown's own grace: then the supervisor itself is ended.
+// When a supervisor has not ended this long after the shutdown's own grace, it is killed.
 constexpr Millis kOverdue{10'000};
 
 // Whether the end of its processes, for that reason, leaves the instance to be started again.
@@ -40,7 +40,7 @@ void Fleet::begin_end(Entry& entry, const std::string& code, const std::string& 
 void Fleet::end(Entry& entry, const std::string& code, const std::string& message) {
   if (is_ending(entry.instance)) return;
   if (entry.instance.state != InstanceState::stopped) return begin_end(entry, code, message, SIGTERM);
-  // Nothing of it runs.
+  // No process of the instance runs.
   finish(entry, code, message);
   std::error_code ignored;
   std::filesystem::remove_all(paths(entry.instance.id).root(), ignored);
@@ -99,10 +99,11 @@ void Fleet::on_exit(const std::string& id) {
     if (at == entries_.end() || at->second.process == nullptr) return;
     process = at->second.process;
   }
-  // Not ours when an earlier local cloud started it: then this fails, and does not matter.
+  // The process is not this one's child when an earlier local cloud started it. Then this fails, which does
+  // not matter.
   (void)waitpid(process->pid(), nullptr, WNOHANG);
   const auto files = paths(id);
-  // Without its last words the supervisor died before its descendants did.
+  // Without an exit file the supervisor died before its descendants did.
   if (!std::filesystem::exists(files.exit())) kill_marked(id);
   const auto [code, message] = end_reason(files);
   if (stop_if_meant(id, code, message)) return;
@@ -126,7 +127,7 @@ void Fleet::on_deadline(const std::string& id) {
   const std::lock_guard lock(mutex_);
   const auto at = entries_.find(id);
   if (at == entries_.end() || !runs(at->second.instance) || !at->second.instance.interrupt_at) return;
-  // A later notice may have moved it.
+  // A later notice may have moved the time.
   if (*at->second.instance.interrupt_at > now()) return schedule_interruption(at->second.instance);
   begin_end(at->second, "Server.SpotInstanceTermination", "Spot instance termination", SIGUSR1);
 }
@@ -134,7 +135,7 @@ void Fleet::on_deadline(const std::string& id) {
 void Fleet::on_overdue(const std::string& id, const std::shared_ptr<const ProcessHandle>& process) {
   const std::lock_guard lock(mutex_);
   const auto at = entries_.find(id);
-  // Another process is that of an instance which was started again meanwhile.
+  // If the process is another one, the instance was started again meanwhile.
   if (at == entries_.end() || at->second.process != process) return;
   log_warn("instance {}: its supervisor does not end, killing it", id);
   at->second.process->signal(SIGKILL);
@@ -200,7 +201,7 @@ void Fleet::take_up(Instance instance) {
     } else {
       finish(entry, code, message);
     }
-    // A supervisor that was just being started may not have seen it: see Supervisor::run.
+    // A supervisor that was just being started may not have seen the new record: see Supervisor::run.
     if (const auto late = open_supervisor(files)) late->signal(SIGUSR1);
     return;
   }

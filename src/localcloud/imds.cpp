@@ -81,8 +81,8 @@ Imds::Imds(std::function<Result<Instance>()> load, std::function<std::string()> 
     : load_(std::move(load)), user_data_(std::move(user_data)), key_(random_token()) {}
 
 std::variant<http::BodyPolicy, http::Response> Imds::on_head(const http::Request& head) {
-  // A page in a browser of this machine can ask for a token, and with it for the user data and what is secret
-  // there, once its own name leads here. Programs ask by address, or by EC2's own name.
+  // A page in a browser on this machine could ask for a token, and with it for the secrets in the user data,
+  // once its own host name resolves to this address. So only the address and EC2's own names are served.
   static const http::ServedHosts hosts({"instance-data", "instance-data.ec2.internal"});
   if (head.named_host() && !hosts.serves(head.host()))
     return http::Response::text(421, "Misdirected Request");
@@ -95,7 +95,7 @@ void Imds::on_request(http::Request request, http::Reply reply) {
 
 http::Response Imds::make_token(const http::Request& request) const {
   if (request.method != "PUT") return http::Response::text(405, "Method Not Allowed");
-  // What came through a proxy is not the instance itself.
+  // A request that came through a proxy may not be the instance's own.
   if (!request.header("x-forwarded-for").empty()) return http::Response::text(403, "Forbidden");
   const auto ttl = parse_int(request.header(kTtlHeader));
   if (!ttl || *ttl < 1 || *ttl > kTokenSecondsMax) return http::Response::text(400, "Bad Request");

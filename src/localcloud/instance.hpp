@@ -32,7 +32,7 @@ struct Instance {
   std::string reason_message;  // stateReason.message
   WallTime launched_at{};
   std::optional<WallTime> terminated_at;
-  std::optional<WallTime> interrupt_at;  // a notice is out
+  std::optional<WallTime> interrupt_at;  // set while a notice is out: when it is over
   std::string client_token;
   std::string parameters_hash;  // of the call, to compare a repeat of its client token
   std::string image;
@@ -54,7 +54,7 @@ struct Instance {
   bool shows_tags = false;              // in its metadata
   bool keeps_from_termination = false;  // by TerminateInstances
   bool keeps_from_stopping = false;     // by StopInstances
-  bool stops_on_shutdown = false;       // of its own; else it is terminated then
+  bool stops_on_shutdown = false;       // when it shuts itself down; otherwise it is terminated then
   int boots = 1;
   // For the supervisor.
   std::string region;
@@ -75,7 +75,7 @@ Result<Instance> load_instance(const std::string& path);
   return instance.state == core::InstanceState::pending || instance.state == core::InstanceState::running;
 }
 
-// Terminated or on the way there: what it held is given back.
+// Terminated or on the way there: it has given its address back.
 [[nodiscard]] inline bool is_ending(const Instance& instance) {
   return instance.state == core::InstanceState::shutting_down ||
          instance.state == core::InstanceState::terminated;

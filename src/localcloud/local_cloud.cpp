@@ -64,7 +64,7 @@ Status check(const LocalCloudOptions& options) {
   return Ok{};
 }
 
-// Whoever reaches the control port may end machines, so no page of a browser is to reach it.
+// Every client of the control port may end machines, so a page in a browser must not reach it.
 std::optional<http::Response> refuse_pages(const http::Request& head) {
   static const http::ServedHosts hosts;
   if (auto refusal = hosts.refusal(head, "none can be set for the control port")) return refusal;
@@ -96,7 +96,7 @@ struct LocalCloud::Impl {
 
   Status take_directory();
   Status serve();
-  // The loop first: its tasks use the fleet and the servers' replies.
+  // The loop stops first, since its tasks use the fleet and the servers' replies.
   void stop() {
     loop.stop();
     if (endpoint_server) endpoint_server->stop(kStopGrace);

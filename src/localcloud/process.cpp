@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -16,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "drover/base/system_error.hpp"
 #include "drover/base/text.hpp"
 
 namespace drover::localcloud {
@@ -35,10 +35,6 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
   for (auto& string : strings) out.push_back(string.data());
   out.push_back(nullptr);
   return out;
-}
-
-Error system_error(const std::string& what, int number) {
-  return Error{number == ENOSPC ? Errc::storage_full : Errc::internal, what + ": " + std::strerror(number)};
 }
 
 // posix_spawn's two attribute objects, released together.
@@ -141,7 +137,8 @@ Result<pid_t> spawn(const SpawnOptions& options) {
   posix_spawn_file_actions_addopen(&setup.files, 1, options.output.c_str(), O_WRONLY | O_CREAT | O_APPEND,
                                    0600);
   posix_spawn_file_actions_adddup2(&setup.files, 1, 2);
-  // Sockets of the servers are not close-on-exec: an heir would keep the ports open after this process.
+  // Sockets of the servers are not close-on-exec. A child that inherited them would keep the ports open after
+  // this process has ended.
   posix_spawn_file_actions_addclosefrom_np(&setup.files, 3);
   if (!options.directory.empty()) {
     posix_spawn_file_actions_addchdir_np(&setup.files, options.directory.c_str());
@@ -167,7 +164,8 @@ Result<pid_t> spawn(const SpawnOptions& options) {
 
 void kill_marked(const std::string& instance_id) {
   const auto wanted = std::string(kInstanceVariable) + "=" + instance_id;
-  // A process may fork between being seen and being killed: until a pass finds none, but not for ever.
+  // A process may fork between being seen and being killed, so this repeats until a pass finds none, but not
+  // for ever.
   for (int pass = 0; pass < 50; ++pass) {
     bool found = false;
     for (const auto& entry : all_processes()) {
@@ -188,12 +186,12 @@ void kill_marked(const std::string& instance_id) {
 
 Result<std::string> read_file(const std::string& path, std::size_t max_bytes) {
   std::ifstream in(path, std::ios::binary);
-  if (!in) return Error{Errc::not_found, "cannot read " + path};
+  if (!in) return not_found("cannot read " + path);
   std::string text;
   char piece[16 * 1024];
   while (in.read(piece, sizeof piece) || in.gcount() > 0) {
     text.append(piece, static_cast<std::size_t>(in.gcount()));
-    if (text.size() > max_bytes) return Error{Errc::too_large, path + " is too large"};
+    if (text.size() > max_bytes) return too_large(path + " is too large");
   }
   return text;
 }

@@ -17,7 +17,7 @@
 
 namespace drover::localcloud {
 
-// A process, named so that a reused pid or a reboot is not taken for it.
+// Names a process in such a way that one that got its pid later, or after a reboot, is not taken for it.
 struct ProcessMark {
   pid_t pid = 0;
   std::uint64_t start_ticks = 0;
@@ -39,7 +39,7 @@ struct ProcessEntry {
 std::optional<ProcessEntry> read_process(pid_t pid);
 std::vector<ProcessEntry> all_processes();
 
-// A process that signals cannot miss: a pidfd. Thread-safe.
+// A pidfd: a signal through it reaches this process or none. Thread-safe.
 class ProcessHandle {
  public:
   static std::shared_ptr<const ProcessHandle> open(pid_t pid);  // nullptr when there is no such process
@@ -66,7 +66,7 @@ struct SpawnOptions {
 // process with threads.
 Result<pid_t> spawn(const SpawnOptions& options);
 
-// Ends every process whose environment names the instance, when its supervisor did not.
+// Ends every process whose environment names the instance. For when its supervisor died and could not.
 void kill_marked(const std::string& instance_id);
 
 Result<std::string> read_file(const std::string& path, std::size_t max_bytes = 16U << 20U);
@@ -75,11 +75,11 @@ std::string read_tail(const std::string& path, std::size_t max_bytes);
 // Readers see the old text or the new one.
 Status write_file(const std::string& path, std::string_view text, unsigned mode = 0600);
 
-// What tells a process of an instance from any other: in its environment.
+// The environment variable by which a process of an instance is recognised.
 inline constexpr const char* kInstanceVariable = "DROVER_INSTANCE_ID";
 
-// The mode of the directories above an instance's own root: others pass through and list nothing, so that a
-// job that gave up root comes to its directories. The files beside are closed to others, user data with its
+// The mode of the directories above an instance's own root: others can pass through and not list, so that a
+// job that gave up root reaches its directories. The files beside are closed to others, user data with its
 // token among them.
 inline constexpr auto kPassable = std::filesystem::perms::owner_all | std::filesystem::perms::group_exec |
                                   std::filesystem::perms::others_exec;

@@ -101,8 +101,8 @@ int Supervisor::run() {
     log_error("{}", started.error().message);
     return 1;
   }
-  // The record is read after the mark is written; a local cloud that gives the instance up does it the other
-  // way round, so at least one of the two sees the other.
+  // The supervisor writes its mark, then reads the record; a local cloud that gives the instance up writes
+  // the record, then reads the mark. So at least one of the two sees the other.
   const auto current = load_instance(paths_.record());
   if (!current || !runs(*current)) return 0;
   if (auto started = start_user_data(); !started) {
@@ -115,7 +115,8 @@ int Supervisor::run() {
   while (!script_status_) {
     const int number = wait_signal(kRecordCheck);
     reap();
-    // A machine whose record was removed is nobody's: it must not run for ever.
+    // When the instance's record was removed no local cloud would ever end this supervisor, so it ends by
+    // itself.
     const bool removed = number < 0 && !std::filesystem::exists(paths_.record());
     if (!removed && (number == SIGCHLD || number < 0)) continue;
     cause = "stopped";
@@ -158,8 +159,8 @@ std::vector<std::string> Supervisor::environment() const {
 Status Supervisor::start_user_data() {
   std::error_code failed;
   std::filesystem::create_directories(paths_.root() + "/tmp", failed);
-  if (failed) return Error{Errc::internal, "cannot make " + paths_.root() + ": " + failed.message()};
-  // Like a machine with other user data: it boots, and does nothing.
+  if (failed) return internal("cannot make " + paths_.root() + ": " + failed.message());
+  // The instance boots and runs nothing, like a machine whose user data is no script.
   if (instance_.image == kInertImage) return Ok{};
   // Images run user data when they boot for the first time, and not when the machine is started again.
   if (instance_.boots > 1) return Ok{};
@@ -202,11 +203,11 @@ bool Supervisor::end_in_order() {
   return true;
 }
 
-// A machine that loses its power does so as a whole: its processes all stand still before the first one dies,
-// so that none can see another's death and tell somebody.
+// Ends all processes at once, as a machine does that loses its power: all are stopped before the first is
+// killed, so that none can see another's death and report it.
 void Supervisor::end_at_once() {
   signal_descendants({SIGSTOP});
-  signal_descendants({SIGSTOP});  // what was being forked meanwhile
+  signal_descendants({SIGSTOP});  // also the processes that were being forked during the first pass
   while (reap()) {
     signal_descendants({SIGKILL});
     (void)wait_signal(Millis(10));

@@ -77,7 +77,7 @@ struct Data {
   std::map<WorkerId, std::string> versions;  // of the worker programs
   std::map<LaunchId, Launch> launches;
   std::map<PoolId, Pool> pools;
-  std::map<std::string, std::string> settings;
+  std::map<std::string, std::string> settings;  // the tunables: key → JSON text
   bool paused = false;
   std::int64_t epoch = 0;
   std::int64_t next_number = 1;
@@ -94,8 +94,8 @@ struct Data {
   [[nodiscard]] ports::OpenAttempt open_attempt(JobNumber number) const;
 };
 
-// What a change of each kind does; refuses it with an Error. Specialised in the file of the change, which
-// ends with DROVER_IN_MEMORY(ports::<Change>).
+// What a change does to the rows; an Error refuses it. Specialised in the file of each change, which ends
+// with DROVER_IN_MEMORY(ports::<Change>).
 template <class C>
 struct InMemory;
 
@@ -103,7 +103,7 @@ struct InMemory;
 template <class C>
 Result<ports::AnswerOf<C>> carry_out(Data& data, const C& change);
 
-// Text that no row can hold: `data`.
+// Errc::data for text that no row can hold.
 [[nodiscard]] Status check_text(std::string_view text);
 
 }  // namespace drover::memstore

@@ -11,7 +11,7 @@
 
 namespace drover::memstore {
 
-// The rows, and who leads. Sessions outlive the store's own pointer only in tests that are about to end.
+// The rows, and which session leads.
 struct MemStore::Shared {
   mutable std::mutex mutex;
   Data data;
@@ -27,7 +27,7 @@ struct MemStore::Shared {
 namespace {
 
 Error gone() {
-  return Error{Errc::unavailable, "the session is gone", {}, {}, 1};
+  return unavailable("the session is gone", 1);
 }
 
 template <std::size_t I>
@@ -95,14 +95,14 @@ class MemStore::Session final : public ports::LeaderSession {
       fault = shared_->faults.front();
       shared_->faults.pop_front();
     }
-    if (fault == Fault::storage_full) return Error{Errc::storage_full, "no space left on device"};
+    if (fault == Fault::storage_full) return storage_full("no space left on device");
     if (fault == Fault::lost) {
       shared_->leader = 0;
       return gone();
     }
     std::vector<ports::Settled> settled;
     for (const ports::Change& change : batch)
-      settled.push_back(ports::refused(change, Error{Errc::internal, "not carried out"}));
+      settled.push_back(ports::refused(change, internal("not carried out")));
     Data next = shared_->data;
     if (Status done = carry_out_all(next, batch, settled, std::make_index_sequence<ports::kChanges>());
         !done) {
@@ -187,7 +187,7 @@ std::string MemStore::picture() const {
 
 Result<std::unique_ptr<ports::LeaderSession>> MemStore::lead() {
   const std::lock_guard lock(shared_->mutex);
-  if (shared_->leader != 0) return Error{Errc::conflict, "another daemon leads"};
+  if (shared_->leader != 0) return conflict("another daemon leads");
   shared_->leader = ++shared_->sessions;
   return std::unique_ptr<ports::LeaderSession>(
       std::make_unique<Session>(shared_, shared_->leader, ++shared_->data.epoch));

@@ -40,7 +40,8 @@ std::map<std::string, std::string> to_map(ports::MetricLabels labels) {
 struct PrometheusMetrics::Impl {
   template <class Kind>
   using Families = std::map<std::string, prometheus::Family<Kind>*, std::less<>>;
-  // By name and labels: looking one up in its family copies all labels, for every request answered.
+  // By name and labels. Looking a sample up in its family instead would copy all labels for every request
+  // answered.
   template <class Kind>
   using Samples = std::unordered_map<std::string, Kind*>;
 
@@ -94,7 +95,7 @@ struct PrometheusMetrics::Impl {
     return *known.emplace(key, &made).first->second;
   }
 
-  // Runs one sample; what the library refuses is told once per name.
+  // Runs one sample. What the library refuses is logged once per name.
   template <class Sample>
   void guarded(std::string_view name, Sample sample) {
     try {

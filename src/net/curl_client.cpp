@@ -96,8 +96,8 @@ void append(HeaderList& list, const std::string& line) {
   }
 }
 
-// libcurl's own additions (Expect, and a Content-Type for any body) are named with no value, which removes
-// them.
+// libcurl adds headers of its own (Expect, and a Content-Type for any body). Naming them without a value
+// removes them.
 HeaderList header_list(const ports::HttpRequest& request) {
   HeaderList list;
   append(list, "Expect:");
@@ -167,8 +167,8 @@ std::string origin_of(std::string_view url) {
 Error error_of(CURLcode code, const Sink& sink, const char* text, const ports::HttpRequest& request) {
   const std::string origin = origin_of(request.url);
   if (sink.too_large) {
-    return {Errc::too_large,
-            "the answer of " + origin + " exceeds " + std::to_string(request.max_reply_bytes) + " bytes"};
+    return too_large("the answer of " + origin + " exceeds " + std::to_string(request.max_reply_bytes) +
+                     " bytes");
   }
   const std::string reason = *text != '\0' ? text : curl_easy_strerror(code);
   const auto errc = code == CURLE_OPERATION_TIMEDOUT ? Errc::timeout : Errc::unavailable;
@@ -219,11 +219,10 @@ CurlHttpClient::~CurlHttpClient() = default;
 
 Result<ports::HttpReply> CurlHttpClient::send(const ports::HttpRequest& request) {
   if (!sendable(request)) {
-    return Error{Errc::unavailable,
-                 "the request for " + origin_of(request.url) + " holds a forbidden character"};
+    return unavailable("the request for " + origin_of(request.url) + " holds a forbidden character");
   }
   Easy easy = pool_->take();
-  if (!easy) return Error{Errc::unavailable, "no memory for a connection"};
+  if (!easy) return unavailable("no memory for a connection");
   CURL* handle = easy.get();
 
   Sink sink;

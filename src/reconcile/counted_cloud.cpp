@@ -8,7 +8,7 @@ CountedCloud::CountedCloud(ports::Cloud& cloud, const Clock& clock, ports::Metri
                            std::function<void()> on_progress)
     : cloud_(cloud), clock_(clock), metrics_(metrics), on_progress_(std::move(on_progress)) {}
 
-// A call that failed is progress too: the watchdog asks whether the loop lives, not whether the cloud does.
+// A failed call is progress too: the watchdog is to restart a loop that hangs, not one whose cloud is away.
 template <class T>
 core::CloudResult<T> CountedCloud::counted(const char* call, core::CloudResult<T> result) {
   on_progress_();

@@ -8,15 +8,15 @@
 namespace drover::reconcile {
 namespace {
 
-// Waits for the answer of an engine call. The promise is shared: an answer that comes after the wait ended
-// has where to go.
+// Waits for the answer of an engine call. The promise is shared, since the answer may come after the wait has
+// ended.
 template <class T, class Call>
 Result<T> answer_of(Millis wait, Call call) {
   auto promise = std::make_shared<std::promise<Result<T>>>();
   auto future = promise->get_future();
   call([promise](Result<T> result) { promise->set_value(std::move(result)); });
   if (future.wait_for(wait) != std::future_status::ready) {
-    return Error{Errc::timeout, "the engine did not answer in time"};
+    return timed_out("the engine did not answer in time");
   }
   return future.get();
 }
@@ -56,7 +56,7 @@ std::vector<Status> EngineFleet::lose_workers(const std::vector<LostWorker>& los
   std::vector<Status> out;
   for (auto& answer : answers) {
     const bool ready = answer.wait_until(until) == std::future_status::ready;
-    out.push_back(ready ? answer.get() : Status(Error{Errc::timeout, "the engine did not answer in time"}));
+    out.push_back(ready ? answer.get() : Status(timed_out("the engine did not answer in time")));
   }
   return out;
 }

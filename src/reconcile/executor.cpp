@@ -50,7 +50,7 @@ void Executor::count(const core::Action& action) {
   metrics_.add("drover_reconcile_actions_total", 1, {{"action", kActionNames.at(action.index())}});
 }
 
-// What no plan will ask for again.
+// Drops outcomes that no later plan looks at.
 void Executor::forget_what_is_over() {
   const SteadyTime now = clock_.steady();
   std::erase_if(outcomes_.tries, [&](const auto& entry) { return launch_row(entry.first) == nullptr; });
@@ -63,8 +63,8 @@ void Executor::forget_what_is_over() {
   std::erase_if(outcomes_.ended, [&](const std::string& id) { return !listed.contains(id); });
 }
 
-// The cloud knows no epochs: a plan that was made long ago, before this process was stopped perhaps, may be
-// another leader's business by now.
+// The cloud does not check the epoch as the store does. If this process stood still since the plan was made,
+// another daemon may lead by now, and a call would work against it.
 bool Executor::may_call() {
   if (!may_go_on_()) return false;
   if (clock_.steady() < trusted_until_) return true;
@@ -90,7 +90,7 @@ const ports::LaunchRow* Executor::launch_row(LaunchId launch) const {
   return nullptr;
 }
 
-// Those whose machines have ended, together: the death of many is few transactions.
+// Loses all workers whose machines have ended in one call, so that many deaths need few transactions.
 void Executor::lose_workers(const std::vector<core::Action>& actions) {
   std::vector<LostWorker> lost;
   std::vector<const core::Action*> asked;  // for each of them
@@ -102,7 +102,7 @@ void Executor::lose_workers(const std::vector<core::Action>& actions) {
       asked.push_back(&action);
     } else if (const auto* gone = std::get_if<core::MarkGone>(&action)) {
       DROVER_FAILPOINT("terminate.seen");
-      // Through the same door: an attempt it may still hold has to end with its machine.
+      // Goes the same way as a loss: an attempt that the worker may still hold has to end with its machine.
       lost.push_back({gone->worker, core::Outcome::interruption, gone->reason, false});
       asked.push_back(&action);
     }
@@ -111,7 +111,8 @@ void Executor::lose_workers(const std::vector<core::Action>& actions) {
   const std::vector<Status> done = fleet_.lose_workers(lost);
   for (std::size_t i = 0; i < lost.size(); ++i) {
     if (done[i]) count(*asked[i]);
-    if (std::holds_alternative<core::MarkGone>(*asked[i])) {  // its machine was to end
+    // The machine was meant to end: no loss to count.
+    if (std::holds_alternative<core::MarkGone>(*asked[i])) {
       DROVER_FAILPOINT("terminate.gone");
       if (!done[i]) dropped("the end of a worker", done[i].error());
       continue;
@@ -148,8 +149,8 @@ bool Executor::carry_out(const core::CordonIdle& action) {
   return true;
 }
 
-// One call for all. What the cloud would not end is asked for again by a later plan, not before its time: all
-// the others were ended.
+// One call for all. An instance that the cloud refuses to terminate is asked for again by a later plan, after
+// kTerminateRetry as every other: the refusal says that all the others were terminated.
 void Executor::terminate_collected() {
   const std::vector<std::string> ids = std::exchange(to_terminate_, {});
   if (ids.empty() || !may_call()) return;

@@ -9,7 +9,7 @@
 
 namespace drover::reconcile {
 
-// The cloud, with every call counted and its last trouble kept. Used by one thread.
+// The cloud, with every call counted and the last failure kept. Used by one thread.
 class CountedCloud {
  public:
   CountedCloud(ports::Cloud& cloud, const Clock& clock, ports::Metrics& metrics,
@@ -31,7 +31,8 @@ class CountedCloud {
   std::function<void()> on_progress_;
 };
 
-// Carries one plan out: what the store refuses is dropped, for the plan was stale. Used by one thread.
+// Carries one plan out. An action that the store refuses is dropped, since the plan was stale. Used by one
+// thread.
 class Executor {
  public:
   struct World {
@@ -45,7 +46,8 @@ class Executor {
 
   // True when it is worth planning again at once: an offering had no capacity, and there may be another.
   // Every call that changes something in the cloud is made only while this daemon leads for certain, in the
-  // plan's term, and `may_go_on` says yes; what is left undone is planned again, by whoever leads then.
+  // plan's term, and `may_go_on` says yes; what is left undone is planned again, by the daemon that leads
+  // then.
   bool run(const std::vector<core::Action>& actions, const World& world);
 
  private:
@@ -57,7 +59,8 @@ class Executor {
   bool carry_out(const core::CallLaunch& action);
   bool carry_out(const core::InsertLaunch& action);
   bool carry_out(const core::BlockPool& action);
-  // Elsewhere: together with the others, before; and before the last plan of the tick.
+  // Not carried out here: lose_workers() takes all losses together before, and look-ups are answered before
+  // the last plan of the tick.
   bool carry_out(const core::LoseWorker&) { return false; }
   bool carry_out(const core::MarkGone&) { return false; }
   bool carry_out(const core::LookUp&) { return false; }

@@ -12,7 +12,7 @@ namespace drover::reconcile {
 namespace {
 
 constexpr std::string_view kNameTag = "Name";  // what the console shows
-constexpr int kUnknownTries = 10;              // of an error nobody has a class for
+constexpr int kUnknownTries = 10;              // for an error of class unknown
 constexpr std::string_view kThrottled = "the cloud has just asked to be called less often";
 
 // What to do about a launch that the cloud refused.
@@ -22,7 +22,8 @@ struct Reaction {
   bool again = false;  // plan again at once: another offering may do, or what is refused is to be told
 };
 
-// A permission may be tied to types, subnets or tags, so that it says nothing of what else could be launched.
+// A permission may be tied to types, subnets or tags, so that a refusal for one offering says nothing about
+// others.
 core::Refusal denied(const std::string& code) {
   using Scope = core::RefusalScope;
   if (code == "Blocked") return {Scope::everything, true};
@@ -70,7 +71,7 @@ SteadyTime::duration jittered(Seconds delay) {
                 static_cast<std::int64_t>(random_u64() % static_cast<std::uint64_t>(micros / 2 + 1))};
 }
 
-// False, as what was not done.
+// Returns false, which carry_out() returns for an action that was not done.
 bool drop_launch(const std::string& pool, std::string_view why) {
   log_info("reconcile: launch for pool {} dropped: {}", pool, why);
   return false;
@@ -136,7 +137,7 @@ bool Executor::carry_out(const core::InsertLaunch& action) {
 
 bool Executor::carry_out(const core::CallLaunch& action) {
   const ports::LaunchRow* row = launch_row(action.launch);
-  if (row == nullptr) return false;  // planned from these very rows
+  if (row == nullptr) return false;  // never happens: the plan was made from these rows
   if (throttled_) return drop_launch(row->pool_name, kThrottled);
   return call(row->id, row->pool_name, row->request);
 }
@@ -159,7 +160,7 @@ bool Executor::call(LaunchId launch, const std::string& pool, core::LaunchReques
   metrics_.add("drover_instances_launched_total", static_cast<double>(instances->size()), {{"pool", pool}});
   const auto recorded = record(launch, core::LaunchState::fulfilled, std::move(*instances), {});
   DROVER_FAILPOINT("launch.recorded");
-  // The next listing has them under this launch's token: they are adopted then.
+  // The next listing shows the instances under this launch's token, and they are adopted then.
   if (!recorded)
     log_warn("launch {}: the answer could not be stored: {}", launch.value, recorded.error().message);
   return true;
@@ -184,7 +185,7 @@ void Executor::refused(LaunchId launch, const core::Offering& offering, int coun
   throttled_ = throttled_ || throttle;
   if (reaction.mute) health_.refused(*reaction.mute, offering, clock_.steady(), error);
   if (reaction.repeat && !throttle) {
-    outcomes_.launched[launch] = {clock_.steady(), count};  // they may have come
+    outcomes_.launched[launch] = {clock_.steady(), count};  // the machines may exist
   } else {
     outcomes_.launched.erase(launch);
   }
@@ -219,7 +220,7 @@ bool Executor::carry_out(const core::AdoptInstances& action) {
   for (const auto& instance : action.instances) {
     const bool new_worker = std::any_of(
         added.begin(), added.end(), [&](const auto& worker) { return worker.instance_id == instance.id; });
-    // Known to the store and not among its live workers: that one has been given up for good.
+    // The store knows the instance, but not as a live worker: that worker was given up for good.
     if (!new_worker) outcomes_.ended.insert(instance.id);
   }
   return true;
@@ -228,7 +229,7 @@ bool Executor::carry_out(const core::AdoptInstances& action) {
 bool Executor::carry_out(const core::CloseLaunch& action) {
   log_info("launch {} closed: {}", action.launch.value, action.reason);
   const ports::LaunchRow* row = launch_row(action.launch);
-  std::string last_error = row == nullptr ? "" : row->error;  // stays: it is the cloud's word
+  std::string last_error = row == nullptr ? "" : row->error;  // kept, since it says what the cloud answered
   const auto recorded = record(action.launch, core::LaunchState::closed, {}, std::move(last_error));
   if (!recorded) log_info("reconcile: closing a launch dropped: {}", recorded.error().message);
   return recorded.ok();

@@ -8,42 +8,8 @@ namespace drover::reconcile {
 namespace {
 
 core::FleetWorker worker_of(const ports::WorkerRow& row,
-                            const std::map<WorkerId, const engine::WorkerView*>& memory, bool known_before) {
-  core::FleetWorker worker;
-  worker.id = row.id;
-  worker.instance_id = row.instance_id;
-  worker.pool = row.pool_name;
-  worker.state = row.state;
-  worker.registered = row.registered.has_value();
-  worker.known_before = known_before;
-  worker.notice_until = row.notice_until;
-  const auto found = memory.find(row.id);
-  if (found == memory.end()) {
-    // Not in memory (yet, or any more): nothing is known of its leases, so it passes for busy.
-    worker.leases = row.registered ? 1 : 0;
-    return worker;
-  }
-  worker.leases = found->second->leases;
-  worker.alone = found->second->alone;
-  worker.silent_for = found->second->silent_for;
-  worker.idle_for = found->second->idle_for;
-  worker.asked_ago = found->second->asked_ago;
-  return worker;
-}
-
-core::FleetLaunch launch_of(const ports::LaunchRow& row) {
-  core::FleetLaunch launch;
-  launch.id = row.id;
-  launch.pool = row.pool_name;
-  launch.client_token = row.request.client_token;
-  launch.count = row.request.count;
-  launch.instances = row.instances;
-  launch.state = row.state;
-  launch.instance_type = row.request.instance_type;
-  launch.subnet = row.request.subnet;
-  launch.market = row.request.market;
-  return launch;
-}
+                            const std::map<WorkerId, const engine::WorkerView*>& memory, bool known_before);
+core::FleetLaunch launch_of(const ports::LaunchRow& row);
 
 }  // namespace
 
@@ -72,6 +38,49 @@ core::Observation observe(Sight sight) {
   seen.listing_error = std::move(sight.listing_error);
   return seen;
 }
+
+namespace {
+
+core::FleetWorker worker_of(const ports::WorkerRow& row,
+                            const std::map<WorkerId, const engine::WorkerView*>& memory, bool known_before) {
+  core::FleetWorker worker;
+  worker.id = row.id;
+  worker.instance_id = row.instance_id;
+  worker.pool = row.pool_name;
+  worker.state = row.state;
+  worker.registered = row.registered.has_value();
+  worker.known_before = known_before;
+  worker.notice_until = row.notice_until;
+  const auto found = memory.find(row.id);
+  if (found == memory.end()) {
+    // The worker is not in the engine's memory (yet, or any more). Its leases are not known, so it counts as
+    // busy.
+    worker.leases = row.registered ? 1 : 0;
+    return worker;
+  }
+  worker.leases = found->second->leases;
+  worker.alone = found->second->alone;
+  worker.silent_for = found->second->silent_for;
+  worker.idle_for = found->second->idle_for;
+  worker.asked_ago = found->second->asked_ago;
+  return worker;
+}
+
+core::FleetLaunch launch_of(const ports::LaunchRow& row) {
+  core::FleetLaunch launch;
+  launch.id = row.id;
+  launch.pool = row.pool_name;
+  launch.client_token = row.request.client_token;
+  launch.count = row.request.count;
+  launch.instances = row.instances;
+  launch.state = row.state;
+  launch.instance_type = row.request.instance_type;
+  launch.subnet = row.request.subnet;
+  launch.market = row.request.market;
+  return launch;
+}
+
+}  // namespace
 
 bool wants_listing(const engine::EngineView& view, const ports::FleetSnapshot& before) {
   return !before.launches.empty() || std::any_of(view.pools.begin(), view.pools.end(), [](const auto& pool) {

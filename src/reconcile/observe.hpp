@@ -19,10 +19,10 @@ struct Sight {
   engine::EngineView view;     // memory, asked for after B
 };
 
-// The planner's view of it; time, health and memory are left to the caller. Pure.
+// What the planner is shown of it. The caller fills in time, health, memory and outcomes. Pure.
 core::Observation observe(Sight sight);
 
-// Is there anything that a listing could say something about?
+// Are there machines that a listing could show?
 bool wants_listing(const engine::EngineView& view, const ports::FleetSnapshot& before);
 // Instance ids that the listing by tag does not hold: those of workers of `asg` pools.
 std::vector<std::string> ids_to_list(const engine::EngineView& view, const ports::FleetSnapshot& before);

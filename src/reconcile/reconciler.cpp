@@ -19,7 +19,7 @@ namespace {
 
 using Listing = core::CloudResult<std::vector<core::Instance>>;
 
-constexpr int kAgainAtOnce = 8;  // ticks without a gap in a row, for the sake of other offerings
+constexpr int kAgainAtOnce = 8;  // ticks in a row without a gap, to try other offerings
 constexpr Seconds kListRetryMax{60};
 constexpr Millis kBlindRetry{2000};  // while the store is away or another leads
 constexpr Millis kSlice{500};        // of waiting, so that the watchdog sees the loop live
@@ -87,12 +87,12 @@ struct Reconciler::Impl {
   mutable std::mutex mutex;
   std::condition_variable changed;
   bool stopping = false;
-  std::optional<SteadyTime> woken;  // first wish since the last tick
+  std::optional<SteadyTime> woken;  // the first wake() since the last tick
   FleetStatus status;
   std::thread thread;
 };
 
-// Everything learnt of the cloud is of one term: another leader may have acted in between.
+// What was learnt of the cloud holds for one term only: between two terms another leader may have acted.
 void Reconciler::Impl::begin_term(std::int64_t new_epoch) {
   if (epoch == new_epoch) return;
   epoch = new_epoch;
@@ -118,7 +118,7 @@ void Reconciler::Impl::list(Sight& sight) {
     if (more) {
       listing->insert(listing->end(), more->begin(), more->end());
     } else {
-      listing = std::move(more);  // a part of the truth is none
+      listing = std::move(more);  // a listing without these instances would be incomplete
     }
   }
   if (listing) {
@@ -162,7 +162,7 @@ core::Plan Reconciler::Impl::plan_with_look_ups(core::Observation& seen) {
   return plan;
 }
 
-// The outcome, for the metric.
+// Returns the outcome of the tick, for the metric.
 const char* Reconciler::Impl::look_and_act() {
   next_wake = kBlindRetry;
   auto view = fleet.view();
@@ -242,11 +242,12 @@ Millis Reconciler::Impl::tick() {
   return std::max(spread, options.min_gap);
 }
 
-// Until the delay is over, or a wish is old enough.
+// Returns when the delay is over, or when wake() was called and `debounce` has passed since.
 void Reconciler::Impl::wait(SteadyTime started, Millis delay) {
   std::unique_lock lock(mutex);
   const SteadyTime due = started + delay;
-  // A tick that could not look for want of leadership does not hold back the first of the term.
+  // min_gap counts only after a tick that listed the cloud. A tick that was skipped on standby must not delay
+  // the first tick as leader.
   const SteadyTime soonest = looked ? started + options.min_gap : started;
   while (!stopping) {
     const SteadyTime now = clock.steady();

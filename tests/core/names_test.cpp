@@ -24,11 +24,19 @@ void expect_round_trip(Enum last, Parse parse) {
 TEST(Names, RoundTrip) {
   expect_round_trip(JobState::cancelled, parse_job_state);
   expect_round_trip(Outcome::stopped, parse_outcome);
-  expect_round_trip(JobAction::requeue, parse_job_action);
   expect_round_trip(WorkerState::gone, parse_worker_state);
   expect_round_trip(LaunchState::closed, parse_launch_state);
   expect_round_trip(Market::on_demand, parse_market);
   expect_round_trip(Provider::none, parse_provider);
+}
+
+TEST(InstanceId, IsHexadecimalDigitsAfterItsPrefix) {
+  EXPECT_TRUE(is_instance_id("i-0123456789abcdef0"));
+  EXPECT_TRUE(is_instance_id("i-1"));
+  for (const char* bad : {"", "i-", "i-*", "i-a?", "I-1", "i-A", "i-1-2", "w-1", "i-xyz", "i-1 ",
+                          "i-0123456789abcdef0123456789abcdef0"}) {
+    EXPECT_FALSE(is_instance_id(bad)) << bad;
+  }
 }
 
 TEST(Names, InstanceStatesAreEc2s) {

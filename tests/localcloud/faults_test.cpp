@@ -1,4 +1,4 @@
-#include "drover/aws/http_date.hpp"
+#include "drover/base/http_date.hpp"
 #include "drover/base/text.hpp"
 
 #include "cloud_fixture.hpp"
@@ -176,7 +176,7 @@ TEST_F(FaultsTest, RunsOnAnotherClock) {
   ASSERT_TRUE(early);
   EXPECT_EQ(value_of(early->body, "Code"), "RequestExpired");
   // The answer says what time it is there, so that a client can correct its own.
-  const auto date = aws::parse_http_date(early->header("date"));
+  const auto date = parse_http_date(early->header("date"));
   ASSERT_TRUE(date);
   EXPECT_GT(*date, std::chrono::system_clock::now() + Seconds(3500));
   const auto right = send(body, {.clock_offset = Seconds(3600)});

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "drover/base/limits.hpp"
+#include "drover/ports/tokens.hpp"
 #include "drover/worker/worker.hpp"
 
 namespace drover::worker {
@@ -32,7 +33,7 @@ TEST(UserData, IsFilledInButForTheToken) {
   EXPECT_THAT(text, StartsWith("#!"));
   EXPECT_THAT(text, HasSubstr("'https://head.example:8443'"));
   EXPECT_THAT(text, HasSubstr("DROVER_SLOTS=4"));
-  EXPECT_THAT(text, HasSubstr(kBootstrapTokenPlaceholder));
+  EXPECT_THAT(text, HasSubstr(std::string(ports::kBootstrapPlaceholder)));
   EXPECT_THAT(text, Not(HasSubstr("@DROVER_URL@")));
   EXPECT_THAT(text, Not(HasSubstr("@DROVER_SLOTS@")));
   EXPECT_LT(text.size() + 64, limits::kUserDataBytes);

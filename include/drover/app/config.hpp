@@ -14,9 +14,9 @@
 
 namespace drover::app {
 
-// What the daemon reads at start from its configuration file, and at SIGHUP again: `log` and `pools` count at
-// once then, the rest at the next start. config/drover.toml explains every
-// setting; what may change while it runs is core::Tunables. Durations are seconds.
+// What the daemon reads from its configuration file at its start, and again at SIGHUP: then `log` and `pools`
+// take effect at once, the rest at the next start. config/drover.toml explains every setting; what may change
+// while it runs is core::Tunables. Durations are seconds.
 struct Settings {
   struct Server {
     std::string address = "127.0.0.1";  // a loopback address
@@ -62,7 +62,7 @@ struct Settings {
     bool json = false;
     bool operator==(const Log&) const = default;
   } log;
-  std::vector<core::PoolSpec> pools;  // made where they do not exist; later changes are made over the API
+  std::vector<core::PoolSpec> pools;  // made where they do not exist; changed over the API afterwards
 };
 
 // Parses and checks the text of a configuration file. The error is Errc::invalid: its message begins with
@@ -71,7 +71,7 @@ Result<Settings> parse_settings(std::string_view text, const std::string& name =
 // The same for a file; not_found or forbidden when it cannot be read.
 Result<Settings> load_settings(const std::string& path);
 
-// The sections, as "[server], [cloud]", in which the two differ though a daemon reads them only at its start.
+// The sections, as "[server], [cloud]", in which the two differ and which take effect only at the next start.
 std::string changed_sections(const Settings& before, const Settings& after);
 
 // Every setting as "section.key" ("pool.name" for the tables of [[pool]]), in the order of

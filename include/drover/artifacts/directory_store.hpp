@@ -20,7 +20,8 @@ namespace drover::artifacts {
 //
 // so that no directory above a job's own holds more than a thousand entries. Below the root no symbolic link
 // is followed. put and append_log return after file and directories are on the disk. The root is opened anew
-// by every call: one that is unmounted gives Errc::unavailable and is never written beneath.
+// by every call: when it is unmounted the call fails with Errc::unavailable and writes nothing into the
+// directory below the mount point.
 class DirectoryStore final : public ports::ArtifactStore {
  public:
   // Makes `root` (mode 0700, parents must exist) and its spool directory where missing, and removes what

@@ -16,7 +16,7 @@
 // (IMDSv2).
 namespace drover::aws {
 
-// A variable's value; nullopt and empty are the same to everything here.
+// A variable's value; nullopt and an empty value mean the same.
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 Environment process_environment();
 
@@ -24,7 +24,7 @@ Environment process_environment();
 class CredentialsProvider {
  public:
   virtual ~CredentialsProvider() = default;
-  // Those to sign with now.
+  // The credentials to sign with now.
   virtual Result<Credentials> get() = 0;
   // Asks the source again, because AWS refused those of get().
   virtual Result<Credentials> refresh() = 0;
@@ -59,8 +59,8 @@ std::unique_ptr<CredentialSource> make_profile_source(Environment environment, s
 std::unique_ptr<CredentialSource> make_imds_source(Environment environment, ports::HttpClient& http);
 
 // The first source that has credentials, kept until 15 minutes before they expire. When a source fails then,
-// the old ones stay in use, expired or not (static stability: AWS may still accept them, and going dark helps
-// nobody), and the next try is a minute later, or 17 to 25 minutes later once they have expired.
+// the old ones stay in use, expired or not (AWS may still accept them, and without credentials every call
+// would fail), and the next try is a minute later, or 17 to 25 minutes later once they have expired.
 class CredentialsChain final : public CredentialsProvider {
  public:
   // `clock` must outlive the chain; `uniform` gives [0, 1).

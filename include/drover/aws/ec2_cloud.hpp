@@ -26,11 +26,11 @@ struct Ec2Options {
   Millis connect_timeout{3000};
   Millis total_timeout{30'000};  // of one try
   // The share of AWS's request rates (EC2 API throttling, per account and region) that this program allows
-  // itself, since other programs of the account draw on the same; 0: no bound of ours.
+  // itself, since other programs of the account draw on the same rates; 0: unlimited.
   double rate_share = 0.5;
 };
 
-// What it works with; all must outlive it and be thread-safe.
+// What an Ec2Cloud works with. All of it must outlive the Ec2Cloud and be thread-safe.
 struct Ec2Tools {
   ports::HttpClient& http;
   CredentialsProvider& credentials;
@@ -43,7 +43,7 @@ struct Ec2Tools {
 // throttles), the request signed anew, its ClientToken the same. Refused credentials are fetched anew and the
 // clock's offset is taken from the answer's Date, once a call. Beside EC2's own codes there are the client's:
 // NoCredentials; NoAnswer, Timeout and InvalidReply (it cannot be understood), which are transient;
-// ReplyTooLarge; LocalRate, a throttle: the wait would be longer than our own rate allows.
+// ReplyTooLarge; LocalRate, a throttle: keeping to `rate_share` would mean waiting too long.
 class Ec2Cloud final : public ports::Cloud {
  public:
   // Errors: invalid (no region, or an endpoint that is none).
@@ -56,13 +56,13 @@ class Ec2Cloud final : public ports::Cloud {
   // Goes on past instances that cannot be terminated and returns the first error, which names them.
   core::CloudStatus terminate(std::span<const std::string> ids) override;
 
-  // Whether EC2 would take the call, which has no effect (DryRun): what may not be made is a permission
-  // error, what cannot be made another. EC2 does not look for capacity.
+  // Asks EC2 whether it would take the call, without effect (DryRun): a permission error when the call is not
+  // allowed, another error when its parameters are wrong. EC2 does not look for capacity.
   core::CloudStatus try_run_instances(const core::LaunchRequest& request);
   core::CloudStatus try_terminate(const std::string& id);
 
  private:
-  using Accept = std::function<Status(std::string_view body)>;  // parses; an error: not understood
+  using Accept = std::function<Status(std::string_view body)>;  // an error: the body cannot be understood
   struct Failure;                                               // of one try
 
   Ec2Cloud(Ec2Options options, Ec2Tools tools, Endpoint endpoint);
@@ -92,15 +92,12 @@ class Ec2Cloud final : public ports::Cloud {
   std::mutex rate_mutex_;
   TokenBucket describe_rate_;
   TokenBucket run_rate_;
-  TokenBucket launched_rate_;  // instances that came, or may have come
+  TokenBucket launched_rate_;  // instances launched, or perhaps launched by a call that was not answered
   TokenBucket terminate_rate_;
   std::mutex refused_mutex_;
   std::set<std::string> refused_;  // instances that EC2 would not end when it was last asked to
   std::mutex images_mutex_;
   std::map<std::string, std::string> root_devices_;  // by image
 };
-
-// "i-" and 1–32 lower-case letters or digits: what may be put into a request that names instances.
-bool is_instance_id(std::string_view id);
 
 }  // namespace drover::aws

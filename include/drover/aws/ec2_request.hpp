@@ -9,10 +9,10 @@
 #include "drover/core/fleet/facts.hpp"
 
 // Bodies of EC2 Query API calls (version 2016-11-15), in the form and order that AWS's own SDK for Python
-// sends. Pure; nothing is checked here but what is said.
+// sends. Pure. Parameters are not checked.
 namespace drover::aws {
 
-// What a launch needs and no pool says.
+// Parameters of a launch that no pool sets.
 struct LaunchDefaults {
   std::string volume_type = "gp3";
   int metadata_hop_limit = 1;  // 2 where the worker runs in a container

@@ -16,9 +16,9 @@ class TokenBucket {
   // Takes `tokens` (more than the capacity counts as the capacity for the wait) and returns how long to wait
   // first. nullopt: the wait would exceed `patience`, and nothing is taken.
   std::optional<Millis> take(double tokens, SteadyTime now, Millis patience);
-  // What was taken and not used.
+  // Puts tokens back that were taken and not used.
   void give_back(double tokens);
-  // The owner of the real bucket says that it is empty.
+  // The cloud throttled a call: its own bucket is empty, so this one is too.
   void drain(SteadyTime now);
 
  private:

@@ -11,8 +11,8 @@
 #include "drover/base/secret.hpp"
 
 // AWS Signature Version 4 for requests with a header signature (docs: "Create a signed AWS API request").
-// Pure: no clock, no I/O. Both sides are here: the client signs, the local cloud verifies by computing the
-// same again.
+// For every service but S3, which takes the path as it was sent. Pure: no clock, no I/O. Both sides are here:
+// the client signs, the local cloud verifies by computing the same again.
 namespace drover::aws {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
@@ -33,9 +33,6 @@ struct CredentialScope {
 };
 std::string to_string(const CredentialScope& scope);
 
-// How the path enters the canonical request: S3 takes it as sent, every other service encodes it once more.
-enum class PathEncoding { once_more, as_sent };
-
 // A request as it is, or was, on the wire. Views must outlive the call.
 struct RequestParts {
   std::string_view method = "POST";
@@ -43,7 +40,6 @@ struct RequestParts {
   std::string_view query = {};  // as sent, without '?'
   std::span<const std::pair<std::string, std::string>> headers = {};  // any case, Host among them
   std::string_view body = {};
-  PathEncoding path_encoding = PathEncoding::once_more;
 };
 
 // "20260102T030405Z", and back; parsing takes that one form only.

@@ -2,11 +2,12 @@
 
 #include <stdexcept>
 
-// What must hold whatever comes from outside: a broken one is a defect of ours. Stays on in release builds,
-// since going on with accounts that are wrong does more harm than stopping.
+// States what no input can break: a broken check is a defect of the program. Checks stay on in release
+// builds, since going on with wrong accounts does more harm than stopping.
 //   DROVER_CHECK(leased > 0, "a lease ends in a queue that has none");
-// A broken check throws CheckFailed. Who owns the state that can no longer be trusted catches it, and makes
-// that state anew; elsewhere it ends the process.
+// A broken check throws CheckFailed. The owner of the state that can no longer be trusted catches it and
+// builds that state anew (the engine ends its term and reads the store); elsewhere the exception ends the
+// process.
 namespace drover {
 
 class CheckFailed : public std::logic_error {

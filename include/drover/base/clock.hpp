@@ -12,8 +12,8 @@ using Micros = std::chrono::microseconds;
 using Millis = std::chrono::milliseconds;
 using Seconds = std::chrono::seconds;
 
-// A wait for an instant of the wall clock lasts at most this long; whoever waits looks at the clock again
-// then.
+// A wait for an instant of the wall clock lasts at most this long; then the waiting code looks at the clock
+// again.
 inline constexpr Seconds kLongestWait{3600};
 // How long to wait from `now` until `then`: zero when it is past, at most kLongestWait. WallTime reaches the
 // year 9999, while the nanoseconds of a SteadyTime end after 292 years: adding the bare difference to a
@@ -21,7 +21,7 @@ inline constexpr Seconds kLongestWait{3600};
 // sleep again.
 [[nodiscard]] SteadyTime::duration time_until(WallTime then, WallTime now);
 
-// The only door to the time. Thread-safe.
+// Where all code gets the time from, so that tests can give it another. Thread-safe.
 class Clock {
  public:
   virtual ~Clock() = default;

@@ -1,7 +1,7 @@
 #pragma once
 
 // Named points at which a test build dies, stands still or hangs on request, to show what is left behind.
-// Without DROVER_FAILPOINTS (the CMake option; off in release builds) they are nothing.
+// Without DROVER_FAILPOINTS (the CMake option; off in release builds) the macros expand to nothing.
 //
 // The environment asks:
 //   DROVER_FAILPOINT=<kill|stop|hang>@<prefix>[,<prefix>...]:<n>
@@ -10,7 +10,7 @@
 //   DROVER_FAILPOINT=file:<path>
 //       the same from a file, read anew when it has changed
 //   DROVER_FAILPOINT_TRACE=<path>
-//       a line for each point passed, its name, with "!" behind the one at which it happened
+//       a line for each point passed: its name, and "!" behind it where the request was carried out
 // Thread-safe.
 #ifdef DROVER_FAILPOINTS
 

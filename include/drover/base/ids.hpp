@@ -34,8 +34,8 @@ std::string to_string(const Uuid& id);
 // Any case; nothing but the 36-character form.
 std::optional<Uuid> parse_uuid(std::string_view text);
 
-// A UUIDv7 (RFC 9562 §5.7) whose last 48 bits hold the job's number, so that one key finds both. `entropy`
-// gives the 26 random bits that remain. 1 <= number < 2^48.
+// A UUIDv7 (RFC 9562 §5.7) whose last 48 bits hold the job's number, so that the UUID alone says which row to
+// look for. `entropy` gives the 26 random bits that remain. 1 <= number < 2^48.
 Uuid make_job_id(JobNumber number, WallTime created, std::uint32_t entropy);
 // The number that make_job_id put there; nullopt for a UUID of another version or number 0.
 std::optional<JobNumber> number_in(const Uuid& id);

@@ -34,15 +34,16 @@ inline constexpr int kPageRows = 1000;                 // `limit` of a list
 inline constexpr int kPageRowsDefault = 100;
 inline constexpr std::size_t kPageBytes = 8 * 1024 * 1024;  // of a list: read from the store, and sent
 inline constexpr std::size_t kStatusQueues = 100;           // named by /status; GET /queues pages through all
-// A read that waits no longer for a thread is carried out although its client has closed: it may have closed
-// its sending half alone, as `printf … | nc -N` does, and still listen.
+// A read that arrived at most this long ago is carried out although its client has closed the connection: the
+// client may have closed its sending half alone, as `printf … | nc -N` does, and still listen. An older one
+// is given up.
 inline constexpr Millis kClosedReadWait{250};
-inline constexpr Seconds kReadTime{
-    30};  // from a read's arrival to its answer; whoever asked has given up by then
+// From a read's arrival to its answer: its client has given up by then.
+inline constexpr Seconds kReadTime{30};
 
 // Engine
-inline constexpr std::size_t kChangeQueue =
-    10'000;  // calls that wait for their batch: of workers, and of all others
+// Calls that wait for their batch: this many of workers, and this many of all others.
+inline constexpr std::size_t kChangeQueue = 10'000;
 inline constexpr std::size_t kChangeQueueBytes = 64 * 1024 * 1024;  // and what they hold in memory
 inline constexpr std::size_t kBatchChanges = 1000;                  // changes in one transaction
 inline constexpr std::size_t kBatchRows = 5000;                     // job rows in one transaction

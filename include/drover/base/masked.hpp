@@ -6,7 +6,8 @@
 namespace drover {
 
 // The text without the passwords in its URLs and connection strings: "postgresql://u:***@host/db",
-// "password=***". For what quotes settings, or messages of libraries that quote them.
+// "password=***". For text that quotes the configuration file, or the message of a library that quotes a
+// connection string.
 std::string without_passwords(std::string_view text);
 
 }  // namespace drover

@@ -20,11 +20,11 @@ enum class Errc {
   too_large,            // a bound of base/limits.hpp
   overloaded,           // a queue is full; try again after `retry_after_s`
   unavailable,          // the store, the cloud or leadership is out of reach; try again after `retry_after_s`
-  timeout,              // a deadline of ours passed; whether the effect happened is unknown
+  timeout,              // a deadline of this program passed; whether the call took effect is unknown
   data,                 // the database refused a value (SQLSTATE classes 22 and 23)
   commit_unknown,       // the reply to COMMIT was lost; `detail` holds the transaction id
   storage_full,         // no space for a file or a row
-  internal,             // a defect of ours; the message goes to the log, never to a client
+  internal,             // a defect of this program; the message goes to the log, never to a client
 };
 
 // An error as a value. `message` is a sentence for a person: what is wrong, and what to do.
@@ -41,12 +41,45 @@ inline std::string describe(const Error& error) {
   return error.detail.empty() ? error.message : error.message + " (" + error.detail + ")";
 }
 
+// Factories of the kinds that are made in several places. One style for every message: it starts in lower
+// case, has no full stop at its end, and names the thing and, where there is one, the remedy ("the log has 7
+// bytes, not 9: go on from there").
 inline Error invalid(std::string field, std::string message) {
   return Error{Errc::invalid, std::move(message), std::move(field)};
 }
+inline Error not_found(std::string message) {
+  return Error{Errc::not_found, std::move(message)};
+}
+inline Error conflict(std::string message) {
+  return Error{Errc::conflict, std::move(message)};
+}
+inline Error stale(std::string message) {
+  return Error{Errc::stale, std::move(message)};
+}
+inline Error unauthenticated(std::string message) {
+  return Error{Errc::unauthenticated, std::move(message)};
+}
+inline Error too_large(std::string message) {
+  return Error{Errc::too_large, std::move(message)};
+}
+inline Error overloaded(std::string message, int retry_after_s) {
+  return Error{Errc::overloaded, std::move(message), {}, {}, retry_after_s};
+}
+inline Error unavailable(std::string message, int retry_after_s = 0) {
+  return Error{Errc::unavailable, std::move(message), {}, {}, retry_after_s};
+}
+inline Error timed_out(std::string message) {
+  return Error{Errc::timeout, std::move(message)};
+}
+inline Error storage_full(std::string message) {
+  return Error{Errc::storage_full, std::move(message)};
+}
+inline Error internal(std::string message) {
+  return Error{Errc::internal, std::move(message)};
+}
 
 // A T or an error, of another type than Error only where callers decide by what it holds (core::CloudError).
-// Not checked by exceptions: asking for the wrong one aborts (std::get throws, which is a bug).
+// Asking an error for its value, or a value for its error, is a bug of the caller: std::get throws.
 template <class T, class E = Error>
 class [[nodiscard]] Result {
  public:

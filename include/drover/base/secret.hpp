@@ -14,6 +14,10 @@ using Sha256 = std::array<std::uint8_t, 32>;
 Sha256 sha256(std::string_view data);
 Sha256 hmac_sha256(std::string_view key, std::string_view data);
 std::string to_hex(const Sha256& hash);
+// The hash's bytes as text, for what takes text. Valid as long as `hash`.
+inline std::string_view bytes_of(const Sha256& hash) {
+  return {reinterpret_cast<const char*>(hash.data()), hash.size()};
+}
 
 // SHA-256 of data that arrives in pieces (file bodies). Not thread-safe.
 class Sha256Stream {
@@ -29,8 +33,8 @@ class Sha256Stream {
   void* context_;
 };
 
-// Overwrites the bytes, with all that the string has room for, so that none of them is left in memory that is
-// used for something else next; a string is then empty.
+// Overwrites the bytes, in a string up to its capacity, so that none is left in memory that is used for
+// something else next. A string is empty afterwards.
 void wipe(std::string& text) noexcept;
 void wipe(Sha256& bytes) noexcept;
 
@@ -55,8 +59,8 @@ class Secret {
   std::string value_;
 };
 
-// A token that somebody presents, and its SHA-256, which is made once and where the token comes in: the
-// thread that compares it with what is known has better things to do.
+// A token that a client presents, with its SHA-256. The hash is computed once, by the thread that received
+// the request, so that the engine's thread, which compares it with the stored one, spends no time on hashing.
 class Token {
  public:
   Token() = default;
@@ -65,7 +69,7 @@ class Token {
   [[nodiscard]] const std::string& reveal() const { return secret_.reveal(); }
   [[nodiscard]] bool empty() const { return secret_.empty(); }
   [[nodiscard]] const Sha256& hash() const { return hash_; }
-  // Is this the token of that hash? Takes as long whatever the answer; an empty one is nobody's.
+  // Is this the token of that hash? Takes the same time for either answer. Always false for an empty token.
   [[nodiscard]] bool is(const Sha256& hash) const;
 
  private:
@@ -76,6 +80,8 @@ class Token {
 // 256 random bits as 64 hex digits, from the operating system.
 std::string random_token();
 std::uint64_t random_u64();
+// At least 0 and below 1, from the operating system.
+double random_uniform();
 // Compares in time that depends on the lengths only.
 bool equal_constant_time(std::string_view a, std::string_view b);
 

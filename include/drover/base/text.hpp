@@ -19,7 +19,8 @@ std::string_view trim(std::string_view text);
 std::string lower(std::string_view text);
 bool iequals(std::string_view a, std::string_view b);
 
-// Which of `words` somebody probably meant by `word`, which is none of them; empty when none is near.
+// The one of `words` that the writer of `word`, which is none of them, probably meant; empty when none is
+// near.
 std::string_view nearest(std::string_view word, std::span<const std::string_view> words);
 // What follows a complaint about a word that is not known: "; did you mean b? There are a, b, c".
 std::string what_there_is(std::string_view word, std::span<const std::string_view> words);
@@ -38,7 +39,6 @@ std::string to_rfc3339(WallTime time);
 std::optional<WallTime> parse_rfc3339(std::string_view text);
 
 std::string hex_encode(std::string_view bytes);
-std::optional<std::string> hex_decode(std::string_view text);
 std::string base64_encode(std::string_view bytes);
 std::optional<std::string> base64_decode(std::string_view text);
 

@@ -14,14 +14,15 @@
 
 namespace drover::cli {
 
-// The daemon's API for programs of ours that are its clients. Blocking; as thread-safe as `http`.
+// The daemon's API, as the client verbs, `drover dev` and the demonstration call it. Blocking; as thread-safe
+// as `http`.
 class ApiClient {
  public:
   // `base` without a trailing slash. Both must outlive the client.
   ApiClient(ports::HttpClient& http, std::string base) : http_(http), base_(std::move(base)) {}
 
-  // An answer of 200..299. Any other is an Error with the reason that the daemon gives, fit for a terminal;
-  // no answer is the HttpClient's Error.
+  // The body of an answer of 200..299. Any other answer is an Error with the daemon's reason, fit for a
+  // terminal; without an answer it is the HttpClient's Error.
   Result<std::string> text(std::string_view path);
   Result<Json> get(std::string_view path);
   Result<Json> send(std::string_view method, std::string_view path, const Json& body);
@@ -39,7 +40,7 @@ class ApiClient {
   std::string base_;
 };
 
-// The same text without what a terminal would act upon, such as a job's name may hold.
+// The text without the control characters that a terminal would act upon: a job's name may hold some.
 std::string for_terminal(std::string_view text);
 
 // A member as text for people: strings as they are, null and absent as "-", anything else as JSON.
@@ -52,12 +53,13 @@ std::string render_table(const std::vector<std::vector<std::string>>& rows);
 // The body that submits this job; invalid when the command says nothing, or twice, what to run.
 Result<Json> submit_body(const SubmitCommand& command);
 
-// The complaint about output that was not taken, as a full disk or a reader that has gone leaves it; `code`
+// The complaint about output that could not be written, because a disk is full or the reader has gone. `code`
 // is the errno, 0 when it is not known.
 std::string write_error(int code);
 
 // Does what the verb says and prints the answer to `out`, complaints to `complaints`. Returns the exit
-// status: 0, or 1 when the daemon refused something or did not answer, or `out` took not all of it.
+// status: 0, or 1 when the daemon refused something or did not answer, or when `out` could not be written to
+// the end.
 int run_client(const ClientCommand& command, ports::HttpClient& http, std::ostream& out,
                std::ostream& complaints);
 

@@ -32,7 +32,7 @@ struct Tunables {
 
 struct TunableInfo {
   std::string_view key;
-  std::string_view type;  // "integer", "number", "boolean", "string"
+  std::string_view type;  // "integer" or "number"
   double min = 0;
   double max = 0;
   std::string_view unit;
@@ -46,8 +46,8 @@ Status set_tunable(Tunables& tunables, std::string_view key, std::string_view js
 // `present` with `values` (key, JSON text) set. invalid, and nothing else, when one of them is refused or
 // they contradict each other or what is present; the field is a key of `values`.
 Result<Tunables> changed_tunables(Tunables present, const std::map<std::string, std::string>& values);
-// Makes settings that contradict each other fit, as versions stored them that did not look: a sentence that
-// says what was done, or nothing.
+// Raises lease_s where it is too short for heartbeat_interval_s, as values may be that an earlier version
+// stored without looking. Returns a sentence that says what was done, or nothing.
 std::optional<std::string> settle_tunables(Tunables& tunables);
 // All members as (key, JSON text), in the table's order.
 std::vector<std::pair<std::string, std::string>> tunable_values(const Tunables& tunables);

@@ -26,8 +26,8 @@ using Done = std::function<void(Result<T>)>;
 struct EngineOptions {
   Seconds takeover{5};  // the store ends the session of a leader silent for this long
   std::size_t queue_limit = limits::kChangeQueue;
-  Millis rescan{
-      30'000};  // one queue's ready keys are read anew this often, so that rows changed by hand are noticed
+  // The ready keys of one queue are read anew this often, so that rows changed by hand are noticed.
+  Millis rescan{30'000};
   // Asked before each try to lead: an Error keeps the daemon waiting, with its message as the reason (the
   // schema is not ready).
   std::function<Status()> before_lead;
@@ -88,7 +88,7 @@ struct Delivery {
 };
 struct ClaimAnswer {
   std::vector<ClaimedJob> jobs;  // empty: nothing within the wait
-  bool drain = false;            // the worker is to claim no more; empty-handed and idle it may end
+  bool drain = false;            // the worker is to claim no more, and may end once it runs nothing
 };
 
 struct AttemptRef {
@@ -102,7 +102,8 @@ struct Heartbeat {
   std::optional<std::string> notice;  // its interruption notice, as the cloud gave it: it drains from now on
 };
 struct HeartbeatAnswer {
-  std::vector<AttemptRef> stop;  // to be stopped: cancelled, held, or not theirs any more (token empty)
+  // For the worker to stop: cancelled, held, or no longer its own; tokens are empty.
+  std::vector<AttemptRef> stop;
   bool drain = false;
   int interval_s = 5;
 };
@@ -112,7 +113,7 @@ struct Report {
   AttemptRef attempt;
   // succeeded, failure, stopped, infra; absent: the attempt is given back
   std::optional<core::Outcome> outcome;
-  std::optional<std::string> notice;  // of a release: for this interruption notice
+  std::optional<std::string> notice;  // given back because of this interruption notice
   std::optional<int> exit_code;
   std::optional<int> signal;
   std::string reason;
@@ -145,7 +146,7 @@ struct QueueView {
   int leased = 0;
   std::int64_t suspects = 0;  // of `ready`, those that wait for a worker to themselves
 };
-// Which queues a view names. Clients make names up, without end: nobody gets all of them at once.
+// Which queues a view names. Clients make up queue names without end, so that no view names all of them.
 struct QueuesWanted {
   enum class Which { served, longest, by_name };
   Which which = Which::served;  // those that a pool names; `longest`: those too
@@ -157,12 +158,13 @@ struct QueueSum {
   std::int64_t ready = 0;
   std::int64_t leased = 0;
 };
-// Memory, for /status, /explain, /metrics and the reconciler. The view of a daemon that does not lead
-// names no queue, worker or pool; that of one that stops has the standby reason alone.
+// Memory, for /status, /explain, /metrics and the reconciler. The view of a daemon that does not lead names
+// no queue, worker or pool. While the daemon stops, only standby_reason is set.
 struct EngineView {
-  bool leading = false;  // and it is certain that nobody else does
-  // While leading: until then the store cannot have let another lead, unless it ended our session of its own
-  // accord (an operator, a restart). Whoever acts outside the store asks again after that.
+  bool leading = false;  // and it is certain that no other daemon does
+  // While leading: no other daemon can have become leader before this time, unless an operator or a restart
+  // of the server ended our session. Before a call outside the store, such as one of the cloud, that is made
+  // later than this, ask for a new view.
   SteadyTime trusted_until{};
   std::string standby_reason;  // why not leading
   bool store_reachable = false;
@@ -179,8 +181,8 @@ struct EngineView {
   std::int64_t jobs_submitted = 0;  // since start
   std::int64_t attempts_ended = 0;
 };
-// When the engine's threads last got on, whether or not they had anything to do. A second may pass between
-// two beats.
+// When each of the engine's threads last went round its loop, busy or idle. Up to a second may pass between
+// two rounds of a healthy thread.
 struct EnginePulse {
   SteadyTime engine{};
   SteadyTime writer{};
@@ -226,7 +228,7 @@ class Engine {
   void put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size, Sha256 sha256,
                     Done<Ok> done);
 
-  // The reconciler's and the operator's changes: launches, workers, pools, scheduler, settings.
+  // The reconciler's and the operator's changes: launches, workers, pools, scheduler, tunables.
   template <class C>
   void apply(C change, Done<ports::AnswerOf<C>> done) {
     apply_any(std::move(change), [done = std::move(done)](ports::Settled settled) {
@@ -237,15 +239,14 @@ class Engine {
   // `with_many`: more of the fleet was lost at once than is credible, which says nothing against its jobs.
   void lose_worker(WorkerId worker, core::Outcome outcome, std::string reason, bool with_many, Done<Ok> done);
 
-  // As of a moment after the call; takes time of the engine's thread. For the reconciler, whose plans may be
-  // older than nothing that it read before, and for pages of queues.
+  // Memory as it is a moment after the call; takes time of the engine's thread. For pages of queues, and for
+  // the reconciler, which must not plan from a view older than what it read from the store before.
   void view(Done<EngineView> done) { view({}, std::move(done)); }
   void view(QueuesWanted queues, Done<EngineView> done);
   // What the engine's thread last showed: at once, and even while that thread is busy. Leadership, the pause
   // and the tunables are those of the last change that was answered; the figures of queues, workers and pools
-  // may be a tenth of a second old, or ten times as old as it takes to gather them. No leader is shown from
-  // the moment on from which another daemon may lead, nor when that thread has not got on for ten seconds.
-  // Never null.
+  // may be a tenth of a second old, or ten times as old as it takes to gather them. No leader is shown once
+  // another daemon may lead, nor once that thread has made no round for ten seconds. Never null.
   [[nodiscard]] std::shared_ptr<const EngineView> shown() const;
   [[nodiscard]] EnginePulse pulse() const;
   void place(std::string queue, core::ReadyKey key, Done<JobPlace> done);

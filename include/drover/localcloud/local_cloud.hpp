@@ -46,7 +46,7 @@ struct LocalCloudOptions {
 };
 
 // An EC2-compatible endpoint whose instances are local processes. Instances outlive the object, and its
-// process, unless terminate_all() is called; the next one over the same data_dir takes them up again.
+// process, unless terminate_all() is called; the next one over the same data_dir takes them over.
 // Thread-safe.
 class LocalCloud {
  public:
@@ -55,7 +55,7 @@ class LocalCloud {
   LocalCloud(const LocalCloud&) = delete;
   LocalCloud& operator=(const LocalCloud&) = delete;
 
-  // Takes the data directory, takes up its instances, binds both ports. invalid: an option; conflict: the
+  // Locks the data directory, takes over its instances, binds both ports. invalid: an option; conflict: the
   // directory is in use.
   Status start();
   // Closes both ports; leaves the instances running. Idempotent.

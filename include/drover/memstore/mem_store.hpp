@@ -11,15 +11,15 @@
 
 // The store in memory, for tests of what stands above a store. It passes the conformance suite that
 // PostgreSQL passes, and the tests of the engine and of the reconciler run over it. What differs: nothing
-// survives the process, nothing is fast, and a launch that was answered is open for good, not for an hour.
+// survives the process, nothing is fast, and a fulfilled launch stays open for ever, not for an hour.
 namespace drover::memstore {
 
 struct Data;
 
-// What a commit is to meet, instead of going through. Each is used up by one commit.
+// How a commit is to fail. Each fault is used up by one commit.
 enum class Fault {
   lost,             // the session is dead, and nothing was committed
-  doubt_committed,  // likewise, but nobody can know; it was committed …
+  doubt_committed,  // the session is dead and the outcome unknown; it was committed …
   doubt_aborted,    // … or it was not
   storage_full,     // refused for want of room; the session goes on
 };
@@ -30,7 +30,7 @@ class MemStore final : public ports::Store {
   MemStore();
   ~MemStore() override;
 
-  // The next commits meet these, in their order; nullopt: goes through.
+  // The next commits fail with these, in this order; nullopt: the commit succeeds.
   void plan_faults(std::vector<std::optional<Fault>> faults);
   // The leader's session is lost, as when the server ends it. Another may lead.
   void end_leader();

@@ -5,7 +5,8 @@
 
 namespace drover::ports {
 
-// What changes tables rather than rows, each call on a connection of its own. Blocking; may take its time.
+// What changes tables rather than rows, each call on a connection of its own. Blocking; a call may take
+// minutes.
 class Admin {
  public:
   virtual ~Admin() = default;

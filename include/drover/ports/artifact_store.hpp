@@ -18,12 +18,11 @@ struct StoredFile {
 // The name under which a checkpoint is kept. check_artifact_name refuses it, so that no job can have its own
 // artifact taken for a checkpoint.
 inline constexpr std::string_view kCheckpointName = "/checkpoint";
-// Under which checkpoints were kept before, as artifacts like any other.
+// The name under which an earlier version kept checkpoints, as artifacts like any other.
 inline constexpr std::string_view kOldCheckpointName = "checkpoint.tar.gz";
 
 // What an artifact may be called: at most 256 bytes of UTF-8 without control characters, in parts separated
-// by
-// '/', of which none is empty, "." or "..". Errc::invalid, saying this, otherwise.
+// by '/', of which none is empty, "." or "..". Errc::invalid, saying this, otherwise.
 Status check_artifact_name(std::string_view name);
 
 inline constexpr int kArtifactsOfAttempt = 1000;  // that are kept, beside its checkpoint

@@ -9,7 +9,7 @@
 #include "drover/base/ids.hpp"
 
 // What every change says of itself. A change is a struct in changes/<name>.hpp with its fields and
-//   struct Answer;         what whoever asked for the change is told
+//   struct Answer;         what the caller who asked for the change is told
 //   kName                  the name of its files, failpoints and metrics
 //   kLane, kDecided        see below
 //   kWakesFleet            after it the fleet may have to change, whatever the queues say
@@ -29,8 +29,8 @@ enum class Lane {
 };
 
 // Where the verdict is made, by functions of core: in the engine's file of the change, from memory, when its
-// batch is formed; or in the store's, inside the transaction, because it needs rows. Said for whoever reads
-// or adds a change; no code goes by it.
+// batch is formed; or in the store's, inside the transaction, because it needs rows. For people who read or
+// add a change; no code looks at it.
 enum class Decided { by_memory, by_rows };
 
 // What a change is about. A batch holds at most one change per key.
@@ -41,7 +41,7 @@ struct Key {
     instance,
     launch,
     pool,
-    settings,
+    tunables,
     scheduler,
     wake
   } of = Of::job;

@@ -89,9 +89,6 @@ const Result<AnswerOf<C>>& result_of(const Settled& settled) {
 inline std::string_view name_of(const Change& change) {
   return std::visit([]<class C>(const C&) { return C::kName; }, change);
 }
-inline Keys keys_of(const Change& change) {
-  return std::visit([](const auto& specific) { return specific.keys(); }, change);
-}
 inline Settled refused(const Change& change, Error error) {
   return std::visit([&]<class C>(const C&) { return settled<C>(std::move(error)); }, change);
 }

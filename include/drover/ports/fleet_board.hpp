@@ -8,7 +8,7 @@
 
 namespace drover::ports {
 
-// Why the reconciler does not launch at this moment, and until when: what no row says.
+// Why the reconciler does not launch at this moment, and until when. Nothing in the store says so.
 struct PoolNote {
   std::string pool;
   std::string code;                // the cloud's own, where the cloud refused; else empty
@@ -19,12 +19,12 @@ struct PoolNote {
 struct FleetNotes {
   bool frozen = false;  // too much of the fleet is absent at once: nothing is launched or given up
   std::string frozen_reason;
-  std::string last_error;  // of a call of the cloud that has not worked since; empty: none
+  std::string last_error;  // of the last failed cloud call, until one of its kind works; empty: none
   std::string blind;       // why the cloud could not be looked at; empty: it could
   std::vector<PoolNote> pools;
 };
 
-// Where the reconciler tells others of its notes.
+// Where the reconciler publishes its notes for others to read.
 class FleetBoard {
  public:
   virtual ~FleetBoard() = default;

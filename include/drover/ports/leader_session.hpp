@@ -13,14 +13,14 @@
 
 namespace drover::ports {
 
-// Memory at the start of a term of leadership.
+// What the engine's memory is built from at the start of a term of leadership.
 struct BootState {
   std::vector<OpenAttempt> open;
   std::vector<WorkerRow> workers;  // all but gone
   std::vector<PoolRow> pools;
   std::optional<WallTime> next_wake;
   bool paused = false;
-  std::vector<std::pair<std::string, std::string>> settings;  // key → JSON text
+  std::vector<std::pair<std::string, std::string>> settings;  // the tunables: key → JSON text
   Uuid deployment;
   Secret deployment_secret;
   std::int64_t epoch = 0;

@@ -98,12 +98,12 @@ struct FleetSnapshot {
   std::vector<LaunchRow> launches;  // open ones: intended, and fulfilled within the last hour
 };
 
-// A count of the ready jobs of each queue, on a connection of its own: it takes time with many jobs, for
-// which nobody waits. One thread at a time, but for cancel().
+// A count of the ready jobs of each queue. It takes long with many jobs, so that it has a connection of its
+// own and no other read waits for it. One thread at a time, but for cancel().
 class DepthCount {
  public:
   virtual ~DepthCount() = default;
-  // From now on the count is of what was committed until now, whatever is committed later. Quick.
+  // Fixes what is counted: what is committed from now on does not count. Quick.
   virtual Status begin() = 0;
   // After begin(), once; blocks. Queues without a ready job are left out. unavailable: the connection was
   // lost, or the count was cancelled.

@@ -6,7 +6,7 @@
 
 namespace drover::ports {
 
-// One database, by all its doors. Whoever needs one of them names that one alone.
+// All interfaces to one database. Code that needs one of them takes that one alone.
 class Store : public Leadership, public Reads, public Admin {};
 
 }  // namespace drover::ports

@@ -12,7 +12,7 @@
 
 namespace drover::reconcile {
 
-// A worker whose machine is no more.
+// A worker whose machine no longer exists.
 struct LostWorker {
   WorkerId worker;
   core::Outcome outcome = core::Outcome::interruption;  // of its open attempts
@@ -33,8 +33,8 @@ class FleetPort {
     ports::Settled settled = apply_any(std::move(change));
     return std::move(ports::result_of<C>(settled));
   }
-  // The open attempts of each end with its outcome, then it is gone; all of them together. How each went, in
-  // their order.
+  // Ends the open attempts of each worker with its outcome, then marks the worker gone; all workers at once.
+  // Returns how each went, in their order.
   virtual std::vector<Status> lose_workers(const std::vector<LostWorker>& lost) = 0;
 };
 

@@ -19,9 +19,10 @@ struct ReconcileOptions {
   // The user data of a pool's machines, with ports::kBootstrapPlaceholder where the token goes. Frozen with
   // the intent. Called on the reconciler's thread.
   std::function<std::string(const core::PoolSpec&)> render_user_data;
-  Millis debounce{20};   // from wake() to the tick, so that a burst of wishes is one tick
-  Millis min_gap{1000};  // between the starts of two ticks that look: wishes make no storm of listings
-  double jitter = 0.1;   // share of the interval, either way
+  Millis debounce{20};  // from wake() to the tick, so that many wakes in a burst lead to one tick
+  // Between the starts of two ticks that list the cloud, however often wake() is called.
+  Millis min_gap{1000};
+  double jitter = 0.1;  // share of the interval, either way
 };
 
 // Why something is not done, for /explain and /pools.
@@ -44,7 +45,7 @@ struct CloudTrouble {
 
 struct FleetStatus {
   bool leading = false;
-  std::optional<WallTime> last_tick;  // the last that saw all it needed
+  std::optional<WallTime> last_tick;  // the last with a listing of the cloud
   std::optional<CloudTrouble> trouble;
   std::string frozen;            // non-empty: why nothing is decided from absence
   std::vector<FleetNote> notes;  // of the last tick
@@ -52,7 +53,8 @@ struct FleetStatus {
 };
 
 // Keeps the fleet as the pools want it: one thread that looks (store, cloud, store again), plans and carries
-// out. What it learns of the cloud's refusals lives in memory and starts afresh with each term of leadership.
+// out. What it learns of the cloud's refusals is kept in memory only, and forgotten at the start of each term
+// of leadership.
 class Reconciler final : public ports::FleetBoard {
  public:
   // All references must outlive it; `fleet` and `cloud` are used by its thread alone.
@@ -65,7 +67,7 @@ class Reconciler final : public ports::FleetBoard {
   void start();
   // Returns when the tick under way, if any, has ended.
   void stop();
-  // Something changed that is worth a tick soon. Any thread; does not block.
+  // Asks for a tick soon, because something changed. Any thread; does not block.
   void wake();
   // One tick on the caller's thread, for tests and tools; not while started. How long the next one may wait.
   Millis tick();
@@ -73,7 +75,7 @@ class Reconciler final : public ports::FleetBoard {
   // Any thread; does not block for long.
   [[nodiscard]] FleetStatus status() const;
   [[nodiscard]] ports::FleetNotes notes() const override;
-  // When the loop last got on, a failed cloud call included: a watchdog's question. Any thread.
+  // When the loop last made progress, for a watchdog. A failed cloud call counts as progress. Any thread.
   [[nodiscard]] SteadyTime last_progress() const;
 
  private:

@@ -7,7 +7,7 @@ namespace drover::core {
 namespace {
 
 void mute(Mute& entry, Refusal refusal, const Offering& offering, SteadyTime now, const CloudError& error) {
-  // What waits for a person is asked for rarely, because asking costs calls.
+  // A refusal that only a person can lift is tried again rarely, because each try costs a call.
   const Seconds base{refusal.lasting ? 60 : 15};
   const Seconds top{refusal.lasting ? 900 : 300};
   ++entry.failures;

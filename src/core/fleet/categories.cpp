@@ -6,6 +6,25 @@ namespace drover::core {
 namespace {
 
 WorkerFacts facts_of(const Look& look, const PlannerMemory& memory, const Sightings& sightings,
+                     const FleetWorker& worker);
+Seconds silence_borne(const Look& look, const std::map<WorkerId, WorkerFacts>& workers);
+
+}  // namespace
+
+Classified classify_workers(const Look& look, const PlannerMemory& memory, const Sightings& sightings) {
+  Classified out;
+  for (const auto& [id, worker] : look.workers) out.facts[id] = facts_of(look, memory, sightings, *worker);
+  out.borne = silence_borne(look, out.facts);
+  for (auto& [id, of] : out.facts) {
+    of.silence_borne = out.borne;
+    out.category[id] = category_of(of);
+  }
+  return out;
+}
+
+namespace {
+
+WorkerFacts facts_of(const Look& look, const PlannerMemory& memory, const Sightings& sightings,
                      const FleetWorker& worker) {
   WorkerFacts of;
   of.state = worker.state;
@@ -25,9 +44,10 @@ WorkerFacts facts_of(const Look& look, const PlannerMemory& memory, const Sighti
   return of;
 }
 
-// One machine that says nothing is given up when its attempts are back in the queue, so that another may
-// take its place though the pool is at its max. Many at once are given more time: that may well be us, and
-// when we hear them again they are wanted.
+// How long a silent worker is kept. After one lease term its attempts are back in the queue, and giving its
+// machine up lets another take its place although the pool is at its max. When more workers than
+// credible_loss() fall silent together, the likelier cause is our own network: they still work, and we would
+// only launch replacements. So they are kept for five minutes, or two lease terms if that is longer.
 Seconds silence_borne(const Look& look, const std::map<WorkerId, WorkerFacts>& workers) {
   int fleet = 0;
   int silent = 0;
@@ -42,16 +62,5 @@ Seconds silence_borne(const Look& look, const std::map<WorkerId, WorkerFacts>& w
 }
 
 }  // namespace
-
-Classified classify_workers(const Look& look, const PlannerMemory& memory, const Sightings& sightings) {
-  Classified out;
-  for (const auto& [id, worker] : look.workers) out.facts[id] = facts_of(look, memory, sightings, *worker);
-  out.borne = silence_borne(look, out.facts);
-  for (auto& [id, of] : out.facts) {
-    of.silence_borne = out.borne;
-    out.category[id] = category_of(of);
-  }
-  return out;
-}
 
 }  // namespace drover::core

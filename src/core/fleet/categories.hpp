@@ -13,7 +13,8 @@ namespace drover::core {
 // What the cloud says of a machine that has ended.
 struct SeenEnd {
   std::string state_reason;  // the cloud's word; empty when it says nothing
-  int absent_listings = 0;   // absent from so many and unknown by its id; 0: the cloud says that it ended
+  // Listings that lacked the machine, its id unknown to the cloud; 0: the cloud says that it ended.
+  int absent_listings = 0;
 };
 
 // The stored workers beside the cloud's listing.
@@ -27,11 +28,11 @@ struct Sightings {
 };
 [[nodiscard]] Sightings compare_with_listing(const Look& look, const PlannerMemory& memory);
 
-// Each worker by the rules of worker_rules.hpp, found once; the steps of the plan go by it.
+// Each worker's category by the rules of worker_rules.hpp, determined once so that all steps of a plan agree.
 struct Classified {
   std::map<WorkerId, WorkerFacts> facts;
   std::map<WorkerId, Category> category;
-  Seconds borne{0};  // silence, before a worker is given up
+  Seconds borne{0};  // a worker that is silent for this long is given up
 };
 [[nodiscard]] Classified classify_workers(const Look& look, const PlannerMemory& memory,
                                           const Sightings& sightings);

@@ -6,6 +6,57 @@
 namespace drover::core {
 namespace {
 
+using Counts = std::map<std::string, std::int64_t>;
+
+void count_workers(const PoolLook& pool, const Classified& workers, PoolDemand& out);
+void count_launches(const Look& look, Demand& demand);
+bool may_launch(const Look& look, const PoolView& pool);
+int shared_machines(const PoolSpec& spec, const PoolDemand& pool);
+void take_suspects(const PoolSpec& spec, PoolDemand& pool, Counts& ready, Counts& suspects, int free);
+void take(const PoolSpec& spec, PoolDemand& pool, Counts& ready, const Counts& suspects, int instances);
+
+}  // namespace
+
+// Several pools may serve one queue, but each of its jobs counts for one pool only. Jobs are assigned first
+// to the machines that are there or under way, then to what each pool may still launch, both in the order of
+// the pools' names.
+Demand measure_demand(const Look& look, const Classified& workers) {
+  Counts ready = look.seen.ready;
+  Counts suspects = look.seen.suspects;
+  Demand demand;
+  for (const auto& [name, pool] : look.pools) {
+    demand[name].figures.pool = name;
+    count_workers(pool, workers, demand[name]);
+  }
+  count_launches(look, demand);
+  for (auto& [name, pool] : demand) {
+    const PoolSpec& spec = look.pools.at(name).view->spec;
+    take_suspects(spec, pool, ready, suspects, pool.empty);
+    take(spec, pool, ready, suspects, pool.figures.capacity);
+  }
+  for (auto& [name, pool] : demand) {
+    const PoolView& view = *look.pools.at(name).view;
+    if (!may_launch(look, view)) continue;
+    take_suspects(view.spec, pool, ready, suspects,
+                  view.spec.max - std::max(shared_machines(view.spec, pool), pool.busy) - pool.alone);
+    take(view.spec, pool, ready, suspects, view.spec.max);
+  }
+  for (auto& [name, pool] : demand) {
+    const PoolSpec& spec = look.pools.at(name).view->spec;
+    for (const std::string& queue : queues_of(spec)) {
+      const auto left = ready.find(queue);
+      if (left != ready.end()) pool.unserved += left->second;
+    }
+    pool.figures.wanted =
+        spec.provider == Provider::ec2
+            ? std::clamp(shared_machines(spec, pool) + pool.alone, std::min(spec.min, spec.max), spec.max)
+            : pool.figures.capacity;  // another system scales this pool
+  }
+  return demand;
+}
+
+namespace {
+
 // Jobs that one instance answers for.
 double jobs_per_instance(const PoolSpec& spec) {
   const double per_job = std::max(spec.instances_per_job, 1e-6);
@@ -51,15 +102,14 @@ bool may_launch(const Look& look, const PoolView& pool) {
          choose_offering(look.seen, pool.spec).offering.has_value();
 }
 
-// Machines for the jobs that run side by side. A busy one can be no suspect's, however few jobs it has.
+// Machines that jobs share. While suspects need machines to themselves, every busy machine counts as shared
+// even where fewer would do: a machine that runs shared jobs cannot be given to a suspect.
 int shared_machines(const PoolSpec& spec, const PoolDemand& pool) {
   const int needed = instances_for(spec, pool.figures.pending - pool.alone);
   return pool.alone > 0 ? std::max(needed, pool.busy) : needed;
 }
 
-using Counts = std::map<std::string, std::int64_t>;
-
-// Suspects of its queues go to the pool, one to a machine, as long as there are such to be had: `free`.
+// Assigns suspects of the pool's queues to it, one to a machine, for at most `free` machines.
 void take_suspects(const PoolSpec& spec, PoolDemand& pool, Counts& ready, Counts& suspects, int free) {
   for (const std::string& queue : queues_of(spec)) {
     const auto left = suspects.find(queue);
@@ -73,7 +123,7 @@ void take_suspects(const PoolSpec& spec, PoolDemand& pool, Counts& ready, Counts
   }
 }
 
-// Ready jobs of its queues go to the pool until it answers for those of `instances` instances.
+// Assigns ready jobs of the pool's queues to it, as many as `instances` instances answer for.
 void take(const PoolSpec& spec, PoolDemand& pool, Counts& ready, const Counts& suspects, int instances) {
   std::int64_t room = jobs_of(spec, instances - pool.alone) - (pool.figures.pending - pool.alone);
   for (const std::string& queue : queues_of(spec)) {
@@ -89,42 +139,5 @@ void take(const PoolSpec& spec, PoolDemand& pool, Counts& ready, const Counts& s
 }
 
 }  // namespace
-
-// A queue may have several pools: its jobs are counted once. First for the machines that are there, then for
-// what each pool may still launch, in the order of their names.
-Demand measure_demand(const Look& look, const Classified& workers) {
-  Counts ready = look.seen.ready;
-  Counts suspects = look.seen.suspects;
-  Demand demand;
-  for (const auto& [name, pool] : look.pools) {
-    demand[name].figures.pool = name;
-    count_workers(pool, workers, demand[name]);
-  }
-  count_launches(look, demand);
-  for (auto& [name, pool] : demand) {
-    const PoolSpec& spec = look.pools.at(name).view->spec;
-    take_suspects(spec, pool, ready, suspects, pool.empty);
-    take(spec, pool, ready, suspects, pool.figures.capacity);
-  }
-  for (auto& [name, pool] : demand) {
-    const PoolView& view = *look.pools.at(name).view;
-    if (!may_launch(look, view)) continue;
-    take_suspects(view.spec, pool, ready, suspects,
-                  view.spec.max - std::max(shared_machines(view.spec, pool), pool.busy) - pool.alone);
-    take(view.spec, pool, ready, suspects, view.spec.max);
-  }
-  for (auto& [name, pool] : demand) {
-    const PoolSpec& spec = look.pools.at(name).view->spec;
-    for (const std::string& queue : queues_of(spec)) {
-      const auto left = ready.find(queue);
-      if (left != ready.end()) pool.unserved += left->second;
-    }
-    pool.figures.wanted =
-        spec.provider == Provider::ec2
-            ? std::clamp(shared_machines(spec, pool) + pool.alone, std::min(spec.min, spec.max), spec.max)
-            : pool.figures.capacity;  // others decide
-  }
-  return demand;
-}
 
 }  // namespace drover::core

@@ -7,12 +7,38 @@
 namespace drover::core {
 namespace {
 
+void end_machine(const FleetWorker& worker, const SeenEnd& end, Endings& out);
+void mark_mass_loss(const Look& look, int fleet, Part& part);
+void end_as_asked(const Look& look, const FleetWorker& worker, Part& part);
+void end_present(const Look& look, const Classified& workers, const FleetWorker& worker, Category category,
+                 Endings& out);
+
+}  // namespace
+
+Endings end_workers(const Look& look, const Classified& workers, const Sightings& sightings) {
+  Endings out;
+  for (const auto& [id, category] : workers.category) {
+    const FleetWorker& worker = *look.workers.at(id);
+    if (category == Category::ended) {
+      end_machine(worker, sightings.ended.at(id), out);
+    } else if (category == Category::asked_to_end) {
+      end_as_asked(look, worker, out.part);
+    } else if (sightings.frozen.empty() && look.managed(worker)) {
+      end_present(look, workers, worker, category, out);
+    }
+  }
+  mark_mass_loss(look, sightings.fleet, out.part);
+  return out;
+}
+
+namespace {
+
 void end_machine(const FleetWorker& worker, const SeenEnd& end, Endings& out) {
   const MachineVerdict verdict =
       classify_end({worker.state, worker.notice_until.has_value(), end.state_reason});
   const bool told = end.absent_listings == 0;
-  // Absence says nothing about the image: of a machine listed as ended the cloud knew, of this one it does
-  // not.
+  // Only a machine of which the cloud says that it ended counts against the image: one that is merely absent
+  // may never have started.
   if (!worker.registered && verdict.counts_against_image && told) out.failed.push_back(&worker);
   const std::string how =
       told ? std::string()
@@ -24,7 +50,8 @@ void end_machine(const FleetWorker& worker, const SeenEnd& end, Endings& out) {
   }
 }
 
-// Losses that were not asked for, many in one look, are one event: nothing that a job of theirs did.
+// When more active workers are lost in one plan than credible_loss() allows, they have one cause in common,
+// which is not a job of theirs. with_many keeps their jobs from being charged.
 void mark_mass_loss(const Look& look, int fleet, Part& part) {
   std::vector<LoseWorker*> lost;
   for (Action& action : part.actions) {
@@ -38,17 +65,18 @@ void mark_mass_loss(const Look& look, int fleet, Part& part) {
 void end_as_asked(const Look& look, const FleetWorker& worker, Part& part) {
   if (look.managed(worker)) {
     part.terminate(look, worker.id, worker.instance_id, false, "asked to end, not yet seen gone");
-  } else if (!look.judged(worker) &&
-             worker.leases == 0) {  // else another system ends it, and it will be seen
-    part.act(MarkGone{worker.id, "asked to end; its machine is not ours"});
+    return;
   }
+  // An auto-scaling group ends its machine itself, and the listing will show that.
+  if (look.judged(worker) || worker.leases > 0) return;
+  part.act(MarkGone{worker.id, "asked to end; its machine is not ours"});
 }
 
 std::string in_seconds(SteadyTime::duration time) {
   return std::to_string(std::chrono::duration_cast<Seconds>(time).count()) + " s";
 }
 
-// What is decided of a machine that is there. Nothing of it while the fleet is frozen.
+// Decides about a worker whose machine exists. Not called while the fleet is frozen.
 void end_present(const Look& look, const Classified& workers, const FleetWorker& worker, Category category,
                  Endings& out) {
   const auto terminate = [&](std::string reason) {
@@ -80,7 +108,8 @@ void end_present(const Look& look, const Classified& workers, const FleetWorker&
     case Category::silent:
     case Category::idle: {
       const auto left = workers.borne - workers.facts.at(worker.id).silence;
-      if (2 * left <= workers.borne) out.part.wake_in(left);  // no live worker is silent for half of that
+      // A worker that lives is never silent for half of what is borne: for it no tick is needed.
+      if (2 * left <= workers.borne) out.part.wake_in(left);
       return;
     }
     case Category::busy:
@@ -91,21 +120,5 @@ void end_present(const Look& look, const Classified& workers, const FleetWorker&
 }
 
 }  // namespace
-
-Endings end_workers(const Look& look, const Classified& workers, const Sightings& sightings) {
-  Endings out;
-  for (const auto& [id, category] : workers.category) {
-    const FleetWorker& worker = *look.workers.at(id);
-    if (category == Category::ended) {
-      end_machine(worker, sightings.ended.at(id), out);
-    } else if (category == Category::asked_to_end) {
-      end_as_asked(look, worker, out.part);
-    } else if (sightings.frozen.empty() && look.managed(worker)) {
-      end_present(look, workers, worker, category, out);
-    }
-  }
-  mark_mass_loss(look, sightings.fleet, out.part);
-  return out;
-}
 
 }  // namespace drover::core

@@ -59,6 +59,15 @@ std::vector<std::string> queues_of(const PoolSpec& spec) {
   return spec.queues.empty() ? std::vector<std::string>{spec.name} : spec.queues;
 }
 
+bool is_instance_id(std::string_view id) {
+  constexpr std::string_view kPrefix = "i-";
+  constexpr std::size_t kMostDigits = 32;
+  if (!id.starts_with(kPrefix)) return false;
+  const std::string_view digits = id.substr(kPrefix.size());
+  return !digits.empty() && digits.size() <= kMostDigits &&
+         digits.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 bool fits_metadata(std::string_view tag_key) {
   constexpr std::string_view kTaken =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-=.,_:@";

@@ -6,11 +6,42 @@ namespace drover::core {
 namespace {
 
 struct OfLaunch {
-  std::vector<Instance> alive;  // listed, nobody's yet
+  std::vector<Instance> alive;  // listed, of no stored worker yet
   int ended = 0;                // listed as gone
 };
 
-// By client token, the instances that no worker stands for.
+std::map<std::string, OfLaunch> unclaimed(const Look& look);
+bool adopt(const FleetLaunch& launch, const OfLaunch& of, Part& part);
+std::optional<std::string> why_close(const Look& look, const PlannerMemory& memory, const FleetLaunch& launch,
+                                     const OfLaunch& of, const Demand& demand);
+void close(const FleetLaunch& launch, const std::string& reason, Resolved& out);
+void call(const Look& look, const FleetLaunch& launch, bool frozen, Resolved& out);
+
+}  // namespace
+
+// Adopts, calls or closes each open launch. An instance whose launch has room for it is adopted here;
+// end_orphans() leaves it alone.
+Resolved resolve_launches(const Look& look, const PlannerMemory& memory, bool frozen, Demand demand) {
+  Resolved out{{}, std::move(demand), 0};
+  const auto instances = unclaimed(look);
+  for (const auto& [id, launch] : look.launches) {
+    const bool intended = launch->state == LaunchState::intended;
+    if (!intended && launch->state != LaunchState::fulfilled) continue;
+    const auto found = instances.find(launch->client_token);
+    const OfLaunch of = found == instances.end() ? OfLaunch{} : found->second;
+    if (adopt(*launch, of, out.part) || !intended) continue;
+    if (auto reason = why_close(look, memory, *launch, of, out.demand)) {
+      close(*launch, *reason, out);
+    } else {
+      call(look, *launch, frozen, out);
+    }
+  }
+  return out;
+}
+
+namespace {
+
+// By client token, the instances that belong to no stored worker.
 std::map<std::string, OfLaunch> unclaimed(const Look& look) {
   std::map<std::string, OfLaunch> out;
   for (const auto& [id, instance] : look.listed) {
@@ -48,7 +79,8 @@ std::optional<std::string> why_close(const Look& look, const PlannerMemory& memo
   const auto pool = demand.find(launch.pool);
   if (pool == demand.end()) return "its pool is no more";
   if (launch.instances >= launch.count) return "all its instances came";
-  // While some are not accounted for they may be listed late, and would be orphans of a closed launch.
+  // An instance that was not listed yet may be listed late. Had its launch been closed by then, it would be
+  // terminated as an orphan.
   if (of.ended >= launch.count) return "its instances have ended";
   if (look.seen.steady - memory.launch_seen.at(launch.id) >= kLaunchLife)
     return "it led to nothing for an hour";
@@ -59,7 +91,8 @@ std::optional<std::string> why_close(const Look& look, const PlannerMemory& memo
   return std::nullopt;
 }
 
-// What it stood for is not under way any more; the demand may be met in another way in this very plan.
+// The launch's machines are taken off those under way, so that scale_out() can launch others in this very
+// plan.
 void close(const FleetLaunch& launch, const std::string& reason, Resolved& out) {
   out.part.act(CloseLaunch{launch.id, reason});
   const auto pool = out.demand.find(launch.pool);
@@ -89,24 +122,5 @@ void call(const Look& look, const FleetLaunch& launch, bool frozen, Resolved& ou
 }
 
 }  // namespace
-
-// Before orphans are looked for: an instance whose intent exists is adopted, never reaped.
-Resolved resolve_launches(const Look& look, const PlannerMemory& memory, bool frozen, Demand demand) {
-  Resolved out{{}, std::move(demand), 0};
-  const auto instances = unclaimed(look);
-  for (const auto& [id, launch] : look.launches) {
-    const bool intended = launch->state == LaunchState::intended;
-    if (!intended && launch->state != LaunchState::fulfilled) continue;
-    const auto found = instances.find(launch->client_token);
-    const OfLaunch of = found == instances.end() ? OfLaunch{} : found->second;
-    if (adopt(*launch, of, out.part) || !intended) continue;
-    if (auto reason = why_close(look, memory, *launch, of, out.demand)) {
-      close(*launch, *reason, out);
-    } else {
-      call(look, *launch, frozen, out);
-    }
-  }
-  return out;
-}
 
 }  // namespace drover::core

@@ -10,8 +10,8 @@
 namespace drover::core {
 namespace {
 
-// A listing read page by page may show one instance twice; a machine does not come back, so the end is the
-// later word.
+// A listing that is read page by page may show one instance twice, in two states. A machine does not come
+// back to life, so the state nearer to its end is the later one.
 const Instance* later_of(const Instance* a, const Instance* b) {
   if (a == nullptr) return b;
   const auto order = [](const Instance& instance) {

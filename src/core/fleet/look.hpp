@@ -35,7 +35,7 @@ class Look {
   [[nodiscard]] Seconds silence_allowed() const { return core::silence_allowed(seen.tunables); }
   // Do machines of this launch count against the launches of this minute already?
   [[nodiscard]] bool is_charged(LaunchId launch) const;
-  // Of a fleet, how many may be lost from sight at once before that says more about us than about them.
+  // See core::credible_loss.
   [[nodiscard]] double credible_loss(int fleet) const;
 };
 

@@ -5,6 +5,22 @@
 namespace drover::core {
 namespace {
 
+void remember_workers(const Look& look, PlannerMemory& memory);
+void remember_launches(const Look& look, PlannerMemory& memory);
+void remember_trust(const Look& look, std::map<std::string, PoolTrust>& trust);
+
+}  // namespace
+
+PlannerMemory remember(const Look& look) {
+  PlannerMemory memory = look.seen.memory;
+  remember_workers(look, memory);
+  remember_launches(look, memory);
+  remember_trust(look, memory.trust);
+  return memory;
+}
+
+namespace {
+
 void remember_workers(const Look& look, PlannerMemory& memory) {
   for (const auto& [id, worker] : look.workers) memory.first_seen.try_emplace(id, look.seen.steady);
   const auto departed = [&](const auto& entry) { return !look.workers.contains(entry.first); };
@@ -18,8 +34,9 @@ void remember_launches(const Look& look, PlannerMemory& memory) {
   std::erase_if(memory.launch_seen, [&](const auto& entry) { return !look.launches.contains(entry.first); });
 }
 
-// A machine that registered vouches for those launched before it; so does an edit of the pool, since what
-// they were launched with may have been put right.
+// A worker that registered shows that the image works, so that the failures of workers launched before it are
+// not held against the image. After an edit of the pool neither are those of the workers that existed then:
+// the edit may have removed the cause.
 void remember_trust(const Look& look, std::map<std::string, PoolTrust>& trust) {
   std::erase_if(trust, [&](const auto& entry) { return !look.pools.contains(entry.first); });
   for (const auto& [name, pool] : look.pools) {
@@ -35,14 +52,6 @@ void remember_trust(const Look& look, std::map<std::string, PoolTrust>& trust) {
 }
 
 }  // namespace
-
-PlannerMemory remember(const Look& look) {
-  PlannerMemory memory = look.seen.memory;
-  remember_workers(look, memory);
-  remember_launches(look, memory);
-  remember_trust(look, memory.trust);
-  return memory;
-}
 
 void distrust(PlannerMemory& memory, const std::vector<const FleetWorker*>& failed) {
   for (const FleetWorker* worker : failed) {

@@ -5,7 +5,33 @@
 namespace drover::core {
 namespace {
 
-// Only a tag that is there says "ours"; a missing one says nothing.
+bool tagged_ours(const Look& look, const Instance& instance);
+bool still_exists(const Instance& instance);
+bool intent_exists(const Look& look, const Instance& instance);
+bool past_grace(const Look& look, const Instance& instance, const Absence& unknown);
+
+}  // namespace
+
+Orphans end_orphans(const Look& look, const PlannerMemory& memory) {
+  Orphans out;
+  for (const auto& [id, instance] : look.listed) {
+    if (look.by_instance.contains(id) || !still_exists(*instance) || !tagged_ours(look, *instance)) continue;
+    if (intent_exists(look, *instance)) continue;
+    const auto before = memory.unknown.find(id);
+    Absence& entry = out.unknown[id];
+    entry = before == memory.unknown.end() ? Absence{0, look.seen.steady} : before->second;
+    ++entry.listings;
+    if (past_grace(look, *instance, entry)) {
+      out.part.terminate(look, WorkerId{}, id, false,
+                         "orphan: tagged as this deployment's, known to no worker and no launch");
+    }
+  }
+  return out;
+}
+
+namespace {
+
+// Only an instance that shows this deployment's tag is ours. One that shows none may be somebody else's.
 bool tagged_ours(const Look& look, const Instance& instance) {
   return !look.seen.deployment.empty() &&
          std::any_of(instance.tags.begin(), instance.tags.end(), [&](const auto& tag) {
@@ -13,7 +39,7 @@ bool tagged_ours(const Look& look, const Instance& instance) {
          });
 }
 
-// A stopped machine runs nothing but is still there, and paid for.
+// A stopped machine runs nothing, but it exists and is paid for.
 bool still_exists(const Instance& instance) {
   return instance.state != InstanceState::terminated && instance.state != InstanceState::shutting_down;
 }
@@ -37,22 +63,5 @@ bool past_grace(const Look& look, const Instance& instance, const Absence& unkno
 }
 
 }  // namespace
-
-Orphans end_orphans(const Look& look, const PlannerMemory& memory) {
-  Orphans out;
-  for (const auto& [id, instance] : look.listed) {
-    if (look.by_instance.contains(id) || !still_exists(*instance) || !tagged_ours(look, *instance)) continue;
-    if (intent_exists(look, *instance)) continue;
-    const auto before = memory.unknown.find(id);
-    Absence& entry = out.unknown[id];
-    entry = before == memory.unknown.end() ? Absence{0, look.seen.steady} : before->second;
-    ++entry.listings;
-    if (past_grace(look, *instance, entry)) {
-      out.part.terminate(look, WorkerId{}, id, false,
-                         "orphan: tagged as this deployment's, known to no worker and no launch");
-    }
-  }
-  return out;
-}
 
 }  // namespace drover::core

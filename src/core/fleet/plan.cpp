@@ -10,14 +10,7 @@
 namespace drover::core {
 namespace {
 
-constexpr Names<NoteKind, 10> kNoteKinds{{"standby", "no_cloud", "frozen", "paused", "blocked", "no_capacity",
-                                          "refused", "at_max", "budget", "retry"}};
-
-void add(Plan& plan, Part part) {
-  std::move(part.actions.begin(), part.actions.end(), std::back_inserter(plan.actions));
-  std::move(part.notes.begin(), part.notes.end(), std::back_inserter(plan.notes));
-  if (part.wake) plan.next_wake = std::min(plan.next_wake, std::chrono::ceil<Millis>(*part.wake));
-}
+void add(Plan& plan, Part part);
 
 }  // namespace
 
@@ -29,7 +22,7 @@ Plan plan(const Observation& seen) {
     out.notes.push_back(Note{{}, NoteKind::standby, "this daemon does not lead", {}, {}, {}});
     return out;
   }
-  if (!seen.listing) {  // a failure to see is not a sign of death: nothing moves, and nothing is counted
+  if (!seen.listing) {  // without a listing nothing is decided, and no absence is counted
     out.notes.push_back(Note{{}, NoteKind::no_cloud, {}, {}, {}, seen.listing_error});
     return out;
   }
@@ -62,18 +55,25 @@ Plan plan(const Observation& seen) {
   return out;
 }
 
+namespace {
+
+constexpr Names<NoteKind, 10> kNoteKinds{{"standby", "no_cloud", "frozen", "paused", "blocked", "no_capacity",
+                                          "refused", "at_max", "budget", "retry"}};
+
+void add(Plan& plan, Part part) {
+  std::move(part.actions.begin(), part.actions.end(), std::back_inserter(plan.actions));
+  std::move(part.notes.begin(), part.notes.end(), std::back_inserter(plan.notes));
+  if (part.wake) plan.next_wake = std::min(plan.next_wake, std::chrono::ceil<Millis>(*part.wake));
+}
+
+}  // namespace
+
 std::string_view to_string(NoteKind kind) {
   return kNoteKinds.of(kind);
 }
 
 Seconds silence_allowed(const Tunables& tunables) {
   return Seconds{std::max(tunables.lease_s, 3 * tunables.heartbeat_interval_s)};
-}
-
-bool is_instance_id(std::string_view id) {
-  if (!id.starts_with("i-") || id.size() < 3) return false;
-  return std::all_of(id.begin() + 2, id.end(),
-                     [](char ch) { return (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'f'); });
 }
 
 }  // namespace drover::core

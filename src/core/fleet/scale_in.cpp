@@ -5,7 +5,21 @@
 namespace drover::core {
 namespace {
 
-// Those that have been idle longest first.
+void scale_in_pool(const Look& look, const Classified& workers, const PoolLook& pool, Part& out);
+
+}  // namespace
+
+Part scale_in(const Look& look, const Classified& workers) {
+  Part out;
+  for (const auto& [name, pool] : look.pools) {
+    if (pool.view->spec.provider == Provider::ec2) scale_in_pool(look, workers, pool, out);
+  }
+  return out;
+}
+
+namespace {
+
+// The idle workers, those that have been idle longest first.
 std::vector<const FleetWorker*> idle_workers(const Classified& workers, const PoolLook& pool) {
   std::vector<const FleetWorker*> idle;
   for (const FleetWorker* worker : pool.workers) {
@@ -32,7 +46,7 @@ bool work_waits(const Look& look, const PoolSpec& spec) {
   });
 }
 
-// Its first question for work, since it holds nothing, is still to be expected.
+// The worker has lost its last lease a moment ago, and has not asked for work since: it is about to.
 bool about_to_ask(const Look& look, const FleetWorker& worker) {
   if (*worker.idle_for >= look.silence_allowed()) return false;
   return !worker.asked_ago || *worker.asked_ago > *worker.idle_for;
@@ -49,7 +63,7 @@ void scale_in_pool(const Look& look, const Classified& workers, const PoolLook& 
     } else if (left <= std::min(spec.min, spec.max)) {
       break;
     } else if (about_to_ask(look, *worker) || (wanted && !asks_no_more(workers.facts.at(worker->id)))) {
-      continue;  // it would be launched anew for what waits
+      continue;  // another would be launched at once for the jobs that wait
     } else if (*worker->idle_for >= spec.idle_timeout) {
       reason =
           "idle for " + std::to_string(std::chrono::duration_cast<Seconds>(*worker->idle_for).count()) + " s";
@@ -63,13 +77,5 @@ void scale_in_pool(const Look& look, const Classified& workers, const PoolLook& 
 }
 
 }  // namespace
-
-Part scale_in(const Look& look, const Classified& workers) {
-  Part out;
-  for (const auto& [name, pool] : look.pools) {
-    if (pool.view->spec.provider == Provider::ec2) scale_in_pool(look, workers, pool, out);
-  }
-  return out;
-}
 
 }  // namespace drover::core

@@ -6,6 +6,23 @@
 namespace drover::core {
 namespace {
 
+int scale_out_pool(const Look& look, const PoolView& view, const std::string& frozen, int asked_for,
+                   PoolDemand& pool, Part& part);
+
+}  // namespace
+
+Growth scale_out(const Look& look, const std::string& frozen, int asked_for, Demand demand) {
+  Growth out{{}, std::move(demand)};
+  for (auto& [name, pool] : out.demand) {
+    const PoolView& view = *look.pools.at(name).view;
+    if (view.spec.provider != Provider::ec2) continue;
+    asked_for += scale_out_pool(look, view, frozen, asked_for, pool, out.part);
+  }
+  return out;
+}
+
+namespace {
+
 int budget_left(const Look& look, int asked_for) {
   int used = asked_for;
   for (const auto& [launch, charge] : look.seen.outcomes.launched) {
@@ -93,16 +110,6 @@ OfferingChoice choose_offering(const Observation& seen, const PoolSpec& pool) {
     }
   }
   return choice;
-}
-
-Growth scale_out(const Look& look, const std::string& frozen, int asked_for, Demand demand) {
-  Growth out{{}, std::move(demand)};
-  for (auto& [name, pool] : out.demand) {
-    const PoolView& view = *look.pools.at(name).view;
-    if (view.spec.provider != Provider::ec2) continue;
-    asked_for += scale_out_pool(look, view, frozen, asked_for, pool, out.part);
-  }
-  return out;
 }
 
 }  // namespace drover::core

@@ -3,12 +3,34 @@
 
 #include "categories.hpp"
 
-// What the cloud lists speaks for itself. What it does not list is judged only when the listing would have
-// had it, and only after several listings, some time, silence of the worker and a look by id.
+// A machine that the cloud lists is in the state that the cloud says. A machine that it does not list counts
+// as gone only if this listing must have had it, several complete listings in a row lacked it, some time has
+// passed, its worker is silent, and the cloud does not know its id either.
 namespace drover::core {
 namespace {
 
 using Absent = std::vector<const FleetWorker*>;
+
+Absent find_absent(const Look& look, const PlannerMemory& memory, Sightings& out);
+void freeze_on_mass_absence(const Look& look, const Absent& absent, Sightings& out);
+void judge_absent(const Look& look, const FleetWorker& worker, Sightings& out, LookUp& look_up);
+
+}  // namespace
+
+Sightings compare_with_listing(const Look& look, const PlannerMemory& memory) {
+  Sightings out;
+  out.absent = memory.absent;
+  out.listed = memory.listed;
+  const Absent absent = find_absent(look, memory, out);
+  freeze_on_mass_absence(look, absent, out);
+  if (!out.frozen.empty()) return out;
+  LookUp look_up;
+  for (const FleetWorker* worker : absent) judge_absent(look, *worker, out, look_up);
+  if (!look_up.instance_ids.empty()) out.part.act(std::move(look_up));
+  return out;
+}
+
+namespace {
 
 Absent find_absent(const Look& look, const PlannerMemory& memory, Sightings& out) {
   Absent absent;
@@ -66,18 +88,5 @@ void judge_absent(const Look& look, const FleetWorker& worker, Sightings& out, L
 }
 
 }  // namespace
-
-Sightings compare_with_listing(const Look& look, const PlannerMemory& memory) {
-  Sightings out;
-  out.absent = memory.absent;
-  out.listed = memory.listed;
-  const Absent absent = find_absent(look, memory, out);
-  freeze_on_mass_absence(look, absent, out);
-  if (!out.frozen.empty()) return out;
-  LookUp look_up;
-  for (const FleetWorker* worker : absent) judge_absent(look, *worker, out, look_up);
-  if (!look_up.instance_ids.empty()) out.part.act(std::move(look_up));
-  return out;
-}
 
 }  // namespace drover::core

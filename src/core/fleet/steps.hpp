@@ -8,10 +8,10 @@
 #include "categories.hpp"
 
 // The steps of a plan, in the order in which plan() takes them. Each is given what it looks at and returns
-// what it makes of that; none changes what another has returned but by returning it anew.
+// what it makes of that. A step that changes another's result takes it by value and returns the changed one.
 namespace drover::core {
 
-// memory.cpp: who is new; forgets the departed. Whether the pools' machines come up.
+// memory.cpp: which workers and launches are new, and which are gone; whether the pools' machines come up.
 [[nodiscard]] PlannerMemory remember(const Look& look);
 void distrust(PlannerMemory& memory, const std::vector<const FleetWorker*>& failed);
 [[nodiscard]] Part block_pools(const Look& look, const PlannerMemory& memory);

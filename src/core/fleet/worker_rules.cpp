@@ -36,7 +36,6 @@ bool is_starting(const Facts& of) {
 bool is_late(const Facts& of) {
   return of.managed && is_starting(of) && of.age >= of.registration_timeout;
 }
-// A drained worker may still be uploading when its last attempt has ended.
 bool is_drained(const Facts& of) {
   return of.managed && is_draining(of) && of.leases == 0 && of.idle_for && *of.idle_for >= kDrainedGrace;
 }
@@ -55,26 +54,28 @@ struct Rule {
   bool (*matches)(const Facts&);
 };
 
-// The first that matches.
+// The first that matches decides.
 constexpr std::array kRules{
-    // Whatever else is stored of it.
+    // Its machine no longer exists, whatever else is stored of the worker.
     Rule{Category::ended, is_ended},
-    // Drover or a person has decided; nothing takes that back.
+    // Drover or a person has decided that it ends, and nothing takes that back.
     Rule{Category::asked_to_end, is_asked_to_end},
-    // The cloud ends it, which costs less than when we do, unless it forgets to.
+    // The cloud announced that it takes the machine back. Leaving that to the cloud costs less than
+    // terminating the machine, unless it is still there long after the announced time.
     Rule{Category::taken_back, is_taken_back},
     Rule{Category::noticed, is_noticed},
-    // Boots, or never will: a wrong image, no way to the daemon.
+    // It has not registered: its machine boots, or never will (a wrong image, no way to the daemon).
     Rule{Category::unwanted, is_unwanted},
     Rule{Category::late, is_late},
     Rule{Category::starting, is_starting},
-    // A person wants it gone when its work is done.
+    // A person wants it gone once its attempts have ended.
     Rule{Category::drained, is_drained},
     Rule{Category::draining, is_draining},
-    // Its machine runs, and nothing is heard of it: hung, or cut off. Or we are.
+    // Its machine runs, but nothing is heard of it: it hangs, or the network between it and this daemon is
+    // cut.
     Rule{Category::given_up, is_given_up},
     Rule{Category::silent, is_silent},
-    // Well.
+    // Nothing is wrong with it.
     Rule{Category::idle, is_idle},
     Rule{Category::busy, is_any},
 };
@@ -91,7 +92,7 @@ Category category_of(const WorkerFacts& worker) {
 
 bool is_capacity(Category category) {
   switch (category) {
-    case Category::late:  // not stored as asked to end yet: what replaces it comes with the next plan
+    case Category::late:  // not stored as asked to end yet: the next plan replaces it
     case Category::starting:
     case Category::idle:
     case Category::busy:
@@ -114,7 +115,8 @@ bool is_silent(const WorkerFacts& worker) {
   return worker.leases == 0 && worker.silence >= worker.silence_allowed;
 }
 
-// Between two polls that wait in vain a worker's last question is as old as such a poll is long.
+// A worker's poll that finds no job lasts kLongPoll, so that its last question may be that old when it asks
+// again.
 bool asks_no_more(const WorkerFacts& worker) {
   if (!worker.idle_for) return false;
   return std::min(worker.asked_ago.value_or(*worker.idle_for), *worker.idle_for) >=

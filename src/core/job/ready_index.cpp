@@ -34,7 +34,8 @@ bool ReadyIndex::remove(const std::string& queue, ReadyKey key) {
   return removed;
 }
 
-// What is known to be empty needs no entry: clients make queue names up, without end.
+// Drops the entry of a queue that is known to be empty. Clients make up queue names without end, so that
+// entries which stayed would fill the memory.
 void ReadyIndex::forget_if_empty(Queues::iterator queue) {
   const Queue& q = queue->second;
   if (q.keys.empty() && !q.more && !q.reading) queues_.erase(queue);

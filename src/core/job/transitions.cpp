@@ -149,9 +149,6 @@ const Rule& rule(const JobBrief& job, JobAction action) {
 std::string_view to_string(JobAction action) {
   return action_table::kActions.of(action);
 }
-std::optional<JobAction> parse_job_action(std::string_view text) {
-  return action_table::kActions.parse(text);
-}
 
 ActionDecision decide_action(const JobBrief& job, JobAction action) {
   const auto& verdict = action_table::rule(job, action).verdict;

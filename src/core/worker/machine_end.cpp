@@ -39,20 +39,22 @@ bool anything(const MachineEnd&) {
 }
 
 constexpr std::array kRules{
-    // The market announced it. A worker that then shut its machine down made the cloud call that the client's
-    // doing; the reclaim is the cause all the same.
+    // The worker had an interruption notice. If the worker then shut its machine down, the cloud says that a
+    // client did it; the reclaim is the cause all the same.
     Rule{told, Outcome::interruption, false, "its machine was taken back, as its notice said"},
     // The scheduler or a person asked for the end: whatever the cloud calls it, the job is not to blame.
     Rule{asked_for, Outcome::interruption, false, "its machine was ended on request"},
-    // The market took it back.
+    // The spot market took the machine back.
     Rule{spot_taken, Outcome::interruption, false, "the spot machine was taken back"},
     // Hardware, capacity or maintenance of the cloud.
     Rule{cloud_side, Outcome::interruption, false, "the cloud ended the machine"},
     // A person ended it through the console or the API.
     Rule{by_user, Outcome::interruption, false, "the machine was shut down by someone else"},
-    // It shut itself down, or could not start (bad volume, bad snapshot): possibly the job's doing.
+    // The machine shut itself down, or could not start (bad volume, bad snapshot): the job may have caused
+    // it.
     Rule{client_side, Outcome::infra, true, "the machine shut down by itself"},
-    // Nobody says why, so it may be the job's doing. To call it free would let a job end machines for ever.
+    // The cloud does not say why, so the job may have ended the machine. If such an end were free, a job
+    // could end machines for ever.
     Rule{anything, Outcome::infra, true, "the machine is gone, the cloud does not say why"},
 };
 

@@ -14,7 +14,7 @@ RegistrationDecision decide_registration(const std::optional<RegistrationBrief>&
   if (gone || worker->state == WorkerState::terminating) {
     return {Kind::refuse, worker->state, "is " + std::string(to_string(worker->state))};
   }
-  // Drained while it was starting, it stays so.
+  // A worker that was drained while it started stays draining.
   const bool starting = worker->state == WorkerState::starting;
   return {Kind::accept, starting ? WorkerState::active : worker->state, {}};
 }

@@ -15,7 +15,8 @@ namespace drover::engine {
 
 void submit(Parts& parts, Place place, std::vector<core::JobSpec> specs,
             const Done<std::vector<Submitted>>& done);
-// A registration with the token that it leads to; made where it comes in, since that takes hashing.
+// A registration with the token that it leads to. Made on the thread that received it, so that the hashing
+// takes no time of the engine's thread.
 struct HashedRegistration {
   explicit HashedRegistration(const Registration& registration);
   ports::RegisterWorker change;
@@ -27,7 +28,7 @@ void report(Parts& parts, Place place, const Report& report, const Done<ReportAn
 void put_artifact(Parts& parts, Place place, const WorkerAuth& auth, ports::PutArtifact put,
                   const Token& token, const Done<Ok>& done);
 
-// A change that is asked for as it is.
+// Adds a change as it was asked for, if admit() allows it when its batch is formed.
 template <class C>
 void apply(Parts& parts, Place place, const C& change, Told<C> told) {
   auto make = [&parts, change]() -> Result<std::optional<C>> {
@@ -40,10 +41,10 @@ void apply(Parts& parts, Place place, const C& change, Told<C> told) {
 // The end of an attempt as memory holds it, decided by core.
 [[nodiscard]] ports::EndAttempt end_of(const ports::OpenAttempt& attempt, core::Outcome outcome,
                                        std::string reason, const Break& broken, WallTime now);
-// The end of an open attempt on our own account; it is on its way to the writer from now on.
+// The same for a lease, which counts as handed to the writer from now on.
 [[nodiscard]] ports::EndAttempt make_end(Parts& parts, Lease& lease, core::Outcome outcome,
                                          std::string reason, const Break& broken);
-// It was not carried out: the attempt is open still.
+// The end was not carried out: the attempt is still open, and is renewed by what was heard of it meanwhile.
 void end_refused(Parts& parts, JobNumber job, int attempt);
 // Ends the attempt, if it is open still when the batch is formed.
 void stage_end(Parts& parts, JobNumber job, int attempt, core::Outcome outcome, const std::string& reason,

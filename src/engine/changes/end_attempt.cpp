@@ -74,7 +74,7 @@ void stage_end(Parts& parts, JobNumber job, int attempt, core::Outcome outcome, 
   auto make = [&parts, job, attempt, outcome, reason, broken, done]() -> Result<std::optional<EndAttempt>> {
     Lease* lease = parts.state.lease(job, attempt);
     if (lease == nullptr) {
-      done(Ok{});  // ended meanwhile: what was wanted is so
+      done(Ok{});  // it has ended meanwhile, as was wanted
       return std::optional<EndAttempt>();
     }
     return std::optional(make_end(parts, *lease, outcome, reason, broken));
@@ -87,9 +87,40 @@ void stage_end(Parts& parts, JobNumber job, int attempt, core::Outcome outcome, 
 }
 
 namespace {
+Result<std::optional<EndAttempt>> end_reported(Parts& parts, const Report& report);
+}  // namespace
 
-// As the batch is formed. What memory does not hold may be a repeat of what was accepted before: the store
-// knows.
+void report(Parts& parts, Place place, const Report& report, const Done<ReportAnswer>& done) {
+  // A worker that is gone from memory is not asked for its token: the attempt's own token decides.
+  const Worker* worker = parts.state.worker(report.auth.worker);
+  if (worker != nullptr) {
+    if (const Status known = check_auth(parts, report.auth); !known) {
+      done(known.error());
+      return;
+    }
+    if (report.notice) take_notice(parts, *worker, *report.notice);
+    Lease* lease = parts.state.fenced_lease(report.attempt);
+    if (lease != nullptr && lease->attempt.worker == report.auth.worker) renew(parts, *lease);
+  }
+  const JobNumber job = report.attempt.job;
+  const int attempt = report.attempt.attempt;
+  auto make = [&parts, report] { return end_reported(parts, report); };
+  auto told = [&parts, job, attempt, done](const Result<EndAttempt::Answer>& ended) {
+    if (ended) {
+      done(ReportAnswer{ended->repeated, ended->state});
+    } else {
+      end_refused(parts, job, attempt);
+      done(ended.error());
+    }
+  };
+  parts.pipeline.add(
+      at(std::move(place), work_of<EndAttempt>(ports::key_of(job), std::move(make), std::move(told))));
+}
+
+namespace {
+
+// Called as the batch is formed. An attempt that memory does not hold may have been reported before, and this
+// report repeat that one: the store knows.
 Result<std::optional<EndAttempt>> end_reported(Parts& parts, const Report& report) {
   const AttemptRef& ref = report.attempt;
   Lease* lease = parts.state.fenced_lease(ref);
@@ -119,32 +150,5 @@ Result<std::optional<EndAttempt>> end_reported(Parts& parts, const Report& repor
 }
 
 }  // namespace
-
-void report(Parts& parts, Place place, const Report& report, const Done<ReportAnswer>& done) {
-  // A worker that is gone from memory is not asked for its token: the attempt's own token decides.
-  const Worker* worker = parts.state.worker(report.auth.worker);
-  if (worker != nullptr) {
-    if (const Status known = check_auth(parts, report.auth); !known) {
-      done(known.error());
-      return;
-    }
-    if (report.notice) take_notice(parts, *worker, *report.notice);
-    Lease* lease = parts.state.fenced_lease(report.attempt);
-    if (lease != nullptr && lease->attempt.worker == report.auth.worker) renew(parts, *lease);
-  }
-  const JobNumber job = report.attempt.job;
-  const int attempt = report.attempt.attempt;
-  auto make = [&parts, report] { return end_reported(parts, report); };
-  auto told = [&parts, job, attempt, done](const Result<EndAttempt::Answer>& ended) {
-    if (ended) {
-      done(ReportAnswer{ended->repeated, ended->state});
-    } else {
-      end_refused(parts, job, attempt);
-      done(ended.error());
-    }
-  };
-  parts.pipeline.add(
-      at(std::move(place), work_of<EndAttempt>(ports::key_of(job), std::move(make), std::move(told))));
-}
 
 }  // namespace drover::engine

@@ -23,24 +23,7 @@ struct InEngine<InsertJobs> {
 DROVER_IN_ENGINE(ports::InsertJobs)
 
 namespace {
-
-// Numbers and ids are given when the batch is formed: with fewer left than this needs it is not made.
-InsertJobs make_jobs(Parts& parts, const std::vector<core::JobSpec>& specs, std::vector<Submitted>& answer) {
-  const std::vector<JobNumber> numbers = parts.numbers.take(specs.size());
-  const WallTime created = parts.clock.wall();
-  InsertJobs insert;
-  insert.jobs.reserve(specs.size());
-  answer.clear();
-  for (std::size_t i = 0; i < specs.size(); ++i) {
-    const Uuid id = make_job_id(numbers[i], created, static_cast<std::uint32_t>(random_u64()));
-    // The specs stay with the work: it is made again when its transaction was lost.
-    insert.jobs.push_back(ports::NewJob{numbers[i], id, specs[i], created});
-    answer.push_back(
-        Submitted{numbers[i], id, specs[i].hold ? core::JobState::held : core::JobState::queued, created});
-  }
-  return insert;
-}
-
+InsertJobs make_jobs(Parts& parts, const std::vector<core::JobSpec>& specs, std::vector<Submitted>& answer);
 }  // namespace
 
 void submit(Parts& parts, Place place, std::vector<core::JobSpec> specs,
@@ -62,5 +45,26 @@ void submit(Parts& parts, Place place, std::vector<core::JobSpec> specs,
   for (const core::JobSpec& spec : *shared) work.bytes += spec.task.size();
   parts.pipeline.add(at(std::move(place), std::move(work)));
 }
+
+namespace {
+
+// Called when the batch is formed, with at least as many numbers left as there are specs.
+InsertJobs make_jobs(Parts& parts, const std::vector<core::JobSpec>& specs, std::vector<Submitted>& answer) {
+  const std::vector<JobNumber> numbers = parts.numbers.take(specs.size());
+  const WallTime created = parts.clock.wall();
+  InsertJobs insert;
+  insert.jobs.reserve(specs.size());
+  answer.clear();
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    const Uuid id = make_job_id(numbers[i], created, static_cast<std::uint32_t>(random_u64()));
+    // The spec is copied, not moved: the change is made again when its transaction was lost.
+    insert.jobs.push_back(ports::NewJob{numbers[i], id, specs[i], created});
+    answer.push_back(
+        Submitted{numbers[i], id, specs[i].hold ? core::JobState::held : core::JobState::queued, created});
+  }
+  return insert;
+}
+
+}  // namespace
 
 }  // namespace drover::engine

@@ -13,15 +13,12 @@ struct InEngine<PutSettings> {
     return changed ? Status(Ok{}) : Status(changed.error());
   }
   static void remember(State& state, const PutSettings& put, const PutSettings::Answer&, SteadyTime) {
+    // admit() took these values when the batch was formed, and no other change of the tunables is in a batch.
     for (const auto& [key, text] : put.values) {
-      // Validated before it was queued; a refusal here means that validation and this table disagree.
       if (const Status set = core::set_tunable(state.tunables, key, text); !set) {
-        log_error("setting {} was stored but not taken: {}", key, set.error().message);
+        log_error("tunable {} was stored but not taken: {}", key, set.error().message);
       }
     }
-    // Two changes that are right alone may be committed together.
-    if (const auto said = core::settle_tunables(state.tunables))
-      log_warn("two changes of the settings: {}", *said);
   }
 };
 DROVER_IN_ENGINE(ports::PutSettings)

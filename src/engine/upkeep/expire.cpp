@@ -6,7 +6,7 @@ namespace {
 
 constexpr Millis kSweepEvery{500};  // how late an expired lease may be noticed
 
-// Attempts whose leases are over.
+// Ends attempts whose leases are over.
 class Expire final : public Chore {
  public:
   void begin_term(SteadyTime now) override { next_ = now + kSweepEvery; }

@@ -7,7 +7,7 @@ namespace {
 
 constexpr Seconds kFlushEvery{60};
 
-// When workers were last heard, which only memory knows, is written now and then.
+// Writes now and then when each worker was last heard, which otherwise only memory knows.
 class Flush final : public Chore {
  public:
   void begin_term(SteadyTime now) override { next_ = now + kFlushEvery; }

@@ -5,9 +5,9 @@ namespace {
 
 constexpr Seconds kEvery{3600};
 
-// The tables of the coming days, on a connection that the writer does not wait for. Those of today are there
-// before a daemon leads: a row that is on its way into the table for all days while a table of its own day is
-// made is refused by the server.
+// Makes the tables of the coming days, on a connection that the writer does not wait for. Those of today are
+// there before a daemon leads: a row that is on its way into the table for all days while a table of its own
+// day is made is refused by the server.
 class Partitions final : public Chore {
  public:
   void begin_term(SteadyTime now) override { next_ = now + kEvery; }

@@ -8,7 +8,7 @@ namespace {
 constexpr int kSlice = 1000;  // jobs woken by one change; the rest by the next
 constexpr Seconds kRefusedPause{1};
 
-// Delayed jobs whose time has come.
+// Makes delayed jobs ready whose time has come.
 class Wake final : public Chore {
  public:
   void begin_term(SteadyTime now) override {
@@ -26,7 +26,8 @@ class Wake final : public Chore {
     under_way_ = true;
     const auto told = [this, &parts](const Result<ports::WakeJobs::Answer>& woken) {
       under_way_ = false;
-      // Refused for want of room, say: jobs that are due must not sleep on.
+      // Refused, perhaps because the store has no room. It is tried again, or jobs that are due would sleep
+      // on.
       if (!woken) not_before_ = parts.clock.steady() + kRefusedPause;
     };
     parts.pipeline.add(work_of<ports::WakeJobs>(ports::WakeJobs{parts.clock.wall(), kSlice}, told));

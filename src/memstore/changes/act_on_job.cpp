@@ -9,8 +9,7 @@ struct InMemory<ActOnJob> {
   static Result<ActOnJob::Answer> carry_out(Data& data, const ActOnJob& act) {
     Job* job = data.job(act.job);
     if (job == nullptr || (act.id && *act.id != job->id)) {
-      return Error{Errc::not_found,
-                   "there is no job " + (act.id ? to_string(*act.id) : std::to_string(act.job.value))};
+      return not_found("there is no job " + (act.id ? to_string(*act.id) : std::to_string(act.job.value)));
     }
     const auto lease = data.leases.find(act.job);
     const bool leased = lease != data.leases.end();
@@ -18,8 +17,8 @@ struct InMemory<ActOnJob> {
     const core::ActionDecision decision = core::decide_action(brief, act.action);
     using Kind = core::ActionDecision::Kind;
     if (decision.kind == Kind::refuse) {
-      return Error{Errc::conflict, "cannot " + std::string(to_string(act.action)) + " job " +
-                                       std::to_string(act.job.value) + ": " + decision.reason};
+      return conflict("cannot " + std::string(to_string(act.action)) + " job " +
+                      std::to_string(act.job.value) + ": " + decision.reason);
     }
     ActOnJob::Answer out;
     out.changed = decision.kind != Kind::nothing;

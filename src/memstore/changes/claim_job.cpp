@@ -10,7 +10,7 @@ template <>
 struct InMemory<ClaimJob> {
   static Result<ClaimJob::Answer> carry_out(Data& data, const ClaimJob& claim) {
     const auto refuse = [&](const std::string& why) {
-      return Error{Errc::conflict, "cannot claim job " + std::to_string(claim.job.value) + ": " + why};
+      return conflict("cannot claim job " + std::to_string(claim.job.value) + ": " + why);
     };
     const Job* job = data.job(claim.job);
     if (job == nullptr || core::is_final(job->state)) return refuse("it is not alive");

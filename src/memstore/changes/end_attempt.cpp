@@ -45,7 +45,8 @@ void close(Data& data, const EndAttempt& end, Job& job) {
   if (next.charged && std::ranges::find(broken, lease.worker) == broken.end()) broken.push_back(lease.worker);
 }
 
-// How a release was classified may have depended on what was known of its worker then.
+// The outcome of an attempt that its worker gave back depends on what was known of the worker at the time, so
+// either outcome of a release counts as the same report.
 bool same_report(const EndAttempt& end, const Attempt& kept) {
   if (!end.token_hash || !kept.reported || *end.token_hash != kept.token_hash) return false;
   const bool given_back = kept.outcome == core::Outcome::interruption || kept.outcome == core::Outcome::infra;
@@ -59,7 +60,7 @@ struct InMemory<EndAttempt> {
   static Result<EndAttempt::Answer> carry_out(Data& data, const EndAttempt& end) {
     if (Status good = check_text(end.reason); !good) return good.error();
     Job* job = data.job(end.job);
-    if (job == nullptr) return Error{Errc::not_found, "there is no job " + std::to_string(end.job.value)};
+    if (job == nullptr) return not_found("there is no job " + std::to_string(end.job.value));
     const Lease* lease = data.lease(end.job);
     if (end.disposition && lease != nullptr && lease->attempt == end.attempt &&
         (!end.token_hash || *end.token_hash == lease->token_hash)) {
@@ -70,10 +71,9 @@ struct InMemory<EndAttempt> {
     const std::string name =
         "attempt " + std::to_string(end.attempt) + " of job " + std::to_string(end.job.value);
     const auto kept = data.attempts.find({end.job, end.attempt});
-    if (kept == data.attempts.end()) return Error{Errc::stale, name + " is not open with this token"};
+    if (kept == data.attempts.end()) return stale(name + " is not open with this token");
     if (!same_report(end, kept->second)) {
-      return Error{Errc::stale,
-                   name + " has ended already, as " + std::string(to_string(kept->second.outcome))};
+      return stale(name + " has ended already, as " + std::string(to_string(kept->second.outcome)));
     }
     EndAttempt::Answer answer = now(data, end.job, *job);
     answer.repeated = true;

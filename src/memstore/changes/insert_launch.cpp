@@ -13,7 +13,7 @@ struct InMemory<InsertLaunch> {
       return entry.second.request.client_token == insert.request.client_token;
     });
     if (taken || !data.pools.contains(insert.pool)) {
-      return Error{Errc::conflict, "there is no such pool, or the client token is in use"};
+      return conflict("there is no such pool, or the client token is in use");
     }
     const LaunchId id{data.launches.empty() ? 1 : data.launches.rbegin()->first.value + 1};
     data.launches[id] = {insert.pool, insert.request, insert.bootstrap_hash, core::LaunchState::intended,

@@ -9,15 +9,15 @@ struct InMemory<MoveWorker> {
   static Result<MoveWorker::Answer> carry_out(Data& data, const MoveWorker& of) {
     const auto found = data.workers.find(of.worker);
     if (found == data.workers.end())
-      return Error{Errc::not_found, "there is no worker " + std::to_string(of.worker.value)};
+      return not_found("there is no worker " + std::to_string(of.worker.value));
     ports::WorkerRow& row = found->second;
     const core::MoveDecision decision = core::decide_move(
         {row.state, row.registered.has_value(), data.is_leased(of.worker), row.notice_until.has_value()},
         of.move);
     using Kind = core::MoveDecision::Kind;
     if (decision.kind == Kind::refuse) {
-      return Error{Errc::conflict, "cannot change worker " + std::to_string(of.worker.value) + " (" +
-                                       std::string(to_string(of.move)) + "): " + decision.reason};
+      return conflict("cannot change worker " + std::to_string(of.worker.value) + " (" +
+                      std::string(to_string(of.move)) + "): " + decision.reason);
     }
     if (decision.kind == Kind::move) {
       row.state = decision.to;

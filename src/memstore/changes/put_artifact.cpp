@@ -12,8 +12,8 @@ struct InMemory<PutArtifact> {
     if (Status good = check_text(put.name); !good) return good.error();
     const Lease* lease = data.lease(put.job);
     if (lease == nullptr || lease->attempt != put.attempt || lease->token_hash != put.token_hash) {
-      return Error{Errc::stale, "attempt " + std::to_string(put.attempt) + " of job " +
-                                    std::to_string(put.job.value) + " is not open with this token"};
+      return stale("attempt " + std::to_string(put.attempt) + " of job " + std::to_string(put.job.value) +
+                   " is not open with this token");
     }
     // Version 1 of the worker program sends a checkpoint as an artifact of this name.
     const bool old = put.name == "checkpoint.tar.gz" && data.versions[lease->worker] == "1";
@@ -24,8 +24,7 @@ struct InMemory<PutArtifact> {
              entry.second.contains(put.attempt);
     });
     if (name != ports::kCheckpointName && others >= ports::kArtifactsOfAttempt) {
-      return Error{Errc::too_large,
-                   "an attempt has at most " + std::to_string(ports::kArtifactsOfAttempt) + " artifacts"};
+      return too_large("an attempt has at most " + std::to_string(ports::kArtifactsOfAttempt) + " artifacts");
     }
     data.artifacts[{put.job, name}][put.attempt] = {put.attempt, name, put.size, put.sha256, put.now};
     data.happened("artifact", put.job.value);

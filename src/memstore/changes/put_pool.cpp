@@ -10,18 +10,17 @@ struct InMemory<PutPool> {
     if (Status good = check_text(put.spec.name); !good) return good.error();
     auto found = data.pool(put.spec.name);
     if (put.create) {
-      if (found != data.pools.end())
-        return Error{Errc::conflict, "there is a pool " + put.spec.name + " already"};
+      if (found != data.pools.end()) return conflict("there is a pool " + put.spec.name + " already");
       const PoolId id{data.pools.empty() ? 1 : data.pools.rbegin()->first.value + 1};
       found = data.pools.emplace(id, Pool{put.spec, 1, ""}).first;
       data.happened("pool_created", id.value);
       return answer(found);
     }
-    if (found == data.pools.end()) return Error{Errc::not_found, "there is no pool " + put.spec.name};
+    if (found == data.pools.end()) return not_found("there is no pool " + put.spec.name);
     Pool& pool = found->second;
     if (put.version && *put.version != pool.version) {
-      return Error{Errc::conflict, "pool " + put.spec.name + " was edited in the meantime: it has version " +
-                                       std::to_string(pool.version)};
+      return conflict("pool " + put.spec.name + " was edited in the meantime: it has version " +
+                      std::to_string(pool.version));
     }
     pool.spec = put.spec;
     pool.blocked_reason = put.blocked_reason;

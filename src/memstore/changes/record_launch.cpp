@@ -13,7 +13,7 @@ struct InMemory<RecordLaunch> {
   static Result<RecordLaunch::Answer> carry_out(Data& data, const RecordLaunch& record) {
     const auto found = data.launches.find(record.launch);
     if (found == data.launches.end())
-      return Error{Errc::not_found, "there is no launch " + std::to_string(record.launch.value)};
+      return not_found("there is no launch " + std::to_string(record.launch.value));
     Launch& launch = found->second;
     launch.state = core::after_told(launch.state, record.state);
     launch.error = record.error;

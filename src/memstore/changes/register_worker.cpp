@@ -13,8 +13,7 @@ struct InMemory<RegisterWorker> {
   static Result<RegisterWorker::Answer> carry_out(Data& data, const RegisterWorker& who) {
     const auto launch = std::ranges::find_if(
         data.launches, [&](const auto& entry) { return entry.second.bootstrap_hash == who.bootstrap_hash; });
-    if (launch == data.launches.end())
-      return Error{Errc::unauthenticated, "no launch has this bootstrap token"};
+    if (launch == data.launches.end()) return unauthenticated("no launch has this bootstrap token");
     ports::WorkerRow* worker = nullptr;  // the newest of the instance and the launch
     for (auto& [id, row] : data.workers) {
       if (row.launch == launch->first && row.instance_id == who.instance_id) worker = &row;
@@ -25,13 +24,10 @@ struct InMemory<RegisterWorker> {
     using Kind = core::RegistrationDecision::Kind;
     switch (decision.kind) {
       case Kind::not_yet:
-        return Error{Errc::unavailable,
-                     "the cloud has not reported instance " + who.instance_id + " for its launch yet",
-                     {},
-                     {},
-                     2};
+        return unavailable("the cloud has not reported instance " + who.instance_id + " for its launch yet",
+                           2);
       case Kind::refuse:
-        return Error{Errc::conflict, "instance " + who.instance_id + " " + decision.reason};
+        return conflict("instance " + who.instance_id + " " + decision.reason);
       case Kind::repeat:
         return RegisterWorker::Answer{data.worker_row(worker->id), false};
       case Kind::accept:

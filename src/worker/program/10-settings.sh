@@ -25,7 +25,7 @@ readonly upload_grace=6000      # for the files of a job that was stopped or tim
 readonly stopped_notice_s=20   # what is left after SIGTERM to this program
 
 # User data rendered by an older daemon puts the token into the environment, where every process of the same user could
-# read it for as long as this one lives. It starts again without.
+# read it for as long as this one lives. So this program starts again without it.
 if [[ -n ${DROVER_BOOTSTRAP_TOKEN:-} ]]; then
   bootstrap_token=$DROVER_BOOTSTRAP_TOKEN
   unset DROVER_BOOTSTRAP_TOKEN
@@ -47,7 +47,7 @@ export HOME=${HOME:-/root}
 job_umask=$(umask)
 umask 077
 
-# What the daemon's answers assign; nothing else is.
+# The variables that the daemon's answers assign. They assign no others.
 worker_id='' worker_token='' worker_pool='' worker_slots=1 worker_heartbeat_interval_s=5 worker_notice_poll_s=5
 claim_jobs=0 claim_drain=0 heartbeat_drain=0 heartbeat_interval_s=5 heartbeat_stop=()
 job_number='' job_id='' job_attempt='' job_token='' job_queue='' job_command='' job_args=() job_env=() job_timeout_s=0
@@ -60,7 +60,8 @@ slot_job=() slot_attempt=() slot_token=() slot_runner=() slot_pid=() slot_born=(
 slot_timeout_s=() slot_timeout_at=() slot_kill_at=()
 # The tasks beside the main loop: process id while one runs, and when the next is due.
 declare -A task_pid=([claim]='' [beat]='' [ship]='' [notice]='')
-# Through which its answer comes, until the event that tells of it has been handled. Then the pipe is empty.
+# The pipe through which a task's answer comes. It is empty again once the event that tells of the answer has been
+# handled.
 declare -A task_pipe=([claim]='' [beat]='')
 declare -A task_due=([claim]=0 [beat]=0 [ship]=0 [notice]=0)
 cgroups='' own_group=0 register_nonce='' claim_nonce='' claim_delay=0 claim_started=0 draining=0 full=0 terminated=0

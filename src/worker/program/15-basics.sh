@@ -20,8 +20,9 @@ pause() {
 
 emit() { printf '%s\n' "$*" >&"$events"; }
 
-# Sets `line` to the next line of a pipe; false when none came in time. Time may be over, or a signal come, amid a line
-# (under load about every hundredth one is met so): what has been read of it stays in `part`, for the next call.
+# Sets `line` to the next line of a pipe; false when none came in time. The time may run out, or a signal arrive, in the
+# middle of a line (under load this happens to about one line in a hundred): what has been read of it stays in `part`,
+# for the next call.
 read_line() { # DESCRIPTOR SECONDS
   local piece='' rc=0
   IFS= read -r -t "$2" -u "$1" piece || rc=$?

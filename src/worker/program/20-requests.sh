@@ -1,8 +1,8 @@
 
 # ---- Requests --------------------------------------------------------------------------------------------------------
 #
-# No request needs room on the disk: what ends an attempt must get through when a job has filled it. Tokens, bodies and
-# answers go through pipes. (A here-document would be a file to bash before 5.1.)
+# No request needs room on the disk: the report of an attempt must get through when a job has filled the disk. Tokens,
+# bodies and answers go through pipes. (A here-document would be a file to bash before 5.1.)
 
 readonly request=(-s -g --connect-timeout 5 --speed-limit 1 --speed-time 60 -H 'Accept: application/x-sh' -H 'Expect:')
 readonly json_body=(-H 'Content-Type: application/json' --data-binary)
@@ -14,7 +14,7 @@ set_auth() { # WORKER-TOKEN [ATTEMPT-TOKEN]
   if [[ -n ${2:-} ]]; then auth+=$'\n'"header = \"X-Drover-Attempt-Token: $2\""; fi
 }
 
-# For a process that makes calls: two processes must not read each other's answers.
+# Called in each process that makes calls, since two processes must not read each other's answers.
 open_answers() { exec {answers}<> <(:); }
 
 # call SECONDS CURL-ARGUMENT...: one request (0 seconds: however long it takes, as long as bytes flow), with standard
@@ -58,14 +58,14 @@ end_call() { # 0: the last line is there
     23) fault=room ;; # what is received cannot be written
     2 | 27 | 48 | 126 | 127 | 137) fault=machine ;;
   esac
-  if (($1 != 0)); then # no word of it may be left for the next call
+  if (($1 != 0)); then # nothing of this answer may be left for the next call
     exec {answers}>&-
     open_answers
     text=''
     return
   fi
   text=${text%$'\n'*}
-  while [[ $text == HTTP/* ]]; do # more than one when a proxy has its own
+  while [[ $text == HTTP/* ]]; do # more than one when a proxy adds its own
     head=${text%%$'\r\n\r\n'*} text=${text#*$'\r\n\r\n'}
   done
   # A refusal counts also when the rest of the body could not be sent.
@@ -73,10 +73,10 @@ end_call() { # 0: the last line is there
   if [[ ${head,,} =~ (^|[[:space:]])retry-after:\ *([0-9]{1,4}) ]]; then retry_after=$((10#${BASH_REMATCH[2]})); fi
 }
 
-# Only an answer that says it is one may be run: a proxy's page with status 200 is not.
+# Only an answer that says that it is a script may be run. A proxy may answer with a page of its own and status 200.
 is_script() { [[ $status == 200 && $answer_type == application/x-sh* ]]; }
 
-# Sets `delay`, in seconds: what the answer asks for, else doubled from time to time.
+# Sets `delay`, in seconds: what the answer asks for, else twice the last one.
 back_off() {
   delay=$((delay < 1 ? 1 : delay < 8 ? delay * 2 : 15))
   if [[ $status == 503 && -n $retry_after ]]; then delay=$((retry_after < 1 ? 1 : retry_after > 60 ? 60 : retry_after)); fi

@@ -41,7 +41,7 @@ register() {
   while :; do
     call 30 "${json_body[@]}" "$body" "$url/workers/register"
     if is_script; then break; fi
-    # Too long refused to be a daemon on its way up: this machine is not wanted (any more).
+    # A daemon that is just starting would not refuse for so long: this machine is not wanted (any more).
     if [[ $status == 4* ]] && ((++refused >= 10)); then
       say "the daemon refuses this worker (status $status)"
       return 1

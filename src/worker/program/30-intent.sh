@@ -44,8 +44,9 @@ is_given_up() {
   if [[ $intent == lost ]] || is_upload_over; then given_up=1; else return 1; fi
 }
 
-# A stop or a timeout ends the uploads too, and the one that ended the job leaves them a minute. But that the daemon is
-# away is no fault of the job, and nothing can be reported to it anyway: then each try has a minute.
+# A stop or a timeout that comes during the uploads ends them; the one that ended the job leaves them a minute. But a
+# timeout while the daemon is away leaves each try a minute: that is no fault of the job, and nothing could be reported
+# anyway.
 is_upload_over() {
   if ((uploading == 0)) || [[ $intent != stop && $intent != timeout ]]; then return 1; fi
   clock

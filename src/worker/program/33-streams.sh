@@ -17,8 +17,8 @@ open_streams() {
   read -r out_reader <&"$out_report" && read -r err_reader <&"$err_report"
 }
 
-# The job has ended, and what it left running: sets out_rest and err_rest, lines that say what follows the first half.
-# Whoever still holds a pipe, out of our reach, does not hold the attempt.
+# The job has ended, and what it left running: sets out_rest and err_rest, lines that say what follows the first half. A
+# process that still holds a pipe, out of this program's reach, must not hold up the attempt.
 close_streams() {
   out_rest=() err_rest=()
   read_rest out_rest "$out_report" "$out_reader"
@@ -33,7 +33,7 @@ read_rest() { # ARRAY DESCRIPTOR READER
     if ((rc > 128 && gone == 0)); then
       patience=1
       kill -s USR1 "$out_reader" "$err_reader" 2>/dev/null
-      # A job of the same user may have stopped the reader; that is not to hold the attempt.
+      # A job of the same user may have stopped the reader, which must not hold up the attempt.
       if ((tries++ == 20)); then kill -s KILL "$3" 2>/dev/null; fi
       if ! kill -0 "$3" 2>/dev/null; then gone=1; fi
     elif ((rc != 0)); then # the reader was killed
@@ -52,7 +52,7 @@ read_rest() { # ARRAY DESCRIPTOR READER
 keep_stream() { # STREAM
   local file=$dir/$1 pipe counts reader='' ended=0 cut=0 drained=0
   local bytes=0 reads=0 size=0 kept=0 later=0 lost=0
-  trap '' TERM INT HUP # what everyone on the machine gets when it shuts down: the job may have last words
+  trap '' TERM INT HUP # every process gets these when the machine shuts down, and the job may still print
   trap cut_pipe USR1
   exec {pipe}<"$file.pipe" {counts}<> <(:)
   exec {out_hold}>&- {err_hold}>&- {events}>&-
@@ -141,9 +141,9 @@ write_down() { # FILE NEXT
   until dd bs="$read_bytes" >&"$next"; do :; done
 }
 
-# Somebody holds the pipe of a job that has ended: what is in it is taken, and no more. The dd is ended while it waits
-# with nothing in hand; when somebody goes on to write, after as much as the pipe can have held. Told by USR1, it first
-# says what it read.
+# Another process holds the pipe of a job that has ended: what is in the pipe is taken, and no more. The dd is ended
+# while it waits with nothing in hand; if the other process goes on writing, after as much as the pipe can have held.
+# Told by USR1, it first says what it read.
 cut_pipe() {
   local tries=0 idle=0 state before
   if ((cut == 1)) && ! kill -0 "$reader" 2>/dev/null; then return; fi

@@ -104,7 +104,7 @@ lay_out_checkpoint() {
       chmod -R u-s,g-s "$dir/checkpoint" || rc=$?
       chmod 711 "$dir"
       if ((rc != 0)) && [[ $said =~ 'No space left'|'quota exceeded'|'Cannot allocate' ]]; then return 5; fi
-      while [[ $said == $'\n'* ]]; do said=${said#?}; done # gzip's word begins with an empty line
+      while [[ $said == $'\n'* ]]; do said=${said#?}; done # gzip's message begins with an empty line
       if ((rc != 0)); then lost="it cannot be unpacked: ${said%%$'\n'*}"; fi
       ;;
     3) lost="it cannot be fetched (status $status)" ;;
@@ -170,8 +170,8 @@ is_packing_over() {
   [[ -n ${before:-} ]] && "$before"
 }
 
-# What tar finds changed while it reads is kept as it is read (1). After a failure the daemon must not take what it has for
-# the whole: the pipe stays open until the upload has been ended.
+# A file that changes while tar reads it is kept as it was read (tar's exit status 1). After a failure the daemon must
+# not take what it has for the whole: the pipe stays open until the upload has been ended.
 pack_checkpoint() { # RUNNER
   local out said rc=0
   exec {out}>&1

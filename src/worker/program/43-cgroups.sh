@@ -7,7 +7,7 @@ find_cgroups() {
   local kind
   for kind in cgroup2 freezer name=systemd pids; do
     if try_cgroups "$kind"; then
-      # What workers that were killed have left. A group with a process in it cannot be removed.
+      # Groups that killed workers left behind. A group with a process in it cannot be removed.
       rmdir "$cgroups"/drover-worker.* 2>/dev/null
       return
     fi

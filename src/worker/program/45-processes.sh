@@ -22,9 +22,9 @@ start_job() { # sets pid, born and `table`
     if cgroup_of "$dir"; then enter_cgroup "$cgroup" || rmdir "$cgroup" 2>/dev/null; fi
     close_descriptors
     umask "$job_umask"
-    # Out of memory, it is the job that goes, not the worker.
+    # When memory runs out the kernel is to kill the job, not the worker.
     echo 300 2>/dev/null >/proc/self/oom_score_adj
-    # Those that a shell's background command ignores; bash 4.2 does not give them back.
+    # A background command of a shell ignores these signals, and bash 4.2 does not restore them by itself.
     trap - INT QUIT
     cd "$dir/work" && exec setsid env -- "${vars[@]}" "${command[@]}"
   ) </dev/null >"$dir/stdout.pipe" 2>"$dir/stderr.pipe" &
@@ -139,8 +139,8 @@ signal_targets() { # SIGNAL
   if ((${#targets[@]} > 0)); then kill -s "$1" -- "${targets[@]}" 2>/dev/null; fi
 }
 
-# TERM, once to each. What they start in answer to it is their way of ending, and is left alone; what was started while
-# the list was read is not.
+# Sends TERM once to each process. What they start in answer to it is left alone, since programs may need it to end;
+# what was started while the list was read is not.
 term_job() { # DIR PID BORN
   local targets all target
   aim_at_job "$@"

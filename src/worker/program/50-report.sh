@@ -46,7 +46,7 @@ uploads_ended() {
   fi
 }
 
-# A result that cannot be kept is no success.
+# A success whose files could not all be kept becomes a failure.
 count_faults() {
   if [[ $outcome == succeeded ]]; then
     outcome=failure
@@ -98,7 +98,7 @@ send_report() { # finish|release BODY
   verdict
 }
 
-# Back to the queue. The checkpoint goes first: time may be short.
+# Gives the attempt back to the queue. The checkpoint is sent first, since time may be short.
 release() {
   local body
   keep_checkpoint

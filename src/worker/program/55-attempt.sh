@@ -32,7 +32,7 @@ run_attempt() {
   elif ((rc == 5)); then
     finish infra 'the machine has no room for the files of the job'
   elif [[ $intent == notice ]]; then
-    remove "$dir/checkpoint" # the one that is kept is whole, this may not be
+    remove "$dir/checkpoint" # the daemon's checkpoint is whole, this one may not be
     release
   elif [[ $intent == stop ]]; then
     finish stopped ''
@@ -54,7 +54,7 @@ conclude() {
       finish stopped '' "$code"
       ;;
     notice)
-      # Zero is success, unless the job used its last seconds for a checkpoint: then it stopped early, politely.
+      # Exit status 0 is a success, unless the job wrote a checkpoint since the notice: then it only stopped early.
       if ((code == 0)) && ! wrote_checkpoint_since_notice; then finish succeeded '' 0; else release; fi
       ;;
     *)

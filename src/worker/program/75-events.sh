@@ -10,7 +10,7 @@ renew_pipe() { # TASK
   task_pipe[$1]=$pipe
 }
 
-# Sets `text` to the answer that a task hands on. Without all of it, it was no answer.
+# Sets `text` to the answer that a task hands on. False when a part of it is missing.
 take_answer() { # TASK BYTES
   local LC_ALL=C part tries=0
   text=''

@@ -50,7 +50,7 @@ start_due_tasks() {
   fi
 }
 
-# Whatever a helper process says it says before its end: dead, and no event waiting, it died without a word.
+# A helper process sends its event before it ends. If it is dead and no event waits, it died without sending one.
 died_silently() { ! kill -0 "$1" 2>/dev/null && ! read -r -t 0 -u "$events"; }
 
 # A helper that was killed (out of memory) must not hold its place for ever. An attempt that is not listed any more goes
@@ -69,7 +69,8 @@ check_helpers() {
   done
 }
 
-# The daemon does not know this worker: its attempts are not ours. Without them it may register again.
+# The daemon does not know this worker any more, so the attempts are not this worker's. Once they have ended it may
+# register again.
 start_over() {
   local slot
   for slot in "${!slot_job[@]}"; do if [[ -n ${slot_job[slot]} ]]; then end_slot "$slot" lost; fi; done
@@ -80,7 +81,7 @@ start_over() {
 
 # True when there is nothing left to do here.
 is_over() {
-  # A machine may outlive the instant of its notice, and what is under way with it.
+  # A machine may live on after its notice's time, and so may the attempts on it.
   if ((going == 1 && now >= deadline)) && [[ -z $notice ]]; then return 0; fi
   if ((open > 0)) || [[ -n ${task_pid[claim]} ]]; then return 1; fi
   if [[ -n $notice ]]; then ((notice_told == 1)); else ((draining == 1 || going == 1)); fi

@@ -9,7 +9,7 @@ run_worker() {
   renew_pipe beat
   mkfifo "$base/events" || exit 1
   exec {events}<>"$base/events"
-  trap 'leave 1' EXIT TERM INT # also when this program itself fails: no job is left without its keeper
+  trap 'leave 1' EXIT TERM INT # also when this program itself fails: no job may go on without it
   look_at $$
   own_group=$group
   find_cgroups

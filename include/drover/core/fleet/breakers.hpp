@@ -24,7 +24,7 @@ struct Offering {
 // What a refusal of the cloud covers.
 enum class RefusalScope {
   capacity,   // this type, market and zone, whichever pool asks
-  subnet,     // likewise, whatever is asked for in it
+  subnet,     // every launch into this subnet
   quota,      // this market and the group of families that share its vCPU limit
   offering,   // this pool's template with this type, subnet and market
   market,     // all of it
@@ -52,8 +52,8 @@ struct Mute {
 class CloudHealth {
  public:
   void refused(Refusal refusal, const Offering& offering, SteadyTime now, const CloudError& error);
-  // The offering gave machines, in `zone`: all that covers it is well again. Which zone a subnet lies in is
-  // learnt here; until then the subnet stands for its zone.
+  // The cloud gave machines of the offering, in `zone`: every mute that covers the offering is lifted. Which
+  // zone a subnet lies in is learnt here; until then the subnet stands for its zone.
   void worked(const Offering& offering, const std::string& zone);
   // The pool was edited: what was wrong with its template may be right now.
   void forget_pool(const std::string& pool);

@@ -26,7 +26,7 @@ enum class CloudErrorClass {
 std::string_view to_string(CloudErrorClass error_class);
 
 // Why a call of the cloud failed. The same value goes from the client to the planner, the log and /explain,
-// so that nobody has to take a text apart again.
+// so that no code has to take a text apart.
 struct CloudError {
   CloudErrorClass error_class = CloudErrorClass::unknown;
   std::string code;     // the cloud's own, "InsufficientInstanceCapacity", or one of the client's: "Timeout"

@@ -67,11 +67,16 @@ struct PoolSpec {
 enum class InstanceState { pending, running, shutting_down, terminated, stopping, stopped, unknown };
 std::string_view to_string(InstanceState state);  // EC2's own names: "shutting-down"
 InstanceState parse_instance_state(std::string_view text);
-// Listed so, a machine is gone now: it will run nothing more.
+// A machine that is listed in this state runs nothing any more, and never will.
 [[nodiscard]] constexpr bool is_gone(InstanceState state) {
   return state != InstanceState::pending && state != InstanceState::running &&
          state != InstanceState::unknown;
 }
+
+// "i-" and 1 to 32 lower-case hexadecimal digits, as EC2 names its instances. The planner never judges a
+// worker with another id by the cloud's listing, which cannot have it; nor is another id put into a request,
+// where a wildcard would mean other instances too.
+[[nodiscard]] bool is_instance_id(std::string_view id);
 
 struct Instance {
   std::string id;  // "i-…"

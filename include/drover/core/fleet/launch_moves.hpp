@@ -4,8 +4,9 @@
 
 namespace drover::core {
 
-// What a launch is after the cloud, or the planner, told `told` of it. A launch that is over stays over,
-// whatever turns up late; an answered one is not opened again.
+// The state of a launch that was in state `was` when the cloud's answer, or the planner, says `told`. A
+// failed or closed launch stays so, however late an answer comes; a fulfilled one does not become intended
+// again.
 [[nodiscard]] LaunchState after_told(LaunchState was, LaunchState told);
 
 }  // namespace drover::core

@@ -66,33 +66,35 @@ struct LaunchTry {
   SteadyTime next;
   bool operator==(const LaunchTry&) const = default;
 };
-// Machines that came of a call of the cloud, or may have come: it is not answered.
+// Machines that a launch gave or, while its call is unanswered, may give. They count against
+// max_launches_per_minute.
 struct LaunchCharge {
   SteadyTime at;
   int count = 0;
   bool operator==(const LaunchCharge&) const = default;
 };
-// Whether a pool's machines come up at all.
+// Whether a pool's machines come up at all. A worker that ends without registering is held against the image
+// only if it is newer than `vouched_for`.
 struct PoolTrust {
   std::int64_t version = 0;   // of the pool; an edit starts over
-  WorkerId vouched_for;       // workers up to this one say nothing against the image
-  std::set<WorkerId> failed;  // newer than that, ended without registering by their own fault
+  WorkerId vouched_for;       // the newest that registered, or that existed when the pool was last edited
+  std::set<WorkerId> failed;  // newer ones that ended without registering, by their own fault
   bool operator==(const PoolTrust&) const = default;
 };
 
-// What one plan leaves for the next. Steady times: a jump of the wall clock moves nothing. Lost at a restart,
-// which can only make the planner slower to judge.
+// What one plan leaves for the next. Its times are steady, so that a jump of the wall clock changes no
+// verdict. A restart loses it, which only makes the planner wait longer before it judges.
 struct PlannerMemory {
   std::map<WorkerId, SteadyTime> first_seen;
   std::set<WorkerId> listed;  // seen in a listing at least once
   std::map<WorkerId, Absence> absent;
   std::map<LaunchId, SteadyTime> launch_seen;
-  std::map<std::string, Absence> unknown;  // instance id → listed, but nobody's
+  std::map<std::string, Absence> unknown;  // instance id → listed, but of no worker and no launch
   std::map<std::string, PoolTrust> trust;  // by pool
   bool operator==(const PlannerMemory&) const = default;
 };
 
-// What carrying out plans has led to. Kept by whoever carries them out; the planner only reads it.
+// What came of earlier plans. The executor keeps it; the planner only reads it.
 struct Outcomes {
   std::map<LaunchId, LaunchTry> tries;               // of intents
   std::map<LaunchId, LaunchCharge> launched;         // lately
@@ -153,7 +155,8 @@ struct CloseLaunch {
   std::string reason;
   bool operator==(const CloseLaunch&) const = default;
 };
-// Precondition: active and without a lease. The one way in which a working machine is given up.
+// Gives a worker up whose machine may still work. Precondition: active or draining, and without a lease, so
+// that a worker that has claimed a job meanwhile keeps its machine.
 struct CordonIdle {
   WorkerId worker;
   std::string instance_id;
@@ -167,7 +170,7 @@ struct Terminate {
   std::string reason;
   bool operator==(const Terminate&) const = default;
 };
-// The machine is no more: its open attempts end so, and the worker is gone.
+// The machine no longer exists: the worker's open attempts end with `outcome`, and the worker becomes gone.
 struct LoseWorker {
   WorkerId worker;
   Outcome outcome = Outcome::interruption;
@@ -241,15 +244,14 @@ struct Plan {
 // Total, deterministic, no I/O; the order of the observation's vectors does not matter.
 [[nodiscard]] Plan plan(const Observation& seen);
 
-// After so long a silence of a worker its attempts have gone back to the queue.
+// When a worker has been silent for this long its attempts have gone back to the queue.
 [[nodiscard]] Seconds silence_allowed(const Tunables& tunables);
 
-// "i-<hex>", an instance's id. Others are foreign pollers', which no cloud knows: never judged.
-[[nodiscard]] bool is_instance_id(std::string_view id);
-
-// The listing may lag behind a launch by this long: a machine never yet listed is not judged before.
+// EC2's listing may lag behind a launch by this long: the absence of a machine that was never listed says
+// nothing before.
 inline constexpr Seconds kConsistencyWindow{120};
-// An instance of ours that belongs to nobody is left alone for this long after its launch.
+// An instance of this deployment that belongs to no worker and no launch is left alone for this long after
+// its launch.
 inline constexpr Seconds kOrphanGrace{120};
 inline constexpr Seconds kTerminateRetry{15};
 // A launch that could not be resolved for this long is given up; what may come of it yet is an orphan.
@@ -257,10 +259,10 @@ inline constexpr Seconds kLaunchLife{3600};
 // A drained worker may still be uploading when its last attempt has ended.
 inline constexpr Seconds kDrainedGrace{10};
 // A machine with an interruption notice is left to the cloud, which charges less for one that it ended
-// itself, and ended by us when it is still there so long after the notice's time.
+// itself. The planner terminates a machine that is still there this long after the notice's time.
 inline constexpr Seconds kNoticeGrace{300};
-// Of many registered workers without a lease that fall silent at once, each is given up only after this long,
-// or two lease terms. A few are given up after one.
+// When many registered workers without a lease fall silent at once, each is given up only after this long, or
+// after two lease terms if that is longer. A few are given up after one lease term.
 inline constexpr Seconds kSilentMin{300};
 inline constexpr int kBadImageWorkers = 3;
 inline constexpr int kInstancesPerCall = 100;

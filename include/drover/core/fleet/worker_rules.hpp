@@ -5,8 +5,8 @@
 #include "drover/base/clock.hpp"
 #include "drover/core/fleet/facts.hpp"
 
-// What a worker is to the fleet. The planner goes by it, and so does what a job's /explain says of the
-// workers that it waits for.
+// What a worker is to the fleet: one classification for the planner and for /explain, so that the two cannot
+// disagree about a worker.
 namespace drover::core {
 
 struct WorkerFacts {
@@ -37,21 +37,21 @@ enum class Category {
   starting,      // has not registered yet
   drained,       // has finished what it had
   draining,
-  given_up,  // has said nothing for longer than is borne, and holds nothing
-  silent,    // has said nothing for so long that its attempts, if it had any, are back in the queue
+  given_up,  // holds no lease, and has said nothing for longer than is borne
+  silent,    // holds no lease, and has said nothing for a lease term
   idle,      // holds nothing
   busy,
 };
 [[nodiscard]] Category category_of(const WorkerFacts& worker);
 
-// Such a worker's machine takes jobs, now or soon.
+// The machine of a worker of this category takes jobs, now or soon.
 [[nodiscard]] bool is_capacity(Category category);
-// It holds nothing, and has said nothing for longer than is allowed: it takes no job, so it is no capacity.
+// The worker holds no lease, and has said nothing for as long as silence_allowed: it takes no job, so it is
+// no capacity.
 [[nodiscard]] bool is_silent(const WorkerFacts& worker);
-// It holds nothing, and has not asked for work for so long that it is not going to.
+// The worker holds no lease, and has not asked for work for so long that it is not going to ask any more.
 [[nodiscard]] bool asks_no_more(const WorkerFacts& worker);
-// A free slot of it is going to take a job: it is no machine that only boots or is to go, it was heard
-// lately, and it asks for work.
+// The worker is going to fill its free slots: it is idle or busy, was heard lately, and asks for work.
 [[nodiscard]] bool fills_slots(const WorkerFacts& worker);
 
 }  // namespace drover::core

@@ -38,7 +38,7 @@ std::optional<Outcome> parse_outcome(std::string_view text);
 // (SIGKILL)"; empty when neither is known.
 std::string failure_reason(std::optional<int> exit_code, std::optional<int> signal);
 
-// The three counters never mix.
+// The end of an attempt counts in at most one of the three.
 struct Counters {
   int failures = 0;
   int infra = 0;

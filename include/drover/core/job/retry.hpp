@@ -16,7 +16,9 @@ struct Disposition {
   bool charged = false;  // this end
   int charges = 0;       // so far, this one included
   Seconds alone{0};      // a suspect: it gets a worker to itself for so long; 0: it is none
-  int returns = 0;  // so many ends in a row, this one included, were returns that its worker's lists told
+  // Ends in a row, this one included, that are `returned` because the worker's heartbeats left the attempt
+  // out.
+  int returns = 0;
   bool as_it_was = false;  // reason, exit code, signal and start time of the job stay those of before
 };
 
@@ -30,26 +32,27 @@ struct EndedAttempt {
   bool shared = false;     // of infra: other attempts broke with it
   bool with_many = false;  // of infra: more machines broke at once than is credible, see credible_loss
   SteadyTime::duration ran{0};
-  Seconds alone{0};          // as a suspect it had the worker to itself for so long
-  int charges = 0;           // before this end
-  int returns = 0;           // likewise
-  bool undelivered = false;  // of returned: the transport tells, and not the worker's lists
+  Seconds alone{0};  // as a suspect it had the worker to itself for so long
+  int charges = 0;   // before this end
+  int returns = 0;   // likewise
+  // For `returned`: the claim's answer could not be written; false: heartbeats left the attempt out.
+  bool undelivered = false;
 };
 
 // Poison: infra ends charged on three distinct workers, or five in all.
 inline constexpr int kPoisonWorkers = 3;
 inline constexpr int kPoisonEnds = 5;
-// So many infra ends may a job meet amid the loss of many machines at once before even these make it a
-// suspect: many jobs that each end their machine would look just like that, again and again.
+// An infra end that comes with the loss of many machines makes no suspect of a job with fewer infra ends than
+// this. Without the bound, jobs that each destroy their machine would pass for a mass loss for ever.
 inline constexpr int kForgivenEnds = 3;
-// An infra end is backed off from: a second, doubled with each.
+// After an infra end the job waits: a second, doubled with each such end.
 inline constexpr Seconds kInfraBackoff{1};
 inline constexpr Seconds kInfraBackoffMax{300};
 
 [[nodiscard]] Disposition decide_end(const EndedAttempt& end);
 
-// So many returns in a row that its worker's lists tell are free: a job that ends its runner before that has
-// said a word looks the same.
+// This many times in a row an attempt that its living worker never listed is `returned`, as if it had not
+// been. More often it is infra, since a job that kills its runner before the runner reports looks the same.
 inline constexpr int kFreeReturns = 2;
 // How an attempt ends that its living worker never listed, after `returns` such ends in a row.
 [[nodiscard]] Outcome outcome_of_unlisted(int returns);

@@ -9,8 +9,8 @@
 #include "drover/core/tunables.hpp"
 
 // A machine or worker that broke under several jobs was broken by at most one of them, and nobody can tell by
-// which. So none is charged; each becomes a suspect, and is given a worker of its own next: what it meets
-// there, it meets alone.
+// which. So none is charged; each becomes a suspect, and gets a worker to itself next. If that worker breaks
+// as well, the suspect is to blame.
 namespace drover::core {
 
 // A suspect has its worker to itself for twice as long as it had run when the machine broke, within these.
@@ -18,8 +18,9 @@ inline constexpr Seconds kAloneMin{60};
 inline constexpr Seconds kAloneMax{600};
 [[nodiscard]] Seconds alone_time(SteadyTime::duration ran);
 
-// Of a fleet, how many machines may be lost or fall silent at once before that says more about what they have
-// in common, or about us, than about each of them.
+// How many machines of a fleet may be lost or fall silent at once, each for a reason of its own. When more
+// do, the reason is one that they have in common (the network, the cloud, this daemon), and neither machines
+// nor jobs are blamed.
 [[nodiscard]] double credible_loss(int fleet, const Tunables& tunables);
 
 // A worker that asks for work.
@@ -29,7 +30,8 @@ struct Asker {
   bool kept = false;   // kept free for a suspect: see keeps_free
 };
 enum class Offer { nothing, shared, suspect };
-// What it may be given, of the best job that any worker may run and the best suspect of its queues.
+// What the worker may be given. `shared`: the best job of its queues that may run beside others; `suspect`:
+// their best suspect.
 [[nodiscard]] Offer offer(const Asker& asker, std::optional<ReadyKey> shared,
                           std::optional<ReadyKey> suspect);
 

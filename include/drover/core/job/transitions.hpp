@@ -10,7 +10,6 @@ namespace drover::core {
 
 enum class JobAction { hold, release, cancel, requeue };
 std::string_view to_string(JobAction action);
-std::optional<JobAction> parse_job_action(std::string_view text);
 
 // What an action does to a job: nothing (already there), a new stored state, or a wish on its lease.
 struct ActionDecision {

@@ -5,8 +5,8 @@
 #include "drover/base/clock.hpp"
 #include "drover/core/tunables.hpp"
 
-// The hold that a worker has on an attempt, as whoever leads remembers it: by the leader's steady clock, from
-// the worker's heartbeats, each of which lists the attempts that it runs.
+// The hold that a worker has on an attempt. The leader keeps it in memory, by its own steady clock and from
+// the worker's heartbeats, each of which lists the attempts that the worker runs.
 namespace drover::core {
 
 struct LeaseTerm {
@@ -17,8 +17,9 @@ struct LeaseTerm {
   std::int64_t delivery = 0;  // a number for each time that it was handed out, each one above the last
 };
 
-// Handed out to its worker, at first or because the answer to the same claim was lost. Also at the start of a
-// term of leadership: whatever happened before, the worker gets a full term.
+// The attempt was handed out to its worker, for the first time or because the answer to the same claim was
+// lost. Also called at the start of a term of leadership: whatever happened before, the worker gets a full
+// lease term.
 [[nodiscard]] LeaseTerm handed_out(LeaseTerm lease, SteadyTime now, const Tunables& tunables);
 // A heartbeat of its worker lists the attempt.
 [[nodiscard]] LeaseTerm listed(LeaseTerm lease, SteadyTime now, const Tunables& tunables);

@@ -30,8 +30,8 @@ struct MachineVerdict {
 [[nodiscard]] Outcome outcome_of_broken_worker(WorkerState worker, bool noticed);
 
 // Until when a machine with this interruption notice may live: the "time" of the metadata service's JSON, or
-// two minutes from now where there is none to be read. Between now and ten minutes from now: neither of the
-// clocks, the cloud's or ours, may be right.
+// two minutes from now where there is none to be read. Between now and ten minutes from now, since the
+// cloud's clock or this machine's may be wrong.
 [[nodiscard]] WallTime notice_end(std::string_view notice, WallTime now);
 
 }  // namespace drover::core

@@ -9,7 +9,8 @@ namespace drover::core {
 
 // What may be asked of a worker, by a person, the planner or the worker itself.
 enum class WorkerMove {
-  // A worker that holds nothing is given up. Refused when it has a lease: a claim may have come before.
+  // The worker is given up. Refused while it starts, and when it has a lease: it may have claimed a job
+  // meanwhile.
   cordon_idle,
   drain,      // it is to finish what it has, and claim nothing
   notice,     // it told of an interruption notice: it drains, and the notice is kept in any state

@@ -14,9 +14,10 @@ namespace drover::ports {
 struct EndAttempt {
   JobNumber job;
   int attempt = 0;
-  std::optional<Sha256> token_hash;  // absent: ended by us (lease expired, worker lost)
+  std::optional<Sha256> token_hash;  // absent: the leader ends it (lease expired, worker lost)
   core::Outcome outcome = core::Outcome::succeeded;
-  bool released = false;  // given back by its worker; whether that is an interruption or infra is ours to say
+  // Its worker gave it back; the engine decides whether that is an interruption or infra.
+  bool released = false;
   std::optional<int> exit_code;
   std::optional<int> signal;
   std::string reason;

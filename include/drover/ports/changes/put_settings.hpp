@@ -18,7 +18,7 @@ struct PutSettings {
   static constexpr Decided kDecided = Decided::by_memory;
   static constexpr bool kWakesFleet = false;
   static constexpr bool kWritesEvent = true;
-  [[nodiscard]] Keys keys() const { return {Key{Key::Of::settings}}; }
+  [[nodiscard]] Keys keys() const { return {Key{Key::Of::tunables}}; }
 };
 
 }  // namespace drover::ports
