@@ -20,7 +20,6 @@ namespace {
 
 constexpr std::size_t kReadBytes = 64 * 1024;
 constexpr std::size_t kUsualFields = 12;              // of a header: room for them is made at once
-constexpr std::size_t kAheadBytes = 64 * 1024;        // of later requests, while an answer is pending
 constexpr std::size_t kChunkHeaderBytes = 16 * 1024;  // a chunk's size line, or all trailers
 constexpr std::size_t kLingerBytes =
     64 * 1024 * 1024;                      // thrown away at most before a refused peer is cut off
@@ -58,6 +57,7 @@ void Connection::start() {
 void Connection::wind_down() {
   asio::post(socket_.get_executor(), guarded([](Connection& self) {
                if (self.stage_ == Stage::head && self.in_.empty()) self.close();
+               if (self.stage_ == Stage::streaming && self.shared_->stopping()) self.stop_stream();
              }));
 }
 
@@ -120,6 +120,11 @@ void Connection::take(std::string_view data) {
       in_ += data;
       if (in_.size() < kAheadBytes) wait_readable();
       return;
+    case Stage::streaming:
+      in_ += data;
+      // Whoever sends so much ahead is cut off: unread, it would hide that the peer has closed.
+      if (in_.size() >= kAheadBytes) return close();
+      return wait_readable();
     case Stage::lingering:
       lingered_ += data.size();
       if (lingered_ > kLingerBytes) return close();
@@ -135,6 +140,8 @@ void Connection::on_peer_end() {
   peer_open_ = false;
   if (stage_ == Stage::head) return next();
   if (stage_ == Stage::body || stage_ == Stage::lingering) close();
+  // A stream may have no end of its own, so it must not go on for a peer that has gone.
+  if (stage_ == Stage::streaming && stream_->state() != StreamPipe::State::ended) close();
 }
 
 void Connection::next() {
@@ -296,6 +303,8 @@ void Connection::on_timer() {
     case Stage::writing:
     case Stage::lingering:
       return close();
+    case Stage::streaming:
+      return cut_off();
     case Stage::pending:
     case Stage::closed:
       return;

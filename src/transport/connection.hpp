@@ -27,6 +27,7 @@
 #include "head_scanner.hpp"
 #include "request_parser.hpp"
 #include "shared.hpp"
+#include "stream_pipe.hpp"
 
 namespace drover::transport {
 
@@ -51,7 +52,7 @@ class Connection final : public Answerer, public std::enable_shared_from_this<Co
   ~Connection() override;
 
   void start();
-  void wind_down();  // finish what is in flight, then close
+  void wind_down();  // finish what is in flight, but break off a stream if the server stops; then close
   void abort();      // close now
   // The answer to the request that is pending; once per request.
   void answer(http::Response response, std::function<void(bool)> done) override;
@@ -62,7 +63,9 @@ class Connection final : public Answerer, public std::enable_shared_from_this<Co
   void give_way();  // closes, unless the peer has begun to speak
 
  private:
-  enum class Stage { head, body, pending, writing, lingering, closed };
+  enum class Stage { head, body, pending, writing, streaming, lingering, closed };
+
+  static constexpr std::size_t kAheadBytes = 64 * 1024;  // of later requests, while an answer is pending
 
   // Reading (connection.cpp)
   void wait_readable();
@@ -93,6 +96,17 @@ class Connection final : public Answerer, public std::enable_shared_from_this<Co
   void linger();
   void close();
   void finish(bool delivered);
+  // Streaming (connection_stream.cpp)
+  std::optional<http::Response> stream_refusal();
+  void begin_stream(http::Response response);
+  void wake_stream();
+  void pump_stream();
+  bool load_stream_piece();
+  void end_stream();
+  void stop_stream();
+  void break_stream();
+  void cut_off();
+  void close_with_reset();
 
   // A completion handler that keeps the connection alive; an exception in it ends the connection, not the
   // thread.
@@ -139,6 +153,12 @@ class Connection final : public Answerer, public std::enable_shared_from_this<Co
   std::function<void(bool)> done_;
   bool reaches_peer_ = false;  // nobody was known to be gone when the answer began
   bool close_after_ = false;
+
+  // The stream, while the stage is streaming; its piece being written is in out_*
+  std::shared_ptr<StreamPipe> stream_;
+  bool stream_chunked_ = false;
+  bool stream_blocked_ = false;  // a wait for the socket to become writable is under way
+  bool stream_last_ = false;     // nothing comes behind what is in out_*
 
   // Deadlines: one timer, moved only when it would fire too late.
   SteadyTime deadline_ = SteadyTime::max();

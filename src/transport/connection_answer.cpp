@@ -54,8 +54,11 @@ void Connection::begin_answer(http::Response response, std::function<void(bool)>
   if (response.abandon) return close();
   stage_ = Stage::writing;
   reaches_peer_ = peer_open_.load();
+  const bool known = response.status >= 200 && response.status <= 599;
+  if (known && std::holds_alternative<http::StreamBody>(response.body))
+    return begin_stream(std::move(response));
   std::int64_t length = 0;
-  if (response.status < 200 || response.status > 599 || !prepare_body(response, length)) {
+  if (!known || !prepare_body(response, length)) {
     log_error("an answer of status {} cannot be sent", response.status);
     response = http::problem(500, "internal", "The answer could not be sent.");
     prepare_body(response, length);
@@ -203,6 +206,7 @@ void Connection::close() {
   if (file_ >= 0) ::close(file_);
   file_ = -1;
   body_.reset();
+  if (stream_) stream_->close();
   finish(false);
   shared_->remove(this);
 }

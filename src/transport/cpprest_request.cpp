@@ -41,6 +41,15 @@ web::http::http_response with_body(web::http::http_response response, const stre
   return response;
 }
 
+// What a stream promises its producer cannot be kept: the library does not say that a peer has gone, and
+// waits for one that does not read without limit.
+http::Response no_streams() {
+  return http::problem(
+      501, "not_implemented",
+      "This answer is a stream, which this server's transport, cpprestsdk, cannot send. Streams need "
+      "the Beast transport: server.transport = \"beast\".");
+}
+
 http::Response could_not_be_sent() {
   return http::problem(500, "internal", "The answer could not be sent.");
 }
@@ -206,6 +215,10 @@ void CpprestRequest::answer(http::Response response, std::function<void(bool)> d
     state->settle(ticket, delivered);
   };
   if (state_->over()) return finish(done, false);
+  if (std::holds_alternative<http::StreamBody>(response.body)) {
+    response = instead_of_stream(response, no_streams());
+    done = [done = std::move(done)](bool) { done(false); };  // what was to be sent was not
+  }
   const bool known = response.status >= 200 && response.status <= 599 && !response.abandon;
   const auto* file = std::get_if<http::FileBody>(&response.body);
   if (!known || (file != nullptr && !usable(*file))) {

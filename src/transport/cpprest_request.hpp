@@ -30,6 +30,7 @@ class CpprestRequest final : public Answerer, public std::enable_shared_from_thi
   void begin();
   void turn_away();  // the server stops
 
+  // A stream is answered 501.
   void answer(http::Response response, std::function<void(bool)> done) override;
   // The library does not tell that a peer has gone: true until the answer is under way.
   [[nodiscard]] bool peer_open() const override;

@@ -95,7 +95,9 @@ std::string render_head(const http::Response& response, const Framing& framing,
   fields_to_send(response, server_name, now, [&out](const std::string& name, const std::string& value) {
     out.append(name).append(": ").append(value).append("\r\n");
   });
-  if (has_body(response.status)) {
+  if (has_body(response.status) && framing.kind == Framing::Kind::chunks) {
+    out += "Transfer-Encoding: chunked\r\n";
+  } else if (has_body(response.status) && framing.kind == Framing::Kind::length) {
     out.append("Content-Length: ").append(std::to_string(framing.length)).append("\r\n");
   }
   if (framing.close) {

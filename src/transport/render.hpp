@@ -11,9 +11,12 @@
 namespace drover::transport {
 
 struct Framing {
+  enum class Kind { length, chunks, until_close };
+
   std::int64_t length = 0;  // of the body, also where it is left out (HEAD)
   bool close = false;
   bool keep_alive_1_0 = false;  // the client speaks 1.0 and has to be told
+  Kind kind = Kind::length;     // how the client knows where the body ends
 };
 
 // Whether the status can have a body at all.

@@ -42,6 +42,14 @@ std::optional<http::Response> check_fields(const http::Request& request, int min
   return std::nullopt;
 }
 
+http::Response instead_of_stream(const http::Response& stream, http::Response refusal) {
+  refusal.close = stream.close;
+  for (const auto& [name, value] : stream.headers) {
+    if (iequals(name, "x-request-id")) refusal.with(name, value);
+  }
+  return refusal;
+}
+
 http::Response bad_request(std::string_view detail) {
   return http::problem(400, "bad_request", detail);
 }

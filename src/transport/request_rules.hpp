@@ -16,6 +16,10 @@ inline constexpr std::int64_t kReadAwayBytes = 64 * 1024;
 // refuses the request.
 std::optional<http::Response> check_fields(const http::Request& request, int minor, bool chunked);
 
+// The answer to a request whose own answer, a stream, cannot be sent: with its id, and the connection as it
+// wanted.
+http::Response instead_of_stream(const http::Response& stream, http::Response refusal);
+
 http::Response bad_request(std::string_view detail);
 http::Response version_not_supported();
 http::Response body_too_large(std::int64_t limit);

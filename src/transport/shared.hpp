@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -12,6 +13,7 @@
 #include "drover/transport/server.hpp"
 
 #include "body.hpp"
+#include "stream_pipe.hpp"
 
 namespace drover::transport {
 
@@ -22,12 +24,17 @@ class Connection;
 class Shared {
  public:
   Shared(ServerOptions server_options, http::Handler& request_handler)
-      : options(std::move(server_options)), handler(request_handler), budget(options.max_buffered_bytes) {}
+      : options(std::move(server_options)),
+        handler(request_handler),
+        budget(options.max_buffered_bytes),
+        streams(std::min(options.max_streams, std::max<std::size_t>(1, options.max_connections / 2)),
+                options.max_streamed_bytes) {}
 
   const ServerOptions options;
   http::Handler& handler;
   boost::asio::io_context context;
   BodyBudget budget;
+  StreamRoom streams;
 
   [[nodiscard]] bool has_room() const;
   // Full, a newcomer takes the place of whoever has had nothing to say for longest: connections that only

@@ -1,5 +1,6 @@
 #include "conformance/client.hpp"
 
+#include <cerrno>
 #include <cstdlib>
 
 #include <arpa/inet.h>
@@ -67,6 +68,11 @@ void RawClient::send_bytewise(std::string_view bytes) {
   }
 }
 
+void RawClient::receive_little() {
+  const int bytes = 4096;
+  ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+}
+
 void RawClient::finish_sending() {
   ::shutdown(fd_, SHUT_WR);
 }
@@ -90,6 +96,7 @@ bool RawClient::fill() {
   }
   char buffer[65536];
   const ssize_t count = ::recv(fd_, buffer, sizeof buffer, 0);
+  if (count < 0 && errno == ECONNRESET) reset_ = true;
   if (count <= 0) return false;
   in_.append(buffer, static_cast<std::size_t>(count));
   return true;
@@ -112,6 +119,41 @@ Answer RawClient::read_answer(bool head) {
   answer.body = in_.substr(0, length);
   in_.erase(0, length);
   return answer;
+}
+
+std::string RawClient::read_exactly(std::size_t bytes) {
+  while (in_.size() < bytes && fill()) {
+  }
+  std::string taken = in_.substr(0, bytes);
+  in_.erase(0, bytes);
+  return taken;
+}
+
+std::optional<std::string> RawClient::read_chunk() {
+  std::size_t end = 0;
+  while ((end = in_.find("\r\n")) == std::string::npos) {
+    if (!fill()) return std::nullopt;
+  }
+  const std::string digits = in_.substr(0, end);
+  if (digits.empty() || digits.size() > 8 ||
+      digits.find_first_not_of("0123456789abcdef") != std::string::npos)
+    return std::nullopt;
+  in_.erase(0, end + 2);
+  const std::size_t size = std::stoul(digits, nullptr, 16);
+  std::string data = read_exactly(size + 2);
+  if (data.size() != size + 2 || !data.ends_with("\r\n")) return std::nullopt;
+  data.resize(size);
+  return data;
+}
+
+std::optional<std::string> RawClient::read_chunks() {
+  std::string all;
+  for (;;) {
+    const std::optional<std::string> chunk = read_chunk();
+    if (!chunk) return std::nullopt;
+    if (chunk->empty()) return all;
+    all += *chunk;
+  }
 }
 
 std::optional<std::string> RawClient::read_to_end() {

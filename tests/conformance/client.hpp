@@ -46,11 +46,22 @@ class RawClient {
   // The next answer; none when the connection ends without one or patience is over. `head`: no body follows
   // whatever its length says.
   Answer read_answer(bool head = false);
+  // The next bytes as they are; fewer when the connection ends or patience is over.
+  std::string read_exactly(std::size_t bytes);
+  // What the next chunk of a chunked body holds; empty of the last one. nullopt when there is none, or it is
+  // framed otherwise than as hexadecimal size, CRLF, data, CRLF.
+  std::optional<std::string> read_chunk();
+  // All chunks through the last one; nullopt when it does not come.
+  std::optional<std::string> read_chunks();
   // Everything until the server closes; nullopt if it does not.
   std::optional<std::string> read_to_end();
   // Waits for the server to close; false if something else comes or nothing does.
   [[nodiscard]] bool at_end();
   [[nodiscard]] bool timed_out() const { return timed_out_; }
+  // Whether the connection has ended by a reset.
+  [[nodiscard]] bool was_reset() const { return reset_; }
+  // The kernel is to take little that is not read; before connect().
+  void receive_little();
 
  private:
   bool fill();  // one more piece; false at the end
@@ -58,6 +69,7 @@ class RawClient {
   int fd_ = -1;
   std::string in_;
   bool timed_out_ = false;
+  bool reset_ = false;
 };
 
 std::string get(std::string_view path, std::string_view fields = {});

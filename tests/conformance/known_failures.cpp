@@ -17,6 +17,7 @@ constexpr std::string_view kNoLimit = "the header has no limit while it arrives"
 constexpr std::string_view kContinue = "Expect: 100-continue is ignored";
 constexpr std::string_view kPipelining = "bytes behind a request are thrown away";
 constexpr std::string_view kBlind = "a peer's end is not noticed while an answer is pending";
+constexpr std::string_view kNoStreams = "a stream is answered 501";
 constexpr std::string_view kNoDeadline = "there is no time limit of any kind";
 
 }  // namespace
@@ -96,6 +97,34 @@ const std::vector<KnownFailure>& known_failures() {
       {"TurnsAwayConnectionsBeyondTheCap", "", "connections are not counted"},
       {"SleepsWhileNoDescriptorIsFree", "", "a failing accept is repeated at once, or ends the process"},
       {"StopLetsARequestInFlightFinish", "idle.at_end()", "idle connections stay open until all are closed"},
+      // Streams
+      {"FramesAStreamInChunksAndKeepsTheConnection", "501", kNoStreams},
+      {"EndsAStreamWithItsConnectionOnHttp10", "501", kNoStreams},
+      {"EndsAStreamWithItsConnectionWhenTheClientWants", "501", kNoStreams},
+      {"SendsTheHeadAloneOfAStreamForHead", "501", kNoStreams},
+      {"SendsNoStreamWhereNoBodyCanBe", "501", kNoStreams},
+      {"TakesPiecesFromManyThreads", "501", kNoStreams},
+      {"AsksForMoreOnceAllIsTaken", "501", kNoStreams},
+      {"TellsAtOnceThatNothingIsQueued", "501", kNoStreams},
+      {"KeepsPipelinedRequestsUntilTheStreamIsOver", "501", kNoStreams},
+      {"ShowsThatAStreamIsNotWhole", "501", kNoStreams},
+      {"EndsAStreamThatCannotBegin", "/custom?throw=1", kNoStreams},
+      {"SeesThePeerOfASilentStreamClose", "501", kNoStreams},
+      {"TakesAPeerThatSendsNoMoreForGone", "501", kNoStreams},
+      {"KeepsASilentStream", "501", kNoStreams},
+      {"CutsOffAReaderThatFallsBehind", "501", kNoStreams},
+      {"TakesNoPieceLargerThanAQueue", "501", kNoStreams},
+      {"CutsOffAReaderThatTakesNothing", "501", kNoStreams},
+      {"CutsOffAPeerThatSendsOnBehindAStream", "501", kNoStreams},
+      {"LimitsTheStreamsThatAreOpen", "501", kNoStreams},
+      {"AThousandSlowReadersAreCutOffInBoundedMemory", "501", kNoStreams},
+      {"StopBreaksStreamsOffAtOnce", "501", kNoStreams},
+      {"StopLetsAStreamFinishThatWasEnded", "501", kNoStreams},
+      {"AnswersAStreamThatComesWhileStoppingWith503", "", kNoStreams},
+      {"AStreamMayOutliveTheServer", "501", kNoStreams},
+      {"StopRacesWithStreams", "no stream", kNoStreams},
+      {"HostileBytesBehindAStreamAreRefusedAfterIt", "501", kNoStreams},
+      {"HostileBytesBeginNoStream", "501", kNoStreams},
   };
   return table;
 }

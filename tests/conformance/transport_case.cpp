@@ -123,6 +123,13 @@ Answer TransportCase::ask(const std::string& request) const {
   return client.read_answer();
 }
 
+std::optional<http::Stream> TransportCase::open_stream(RawClient& client, const std::string& request) {
+  client.send(request);
+  const int status = client.read_answer(true).status;
+  EXPECT_EQ(status, 200);
+  return status == 200 ? std::optional(handler_.next_stream()) : std::nullopt;
+}
+
 std::size_t TransportCase::files() const {
   return static_cast<std::size_t>(
       std::distance(std::filesystem::directory_iterator(directory_), std::filesystem::directory_iterator()));

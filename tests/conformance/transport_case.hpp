@@ -2,10 +2,12 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -34,6 +36,7 @@ bool eventually(Condition condition) {
 //   /echo    answers method, path, query and body
 //   /spool   answers the body from its spooled file, whose path is in X-Path
 //   /wait    keeps the reply for the test
+//   /stream  answers a stream and keeps it for the test
 //   /drop    lets go of it
 //   /throw   throws
 //   /none…   is refused with 404 at its header
@@ -57,6 +60,11 @@ class TestHandler final : public http::Handler {
       waiting_.push_back(std::move(reply));
       changed_.notify_all();
       return;
+    }
+    if (request.path == "/stream") {
+      return reply.send(
+          http::Response{200, {}, http::StreamBody{[this](http::Stream stream) { keep(std::move(stream)); }}},
+          on_done());
     }
     if (request.path == "/drop") return;
     if (request.path == "/throw") throw std::runtime_error("on purpose");
@@ -82,6 +90,18 @@ class TestHandler final : public http::Handler {
     waiting_.clear();
     fetched_ = 0;
   }
+  // The oldest stream that was not fetched yet; the test alone holds it.
+  http::Stream next_stream() {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_for(lock, patience(), [this] { return !streams_.empty(); })) std::abort();
+    http::Stream stream = std::move(streams_.front());
+    streams_.pop_front();
+    return stream;
+  }
+  [[nodiscard]] std::size_t streams() const {
+    const std::lock_guard lock(mutex_);
+    return streams_.size();
+  }
   std::function<void(bool)> on_done() {
     return [this](bool good) { (good ? delivered : lost).fetch_add(1); };
   }
@@ -93,6 +113,11 @@ class TestHandler final : public http::Handler {
   std::atomic<int> lost{0};
 
  private:
+  void keep(http::Stream stream) {
+    const std::lock_guard lock(mutex_);
+    streams_.push_back(std::move(stream));
+    changed_.notify_all();
+  }
   static http::Response spooled(const http::Request& request) {
     if (!request.spooled) return http::Response::text(500, "nothing was spooled");
     http::Response response;
@@ -102,8 +127,9 @@ class TestHandler final : public http::Handler {
     return response;
   }
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
+  std::deque<http::Stream> streams_;
   std::vector<http::Reply> waiting_;
   std::size_t fetched_ = 0;
 };
@@ -124,6 +150,9 @@ class TransportCase : public ::testing::Test {
   [[nodiscard]] std::uint16_t port() const { return server_->port(); }
   // One request on a connection of its own.
   Answer ask(const std::string& request) const;
+  // Sends a request that is answered by a stream, and reads its head. Nothing, and a failure, if another
+  // answer comes.
+  std::optional<http::Stream> open_stream(RawClient& client, const std::string& request = get("/stream"));
   [[nodiscard]] std::size_t files() const;  // in the spool directory
 
   ServerOptions options_;

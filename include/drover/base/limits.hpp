@@ -20,6 +20,16 @@ inline constexpr Seconds kBodyTime{60};    // silence allowed within a body
 inline constexpr Seconds kIdleTime{75};    // between requests on a kept connection
 inline constexpr Seconds kWriteTime{60};   // silence of a peer that does not read
 
+// Streams: answers whose body is sent in pieces as they come
+inline constexpr std::size_t kStreams = 2048;  // open at once
+// Of one stream, sent by its producer and not yet taken by the kernel; a reader that falls behind by more is
+// cut off.
+inline constexpr std::size_t kStreamQueueBytes = 256 * 1024;
+inline constexpr std::int64_t kStreamsQueueBytes = 128 * 1024 * 1024;  // of all streams together
+// So much one stream may have queued however much the others have: a producer that never has more is cut off
+// for its own reader's slowness alone.
+inline constexpr std::size_t kStreamPieceBytes = 16 * 1024;
+
 // Jobs
 inline constexpr std::size_t kJobsPerRequest = 1000;   // a larger submit is refused with a hint
 inline constexpr std::size_t kNameCharacters = 256;    // code points: names, owners, values of labels

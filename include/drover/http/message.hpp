@@ -65,10 +65,58 @@ struct FileBody {
   std::int64_t length = 0;
 };
 
+// The sending end of a StreamBody: any thread hands pieces over, and none of them waits for the peer. Copies
+// are the same stream. When the last copy goes away without end(), what was sent is still written, then the
+// connection is broken in a way that tells the client that its answer is not whole. Thread-safe.
+class Stream {
+ public:
+  class Sink {
+   public:
+    virtual ~Sink() = default;  // the last copy has gone
+    virtual bool send(std::string piece) = 0;
+    virtual void end() = 0;
+    [[nodiscard]] virtual bool open() const = 0;
+    [[nodiscard]] virtual std::size_t queued() const = 0;
+    virtual bool when_drained(std::function<void()> call) = 0;
+  };
+  explicit Stream(std::shared_ptr<Sink> sink) : sink_(std::move(sink)) {}
+
+  // Queues a piece; an empty one is nothing. False when nobody will get it: the peer is gone, the server
+  // stops, the stream was ended, or its reader is too slow and is cut off with this call or was before. Too
+  // slow is: with this piece more than limits::kStreamQueueBytes would be queued (so no piece may be larger),
+  // or all streams together hold limits::kStreamsQueueBytes and this one more than its share, which is never
+  // less than limits::kStreamPieceBytes; or the peer took nothing of a queue for the server's write time-out.
+  bool send(std::string piece) const { return sink_->send(std::move(piece)); }
+  // The body is whole. The connection goes on with the next request once all of it is written.
+  void end() const { sink_->end(); }
+  // Whether send() may still succeed. A peer that closes is noticed at once, without anything being sent; one
+  // that has closed its sending half alone cannot be told from it and counts as gone.
+  [[nodiscard]] bool open() const { return sink_->open(); }
+  // Bytes sent and not yet taken by the kernel.
+  [[nodiscard]] std::size_t queued() const { return sink_->queued(); }
+  // For a producer that has more to send than may be queued: `call` is called once as soon as nothing is
+  // queued, or the stream is over, on a thread of the transport and never within this call; it must not
+  // block. It may hold a copy of the stream. A second call takes the place of one that still waits. False,
+  // and `call` is dropped, when the stream is over or ended already.
+  bool when_drained(std::function<void()> call) const { return sink_->when_drained(std::move(call)); }
+
+ private:
+  std::shared_ptr<Sink> sink_;
+};
+
+// A body of unknown length. Once the head is on its way `begin` is called, on a thread of the transport; it
+// must not block, and may send at once or keep the stream for later. An exception in it breaks the
+// connection. It is not called where there is no body (HEAD, 204, 304), nor when the peer is gone, when too
+// many streams are open or the server stops (503 is answered instead), nor over cpprestsdk (501).
+struct StreamBody {
+  std::function<void(Stream)> begin;
+};
+
 struct Response {
   int status = 200;
-  Headers headers;  // Content-Length and Connection are the transport's; Date too unless given
-  std::variant<std::string, FileBody> body;
+  // Content-Length, Transfer-Encoding and Connection are the transport's; Date too unless given.
+  Headers headers;
+  std::variant<std::string, FileBody, StreamBody> body;
   bool close = false;    // end the connection after this
   bool abandon = false;  // end the connection now, without any answer (the local cloud's lost replies)
 
@@ -89,7 +137,9 @@ class Reply {
   };
   explicit Reply(std::shared_ptr<Sink> sink) : sink_(std::move(sink)) {}
   // `done(true)` once every byte was handed to the kernel, `done(false)` if the peer was gone. Called once,
-  // on any thread; it must not block.
+  // on any thread; it must not block. Of a stream: true once it was ended and all of it handed to the kernel,
+  // or its head if there is no body; false as soon as it is known that this will not be, whatever its
+  // producer does, which so learns that a peer has gone to whom it has nothing to say.
   void send(Response response, std::function<void(bool delivered)> done = {}) const {
     sink_->send(std::move(response), std::move(done));
   }

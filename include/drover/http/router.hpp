@@ -65,9 +65,9 @@ struct Route {
   bool acts = false;  // a GET that changes something, as some older clients have it: HEAD does not run it
 };
 
-// Called once a request is answered, for the access log and metrics, on the answering thread; it must not
-// block. `route` is the pattern, "unmatched" (404) or "refused" (405, OPTIONS). `status` 499: nobody
-// answered, and the client had gone.
+// Called once a request is answered (a stream: when it begins), for the access log and metrics, on the
+// answering thread; it must not block. `route` is the pattern, "unmatched" (404) or "refused" (405, OPTIONS).
+// `status` 499: nobody answered, and the client had gone.
 struct Access {
   std::string_view method;
   std::string_view route;

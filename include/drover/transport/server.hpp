@@ -23,6 +23,10 @@ struct ServerOptions {
       limits::kConnections;  // beyond it the idlest is closed, or the new one with 503
   std::int64_t max_buffered_bytes =
       256 * 1024 * 1024;  // of bodies arriving into memory, all connections; beyond: 503
+  // Streams beyond it are answered 503: the least of this and half of max_connections, but at least 1.
+  std::size_t max_streams = limits::kStreams;
+  std::int64_t max_streamed_bytes =
+      limits::kStreamsQueueBytes;  // queued by all streams; see http::Stream::send
   Seconds header_time = limits::kHeaderTime;
   Seconds body_time = limits::kBodyTime;
   Seconds idle_time = limits::kIdleTime;
@@ -32,11 +36,13 @@ struct ServerOptions {
 // An HTTP/1.1 server over a Handler. start() binds and returns (once; Errc::invalid for an address or
 // directory that cannot be, Errc::unavailable for a port that is taken); stop() refuses new connections, lets
 // requests in flight finish for at most `grace`, then closes; afterwards the handler is not called again, and
-// a Reply still held answers nobody. The destructor stops without grace. Thread-safe, but stop() and the
-// destructor must not run on a thread of the server (in a handler or a done callback). A reply has no time
-// limit of its own. A body or a response that moves less than 1 KiB a second is cut off after body_time or
-// write_time. The address is IPv4 or IPv6. Two transports implement it, and tests/conformance runs over both;
-// Boost.Beast keeps all of this, cpprestsdk what is not listed in tests/conformance/known_failures.cpp.
+// a Reply still held answers nobody. A stream that was not ended is broken off at once, after what the peer
+// takes of it without waiting; one that was ended is a request in flight. The destructor stops without grace.
+// Thread-safe, but stop() and the destructor must not run on a thread of the server (in a handler or a done
+// callback). A reply has no time limit of its own, nor has a stream while its producer has nothing to send. A
+// body or a response that moves less than 1 KiB a second is cut off after body_time or write_time. The
+// address is IPv4 or IPv6. Two transports implement it, and tests/conformance runs over both; Boost.Beast
+// keeps all of this, cpprestsdk what is not listed in tests/conformance/known_failures.cpp.
 class Server {
  public:
   virtual ~Server() = default;

@@ -1,0 +1,195 @@
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+
+#include <boost/asio/post.hpp>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "drover/http/problem.hpp"
+
+#include "connection.hpp"
+#include "render.hpp"
+#include "request_rules.hpp"
+
+namespace drover::transport {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace {
+
+// What the kernel may hold of a stream beyond what is on its way. Without a bound it holds megabytes for each
+// peer that does not read, and a stream of little would seem to get on for hours.
+constexpr int kKernelBytes = 128 * 1024;
+
+void set_tcp_option(int fd, int name, int value) {
+  ::setsockopt(fd, IPPROTO_TCP, name, &value, sizeof value);  // best effort: our own limits hold without it
+}
+
+}  // namespace
+
+// Why no stream may begin now.
+std::optional<http::Response> Connection::stream_refusal() {
+  if (shared_->stopping()) {
+    return http::problem(Error{Errc::unavailable, "The server is stopping.", {}, {}, 1});
+  }
+  if (shared_->streams.enter()) return std::nullopt;
+  return http::problem(Error{Errc::unavailable, "Too many streams are open.", {}, {}, 1});
+}
+
+void Connection::begin_stream(http::Response response) {
+  const bool head_alone = head_only_ || !has_body(response.status);
+  if (!head_alone) {
+    // From here on the end of what the peer sends is the end of the stream, so it must be seen.
+    if (end_seen_ || in_.size() >= kAheadBytes) return close();
+    if (std::optional<http::Response> refusal = stream_refusal()) {
+      finish(false);
+      return begin_answer(instead_of_stream(response, std::move(*refusal)), {});
+    }
+    stream_ = std::make_shared<StreamPipe>(shared_->streams, [weak = weak_from_this()] {
+      if (const std::shared_ptr<Connection> self = weak.lock()) self->wake_stream();
+    });
+  }
+  const bool http10 = parser_ != nullptr && parser_->http10();
+  stream_chunked_ = !http10;
+  stream_blocked_ = stream_last_ = false;
+  close_after_ = response.close || !keep_alive_ || http10 || shared_->stopping();
+  const auto kind = http10 ? Framing::Kind::until_close : Framing::Kind::chunks;
+  out_head_ = render_head(response, Framing{0, close_after_, false, kind}, shared_->options.server_name,
+                          SystemClock{}.wall());
+  out_body_.clear();
+  out_done_ = 0;
+  deadline_ = SteadyTime::max();
+  moving_since_ = SystemClock{}.steady();
+  moved_ = 0;
+  if (head_alone) return write_more();
+  stage_ = Stage::streaming;
+  const std::int64_t silence = Millis(shared_->options.write_time).count();
+  const int fd = socket_.native_handle();
+  set_tcp_option(fd, TCP_NOTSENT_LOWAT, kKernelBytes);
+  // Bytes that the kernel has taken count too: without this it would keep a peer that vanished for a quarter
+  // of an hour.
+  set_tcp_option(fd, TCP_USER_TIMEOUT,
+                 static_cast<int>(std::min<std::int64_t>(silence, std::numeric_limits<int>::max())));
+  wait_readable();
+  std::get<http::StreamBody>(response.body).begin(http::Stream(std::make_shared<StreamHandle>(stream_)));
+  load_stream_piece();  // what was sent at once leaves with the head
+  pump_stream();
+}
+
+// On any thread.
+void Connection::wake_stream() {
+  const std::lock_guard lock(mutex_);
+  if (gone_) return;
+  asio::post(socket_.get_executor(), guarded([](Connection& self) { self.pump_stream(); }));
+}
+
+// Writes one piece, and leaves the next one to another turn of the event loop: a stream that never pauses
+// must not keep the others waiting.
+void Connection::pump_stream() {
+  if (stage_ != Stage::streaming) return;
+  if (stream_->state() == StreamPipe::State::cut) return cut_off();
+  if (stream_blocked_) return;
+  if (out_done_ == out_head_.size() + out_body_.size() && !load_stream_piece()) return;
+  const ssize_t count = send_some();
+  if (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) return close();
+  if (count > 0) {
+    out_done_ += static_cast<std::size_t>(count);
+    moved_ += count;
+  }
+  set_progress_deadline(shared_->options.write_time);
+  if (out_done_ == out_head_.size() + out_body_.size()) {
+    if (load_stream_piece()) wake_stream();
+    return;
+  }
+  stream_blocked_ = true;
+  socket_.async_wait(Socket::wait_write, guarded([](Connection& self, error_code ec) {
+                       self.stream_blocked_ = false;
+                       if (self.stage_ != Stage::streaming) return;
+                       if (ec) return self.close();
+                       self.pump_stream();
+                     }));
+}
+
+// Takes what is queued, framed, behind a head that was not written yet. False when there is nothing to write:
+// the producer is silent, or the stream is over and the connection has gone on or is closed.
+bool Connection::load_stream_piece() {
+  if (out_done_ > 0) {
+    out_head_.clear();
+    std::string().swap(out_body_);  // a silent stream holds no buffer
+    out_done_ = 0;
+  }
+  if (stream_last_) {
+    end_stream();
+    return false;
+  }
+  auto [bytes, then] = stream_->take();
+  if (then == StreamPipe::State::cut) {
+    cut_off();
+    return false;
+  }
+  if (bytes.empty() && then == StreamPipe::State::broken) {
+    break_stream();
+    return false;
+  }
+  stream_last_ = then == StreamPipe::State::ended;
+  if (stream_chunked_ && !bytes.empty()) {
+    out_head_ += fmt::format("{:x}\r\n", bytes.size());
+    bytes += "\r\n";
+  }
+  if (stream_chunked_ && stream_last_) bytes += "0\r\n\r\n";
+  out_body_ = std::move(bytes);
+  if (out_head_.empty() && out_body_.empty()) {
+    if (stream_last_) {
+      end_stream();
+    } else {
+      deadline_ = SteadyTime::max();  // silence of the producer is not the peer's
+    }
+    return false;
+  }
+  if (deadline_ == SteadyTime::max()) {
+    moving_since_ = SystemClock{}.steady();
+    moved_ = 0;
+  }
+  return true;
+}
+
+void Connection::end_stream() {
+  const int fd = socket_.native_handle();
+  set_tcp_option(fd, TCP_NOTSENT_LOWAT, 0);
+  set_tcp_option(fd, TCP_USER_TIMEOUT, 0);
+  const std::shared_ptr<StreamPipe> stream = std::move(stream_);
+  stage_ = Stage::writing;
+  stream->close();
+  on_answered();
+}
+
+// The server stops. What the peer takes without being waited for it gets.
+void Connection::stop_stream() {
+  stream_->break_off();
+  while (stage_ == Stage::streaming && !stream_blocked_) pump_stream();
+  if (stage_ == Stage::streaming && stream_->state() != StreamPipe::State::ended) break_stream();
+}
+
+// Closes so that the peer sees that something is missing. In chunks it misses the last one; where the end of
+// the connection is the end of the body, only a reset can tell.
+void Connection::break_stream() {
+  if (!stream_chunked_) close_with_reset();
+  close();
+}
+
+// The peer does not read: the kernel, too, is to forget what it holds for it.
+void Connection::cut_off() {
+  log_debug("a stream to {} is cut off: it is read too slowly", peer_);
+  close_with_reset();
+  close();
+}
+
+void Connection::close_with_reset() {
+  const ::linger now{1, 0};
+  ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+}  // namespace drover::transport
