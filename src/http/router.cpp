@@ -209,11 +209,16 @@ struct Router::Impl {
   // this method for other requests, and stays 0 if not.
   [[nodiscard]] const Entry* find(const Request& request, const std::vector<std::string>& segments,
                                   int& why) const {
-    const bool head = request.method == "HEAD";
+    const Entry* own = find(request, segments, request.method, why);
+    return own == nullptr && why == 0 && request.method == "HEAD" ? find(request, segments, "GET", why) : own;
+  }
+
+  [[nodiscard]] const Entry* find(const Request& request, const std::vector<std::string>& segments,
+                                  std::string_view method, int& why) const {
     const std::string* shape = nullptr;  // the most literal pattern that the path has
     for (const Entry& entry : entries) {
       const Route& route = entry.route;
-      if (route.method != request.method && !(head && route.method == "GET" && !route.acts)) continue;
+      if (route.method != method || (route.acts && request.method == "HEAD")) continue;
       if (!is_at(entry, request, segments) || (shape != nullptr && *shape != entry.shape)) continue;
       shape = &entry.shape;
       if (!has_type(request, route.when.content_type)) {
