@@ -96,6 +96,7 @@ void Api::add_routes(http::Router& router) {
 }
 
 void Api::stop() {
+  service_->followers.stop();
   service_->reads.stop();
   service_->duties.stop();
 }

@@ -128,13 +128,41 @@ void answer_all(Service& service, const CallPtr& call, const services::JobKey& k
   call->send(std::move(response), [file](bool) {});  // the file lives until it has been written out
 }
 
-void answer_log(Service& service, const CallPtr& call, const WhichAttempt& which, std::int64_t offset) {
+// The log as it grows. The look of a follower asks as who called.
+void follow_log(Service& service, const CallPtr& call, const services::JobKey& key, int attempt,
+                std::int64_t offset) {
+  LogFollower follower{.job = key.number, .offset = offset, .look = {}};
+  follower.look = [&jobs = service.jobs, who = call->who(), key, attempt, stream = call->path("stream")] {
+    LogLook look;
+    // First the attempt, then its log: what was written before it ended is there by then.
+    const Result<std::vector<ports::AttemptRow>> attempts = jobs.attempts(who, key);
+    if (!attempts.ok()) return look;
+    for (const ports::AttemptRow& row : *attempts)
+      look.ended = look.ended || (row.attempt == attempt && row.ended);
+    const Result<services::JobLog> log = jobs.log(who, key, stream, attempt);
+    if (!log.ok()) return LogLook{};
+    if (log->file) look.path = log->file->path;
+    return look;
+  };
+  http::Response response;
+  response.body = http::StreamBody{[self = service.shared_from_this(), follower](http::Stream stream) {
+    self->followers.follow(follower, std::move(stream));
+  }};
+  response.with("Content-Type", "text/plain; charset=utf-8").with("X-Content-Type-Options", "nosniff");
+  response.with("Cache-Control", "no-store").with("X-Drover-Attempt", std::to_string(attempt));
+  call->send(std::move(response));
+}
+
+void answer_log(Service& service, const CallPtr& call, const LogQuery& query) {
+  const WhichAttempt& which = query.attempt;
+  const std::int64_t offset = query.offset;
   const std::string& stream = call->path("stream");
   const Result<services::JobKey> key = job_key(call->path("job"));
   if (!key.ok()) return call->fail(key.error());
   if (which.all) return answer_all(service, call, *key, stream, offset);
   const Result<services::JobLog> log = service.jobs.log(call->who(), *key, stream, which.attempt);
   if (!log.ok()) return call->fail(log.error());
+  if (query.follow) return follow_log(service, call, *key, log->attempt, offset);
   http::Response response = log->file ? text_file(log->file->path, log->file->size, offset) : empty_log();
   call->send(std::move(response.with("X-Drover-Attempt", std::to_string(log->attempt))));
 }

@@ -47,6 +47,7 @@ constexpr std::array kRefusals{
     Refusal{429, "Overloaded", "Too many requests are waiting: try again after Retry-After."},
     Refusal{431, "HeadTooLarge", "The head of the request is too large."},
     Refusal{500, "Internal", "A defect of the daemon; its log says more under the request's id."},
+    Refusal{501, "NotImplemented", "The transport that the daemon was started with has no streams."},
     Refusal{503, "Unavailable",
             "This daemon does not lead, or what it needs is out of reach: try again after Retry-After."},
     Refusal{507, "StorageFull", "There is no room for it; what was there is kept."}};

@@ -8,6 +8,7 @@ namespace drover::api {
 namespace {
 
 using schema::field;
+using schema::Flag;
 
 using schema::Nullable;
 using schema::Place;
@@ -113,7 +114,12 @@ const Table<LogQuery>& log_query_table() {
       "",
       {field<Q>("attempt", &Q::attempt, AttemptWanted{},
                 "A number, or `all`: every attempt behind a heading; absent: the latest."),
-       field<Q>("offset", &Q::offset, Whole{0}, "Bytes to leave out.")}};
+       field<Q>("offset", &Q::offset, Whole{0}, "Bytes to leave out."),
+       field<Q>("follow", &Q::follow, Flag{},
+                "The log as it grows, in chunks, until the attempt has ended; of one attempt.")},
+      [](const Place& at, const Json&, const Q& query) {
+        if (query.follow && query.attempt.all) at.member("follow").fail("is for one attempt, not for all");
+      }};
   return table;
 }
 

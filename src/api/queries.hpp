@@ -34,6 +34,7 @@ struct WhichAttempt {
 struct LogQuery {
   WhichAttempt attempt;
   std::int64_t offset = 0;  // bytes to leave out
+  bool follow = false;      // go on until the attempt has ended
 };
 const schema::Table<LogQuery>& log_query_table();
 struct AppendQuery {

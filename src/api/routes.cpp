@@ -147,9 +147,12 @@ std::vector<Route> job_routes() {
        .id = "getLog",
        .tag = "jobs",
        .says = "What a job wrote",
+       .more = "With `follow` the answer is chunked and goes on until the attempt has ended; a reader that "
+               "is too "
+               "slow is cut off.",
        .query = query<log_query_table>,
        .answers = {text("The log from `offset` on.", {"X-Drover-Attempt", "X-Drover-Next-Offset"})},
-       .refusals = {404, 507}},
+       .refusals = {404, 501, 507}},
       {.method = "GET",
        .pattern = "/jobs/{job}/artifacts",
        .handler = list_artifacts,

@@ -15,6 +15,8 @@
 #include "drover/base/log.hpp"
 #include "drover/http/problem.hpp"
 
+#include "log_followers.hpp"
+
 namespace drover::api {
 
 // One request on its way to an answer. Shared by the threads that work on it one after the other.
@@ -63,7 +65,8 @@ struct Service : std::enable_shared_from_this<Service> {
         workers(*deps.services.workers),
         scheduler(*deps.services.scheduler),
         reads("reads", deps.read_threads, limits::kReadQueue),
-        duties("duties", deps.duty_threads, limits::kReadQueue) {}
+        duties("duties", deps.duty_threads, limits::kReadQueue),
+        followers([this](std::function<void()> look) { return reads.post(std::move(look)); }) {}
 
   ApiDeps deps;
   services::Jobs& jobs;
@@ -75,6 +78,7 @@ struct Service : std::enable_shared_from_this<Service> {
   // behind them.
   BlockingPool reads;
   BlockingPool duties;
+  LogFollowers followers;  // behind the pools, which it uses
 
   // Runs `work`, which only reads, on a thread that may block; answers `overloaded` or `unavailable` when
   // there is none. What has waited for a thread until its client had gone, or longer than limits::kReadTime,

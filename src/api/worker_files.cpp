@@ -29,6 +29,7 @@ void append_log(Service& service, const CallPtr& call, const ports::OpenAttempt&
   const Result<std::int64_t> next =
       service.workers.append_log(attempt, call->path("stream"), offset, call->request().body);
   if (!next.ok()) return fail_append(call, next.error());
+  service.followers.grew(attempt.job);
   if (wants_shell(call->request())) {
     http::Response response = http::Response::text(200, fmt::format("next_offset={}\n", *next));
     response.headers.front().second = "application/x-sh";

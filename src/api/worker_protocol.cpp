@@ -28,9 +28,11 @@ void answer(const CallPtr& call, const Json& json, std::string shell) {
 
 void report(const ServicePtr& service, const CallPtr& call, engine::Report report) {
   DROVER_FAILPOINT("api.report");
+  const JobNumber job = report.attempt.job;
   service->workers.report(
       std::move(report),
-      service->then<engine::ReportAnswer>(call, [call](const engine::ReportAnswer& reported) {
+      service->then<engine::ReportAnswer>(call, [service, call, job](const engine::ReportAnswer& reported) {
+        service->followers.ended(job);
         answer(call, reported_table().write(reported), report_sh(reported));
       }));
 }
