@@ -205,7 +205,7 @@ void get_log(const ServicePtr& service, const CallPtr& call) {
   const std::optional<LogQuery> query = query_by(call, log_query_table());
   if (!query) return;
   service->read(call,
-                [service, call, query = *query] { answer_log(*service, call, query.attempt, query.offset); });
+                [service, call, query = *query] { answer_log(*service, call, query); });
 }
 
 void list_artifacts(const ServicePtr& service, const CallPtr& call) {
