@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
 #include <set>
 
 #include <fcntl.h>
@@ -86,6 +87,14 @@ void judge(const std::string& name, const std::string& directory) {
 }
 
 }  // namespace
+
+std::int64_t peak_kib() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::stoll(line.substr(6));
+  }
+  std::abort();
+}
 
 void TransportCase::SetUp() {
   if (const char* given = std::getenv(kChild)) {

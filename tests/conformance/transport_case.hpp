@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <filesystem>
 #include <functional>
@@ -31,6 +32,10 @@ bool eventually(Condition condition) {
   }
   return true;
 }
+
+// The most memory that this program has had, in KiB. getrusage would count that of the program before exec
+// too, so that a case in a process of its own could not tell what it took itself.
+std::int64_t peak_kib();
 
 // The handler of these tests:
 //   /echo    answers method, path, query and body

@@ -1,8 +1,6 @@
 #include <algorithm>
 #include <random>
 
-#include <sys/resource.h>
-
 #include "conformance/hostile_corpus.hpp"
 #include "conformance/transport_case.hpp"
 
@@ -87,12 +85,6 @@ CONFORMANCE(EveryRefusalIsAProblemAndSaysThatItCloses) {
     EXPECT_EQ(answer.field("connection"), "close");
     EXPECT_EQ(answer.field("content-type"), "application/problem+json");
   }
-}
-
-std::int64_t peak_kib() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_maxrss;
 }
 
 CONFORMANCE(DoesNotReachTheNextRequest) {

@@ -161,12 +161,6 @@ void raise_descriptors(rlim_t wanted) {
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0) << "the test needs " << wanted << " descriptors";
 }
 
-std::int64_t peak_memory_kib() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_maxrss;
-}
-
 CONFORMANCE(AThousandSlowReadersAreCutOffInBoundedMemory) {
   constexpr std::size_t kReaders = 1000;
   constexpr std::int64_t kMost = 32 * 1024 * 1024;
@@ -186,7 +180,7 @@ CONFORMANCE(AThousandSlowReadersAreCutOffInBoundedMemory) {
   RawClient good(port());
   std::optional<http::Stream> kept = open_stream(good);
   ASSERT_TRUE(kept);
-  const std::int64_t before = peak_memory_kib();
+  const std::int64_t before = peak_kib();
   std::atomic<bool> over{false};
   std::size_t most = 0;
   std::thread producer([&] {
@@ -217,7 +211,7 @@ CONFORMANCE(AThousandSlowReadersAreCutOffInBoundedMemory) {
   EXPECT_GT(most, 0U);
   EXPECT_LE(most, static_cast<std::size_t>(2 * kMost));
   if (!kSanitized) {
-    EXPECT_LT(peak_memory_kib() - before, 4 * kMost / 1024);  // a buffer may be twice what it holds
+    EXPECT_LT(peak_kib() - before, 4 * kMost / 1024);  // a buffer may be twice what it holds
   }
   EXPECT_TRUE(
       std::none_of(streams.begin(), streams.end(), [](const http::Stream& stream) { return stream.open(); }));
