@@ -321,7 +321,7 @@ class Daemon {
   std::unique_ptr<artifacts::DirectoryStore> artifacts_;
   CloudParts cloud_;
   std::unique_ptr<ports::Store> store_;
-  engine::Engine engine_;
+  engine::QueueEngine engine_;
   reconcile::EngineFleet fleet_;
   reconcile::Reconciler reconciler_;
   services::Services services_;

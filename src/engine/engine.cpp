@@ -35,7 +35,7 @@ Error stopping() {
 
 }  // namespace
 
-struct Engine::Impl {
+struct QueueEngine::Impl {
   Impl(ports::Store& the_store, const Clock& the_clock, ports::Metrics& metrics, EngineOptions the_options)
       : store(the_store),
         clock(the_clock),
@@ -88,7 +88,7 @@ struct Engine::Impl {
   std::thread thread;
 };
 
-void Engine::Impl::run() {
+void QueueEngine::Impl::run() {
   name_thread("engine");
   while (true) {
     const auto until = loop.collects() ? Inbox::Until::news : Inbox::Until::anything;
@@ -113,19 +113,20 @@ void Engine::Impl::run() {
   answers.stop();
 }
 
-void Engine::Impl::make_partitions() {
+void QueueEngine::Impl::make_partitions() {
   const Status made = store.make_partitions(clock.wall());
   if (!made) log_warn("tables for the coming days were not made: {}", made.error().message);
 }
 
-Engine::Engine(ports::Store& store, const Clock& clock, ports::Metrics& metrics, EngineOptions options)
+QueueEngine::QueueEngine(ports::Store& store, const Clock& clock, ports::Metrics& metrics,
+                         EngineOptions options)
     : impl_(std::make_unique<Impl>(store, clock, metrics, std::move(options))) {}
 
-Engine::~Engine() {
+QueueEngine::~QueueEngine() {
   stop();
 }
 
-void Engine::start() {
+void QueueEngine::start() {
   if (impl_->thread.joinable()) return;
   impl_->answers.start();
   impl_->counter.start();
@@ -133,20 +134,20 @@ void Engine::start() {
   impl_->thread = std::thread([this] { impl_->run(); });
 }
 
-void Engine::stop() {
+void QueueEngine::stop() {
   impl_->inbox.close();
   if (impl_->thread.joinable()) impl_->thread.join();
 }
 
-void Engine::on_demand(std::function<void()> hook) {
+void QueueEngine::on_demand(std::function<void()> hook) {
   impl_->loop.parts().feed.on_demand(std::move(hook));
 }
 
-Status Engine::check_worker(const WorkerAuth& auth) const {
+Status QueueEngine::check_worker(const WorkerAuth& auth) const {
   return impl_->loop.parts().feed.tokens.check(auth);
 }
 
-void Engine::submit(std::vector<core::JobSpec> specs, Done<std::vector<Submitted>> done) {
+void QueueEngine::submit(std::vector<core::JobSpec> specs, Done<std::vector<Submitted>> done) {
   std::size_t bytes = 0;
   for (const core::JobSpec& spec : specs) bytes += sizeof(spec) + spec.task.size();
   auto shared = std::make_shared<std::vector<core::JobSpec>>(std::move(specs));
@@ -158,14 +159,14 @@ void Engine::submit(std::vector<core::JobSpec> specs, Done<std::vector<Submitted
       bytes);
 }
 
-void Engine::register_worker(const Registration& registration, Done<Registered> done) {
+void QueueEngine::register_worker(const Registration& registration, Done<Registered> done) {
   impl_->post(ports::RegisterWorker::kLane, std::move(done),
               [hashed = HashedRegistration(registration)](Parts& parts, Place&& place, const auto& told) {
                 engine::register_worker(parts, std::move(place), hashed, told);
               });
 }
 
-void Engine::claim(ClaimRequest request, Done<ClaimAnswer> done) {
+void QueueEngine::claim(ClaimRequest request, Done<ClaimAnswer> done) {
   auto answer = with_tokens(request, std::move(done));  // before the request is moved from
   impl_->post(ports::Lane::workers, std::move(answer),
               [request = std::move(request)](Parts& parts, const Place&, const auto& told) {
@@ -173,7 +174,7 @@ void Engine::claim(ClaimRequest request, Done<ClaimAnswer> done) {
               });
 }
 
-void Engine::unclaim(std::vector<Delivery> deliveries) {
+void QueueEngine::unclaim(std::vector<Delivery> deliveries) {
   // Without leadership there is nothing to do: the next term gives these leases a full term, and they expire.
   impl_->post<Ok>(
       ports::Lane::system, [](const Status&) {},
@@ -182,21 +183,21 @@ void Engine::unclaim(std::vector<Delivery> deliveries) {
       });
 }
 
-void Engine::heartbeat(Heartbeat heartbeat, Done<HeartbeatAnswer> done) {
+void QueueEngine::heartbeat(Heartbeat heartbeat, Done<HeartbeatAnswer> done) {
   impl_->post(ports::Lane::workers, std::move(done),
               [heartbeat = std::move(heartbeat)](Parts& parts, const Place&, const auto& told) {
                 hear_heartbeat(parts, heartbeat, told);
               });
 }
 
-void Engine::report(Report report, Done<ReportAnswer> done) {
+void QueueEngine::report(Report report, Done<ReportAnswer> done) {
   impl_->post(ports::Lane::workers, std::move(done),
               [report = std::move(report)](Parts& parts, Place&& place, const auto& told) {
                 engine::report(parts, std::move(place), report, told);
               });
 }
 
-void Engine::check_attempt(WorkerAuth auth, AttemptRef attempt, Done<ports::OpenAttempt> done) {
+void QueueEngine::check_attempt(WorkerAuth auth, AttemptRef attempt, Done<ports::OpenAttempt> done) {
   impl_->post(
       ports::Lane::workers, std::move(done),
       [auth = std::move(auth), attempt = std::move(attempt)](Parts& parts, const Place&, const auto& told) {
@@ -204,8 +205,8 @@ void Engine::check_attempt(WorkerAuth auth, AttemptRef attempt, Done<ports::Open
       });
 }
 
-void Engine::put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size,
-                          Sha256 sha256, Done<Ok> done) {
+void QueueEngine::put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size,
+                               Sha256 sha256, Done<Ok> done) {
   ports::PutArtifact put;
   put.job = attempt.job;
   put.attempt = attempt.attempt;
@@ -219,14 +220,14 @@ void Engine::put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name,
               });
 }
 
-void Engine::act(ports::ActOnJob act, Done<ActAnswer> done) {
+void QueueEngine::act(ports::ActOnJob act, Done<ActAnswer> done) {
   apply<ports::ActOnJob>(
       std::move(act), [done = std::move(done)](const Result<ports::ActOnJob::Answer>& acted) {
         done(acted ? Result<ActAnswer>(ActAnswer{acted->changed, acted->after}) : acted.error());
       });
 }
 
-void Engine::apply_any(ports::Change change, std::function<void(ports::Settled)> done) {
+void QueueEngine::apply_any(ports::Change change, std::function<void(ports::Settled)> done) {
   std::visit(
       [&]<class C>(C specific) {
         Told<C> told = [done](Result<ports::AnswerOf<C>> result) {
@@ -240,8 +241,8 @@ void Engine::apply_any(ports::Change change, std::function<void(ports::Settled)>
       std::move(change));
 }
 
-void Engine::lose_worker(WorkerId worker, core::Outcome outcome, std::string reason, bool with_many,
-                         Done<Ok> done) {
+void QueueEngine::lose_worker(WorkerId worker, core::Outcome outcome, std::string reason, bool with_many,
+                              Done<Ok> done) {
   impl_->post(
       ports::Lane::system, std::move(done),
       [worker, outcome, reason = std::move(reason), with_many](Parts& parts, const Place&, const auto& told) {
@@ -249,7 +250,7 @@ void Engine::lose_worker(WorkerId worker, core::Outcome outcome, std::string rea
       });
 }
 
-void Engine::view(QueuesWanted queues, Done<EngineView> done) {
+void QueueEngine::view(QueuesWanted queues, Done<EngineView> done) {
   Call call;
   call.always = true;
   call.refuse = [done](const Error& error) {
@@ -262,7 +263,7 @@ void Engine::view(QueuesWanted queues, Done<EngineView> done) {
   impl_->inbox.post(std::move(call));
 }
 
-std::shared_ptr<const EngineView> Engine::shown() const {
+std::shared_ptr<const EngineView> QueueEngine::shown() const {
   auto shown = impl_->shown.last();
   if (!shown->leading) return shown;
   const SteadyTime now = impl_->clock.steady();
@@ -279,11 +280,11 @@ std::shared_ptr<const EngineView> Engine::shown() const {
   return std::make_shared<const EngineView>(std::move(cut_off));
 }
 
-EnginePulse Engine::pulse() const {
+EnginePulse QueueEngine::pulse() const {
   return {impl_->shown.alive(), impl_->writer.contact().alive()};
 }
 
-void Engine::place(std::string queue, core::ReadyKey key, Done<JobPlace> done) {
+void QueueEngine::place(std::string queue, core::ReadyKey key, Done<JobPlace> done) {
   impl_->post(ports::Lane::operators, std::move(done),
               [queue = std::move(queue), key](Parts& parts, const Place&, const auto& told) {
                 told(place_of(parts, queue, key));

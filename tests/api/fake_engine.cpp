@@ -1,102 +1,95 @@
-// engine::Engine as these tests see it: it answers from the script of their store. Defined here, the real one
-// is not linked in.
-#include "drover/engine/engine.hpp"
+#include "api/fake_engine.hpp"
 
-#include "fake_store.hpp"
+namespace drover::api {
 
-namespace drover::engine {
+using namespace engine;  // NOLINT(google-build-using-namespace): its words are all this file is about
 
-struct Engine::Impl {
-  explicit Impl(api::EngineScript& wanted) : script(wanted) {}
-  api::EngineScript& script;
+template <class T>
+void FakeEngine::answer(const Done<T>& done, Result<T> result) {
+  Result<T> told = script_.error ? Result<T>(*script_.error) : std::move(result);
+  if (!script_.late) return done(std::move(told));
+  const std::lock_guard lock(mutex_);
+  late_.emplace_back([done, told = std::move(told)]() mutable { done(std::move(told)); });
+}
 
-  template <class T>
-  void answer(const Done<T>& done, Result<T> result) const {
-    done(script.error ? Result<T>(*script.error) : std::move(result));
-  }
-};
+FakeEngine::~FakeEngine() {
+  for (std::thread& one : late_) one.join();
+}
 
-Engine::Engine(ports::Store& store, const Clock&, ports::Metrics&, EngineOptions)
-    : impl_(std::make_unique<Impl>(dynamic_cast<api::FakeStore&>(store).engine)) {}
-Engine::~Engine() = default;
-void Engine::start() {}
-void Engine::stop() {}
-void Engine::on_demand(std::function<void()>) {}
-
-void Engine::submit(std::vector<core::JobSpec> specs, Done<std::vector<Submitted>> done) {
-  std::vector<Submitted> answer;
+void FakeEngine::submit(std::vector<core::JobSpec> specs, Done<std::vector<Submitted>> done) {
+  std::vector<Submitted> made;
   for (core::JobSpec& spec : specs) {
-    const auto number = static_cast<std::int64_t>(impl_->script.submitted.size()) + 1;
+    const auto number = static_cast<std::int64_t>(script_.submitted.size()) + 1;
     const WallTime created{std::chrono::sys_days{std::chrono::year{2030} / 1 / 1}};
-    answer.push_back({JobNumber{number}, make_job_id(JobNumber{number}, created, 7),
-                      spec.hold ? core::JobState::held : core::JobState::queued, created});
-    if (!impl_->script.error) impl_->script.submitted.push_back(std::move(spec));
+    made.push_back({JobNumber{number}, make_job_id(JobNumber{number}, created, 7),
+                    spec.hold ? core::JobState::held : core::JobState::queued, created});
+    if (!script_.error) script_.submitted.push_back(std::move(spec));
   }
-  impl_->answer<std::vector<Submitted>>(done, std::move(answer));
+  answer<std::vector<Submitted>>(done, std::move(made));
 }
-void Engine::act(ports::ActOnJob act, Done<ActAnswer> done) {
-  impl_->script.acts.push_back(std::move(act));
-  impl_->answer(done, impl_->script.act);
+void FakeEngine::act(ports::ActOnJob act, Done<ActAnswer> done) {
+  script_.acts.push_back(std::move(act));
+  answer(done, script_.act);
 }
-void Engine::register_worker(const Registration& registration, Done<Registered> done) {
-  impl_->script.registrations.push_back(registration);
-  impl_->answer(done, impl_->script.registered);
+void FakeEngine::register_worker(const Registration& registration, Done<Registered> done) {
+  script_.registrations.push_back(registration);
+  answer(done, script_.registered);
 }
-void Engine::claim(ClaimRequest request, Done<ClaimAnswer> done) {
-  impl_->script.claims.push_back(std::move(request));
-  impl_->answer(done, impl_->script.claim);
+void FakeEngine::claim(ClaimRequest request, Done<ClaimAnswer> done) {
+  script_.claims.push_back(std::move(request));
+  answer(done, script_.claim);
 }
-void Engine::unclaim(std::vector<Delivery> deliveries) {
-  impl_->script.unclaimed = std::move(deliveries);
+void FakeEngine::unclaim(std::vector<Delivery> deliveries) {
+  script_.unclaimed = std::move(deliveries);
 }
-void Engine::heartbeat(Heartbeat heartbeat, Done<HeartbeatAnswer> done) {
-  impl_->script.heartbeats.push_back(std::move(heartbeat));
-  impl_->answer(done, impl_->script.heartbeat);
+void FakeEngine::heartbeat(Heartbeat heartbeat, Done<HeartbeatAnswer> done) {
+  script_.heartbeats.push_back(std::move(heartbeat));
+  answer(done, script_.heartbeat);
 }
-void Engine::report(Report report, Done<ReportAnswer> done) {
-  impl_->script.reports.push_back(std::move(report));
-  impl_->answer(done, impl_->script.report);
+void FakeEngine::report(Report report, Done<ReportAnswer> done) {
+  script_.reports.push_back(std::move(report));
+  answer(done, script_.report);
 }
-Status Engine::check_worker(const WorkerAuth&) const {
-  return impl_->script.known;
+Status FakeEngine::check_worker(const WorkerAuth&) const {
+  return script_.known;
 }
-void Engine::check_attempt(WorkerAuth, AttemptRef attempt, Done<ports::OpenAttempt> done) {
-  if (!impl_->script.checked.ok()) return done(impl_->script.checked);
-  ports::OpenAttempt open = *impl_->script.checked;
+void FakeEngine::check_attempt(WorkerAuth, AttemptRef attempt, Done<ports::OpenAttempt> done) {
+  if (!script_.checked.ok()) return done(script_.checked);
+  ports::OpenAttempt open = *script_.checked;
   open.job = attempt.job;
   open.attempt = attempt.attempt;
-  impl_->answer<ports::OpenAttempt>(done, std::move(open));
+  answer<ports::OpenAttempt>(done, std::move(open));
 }
-void Engine::put_artifact(WorkerAuth, AttemptRef attempt, std::string name, std::int64_t, Sha256,
-                          Done<Ok> done) {
-  impl_->script.artifacts.emplace_back(std::move(name), attempt.token.reveal());
-  impl_->answer<Ok>(done, Ok{});
+void FakeEngine::put_artifact(WorkerAuth, AttemptRef attempt, std::string name, std::int64_t, Sha256,
+                              Done<Ok> done) {
+  script_.artifacts.emplace_back(std::move(name), attempt.token.reveal());
+  answer<Ok>(done, Ok{});
 }
-void Engine::apply_any(ports::Change change, std::function<void(ports::Settled)> done) {
-  impl_->script.applied.push_back(change);
-  if (impl_->script.error) return done(ports::refused(change, *impl_->script.error));
-  if (impl_->script.apply) return done(impl_->script.apply(change));
+void FakeEngine::apply_any(ports::Change change, std::function<void(ports::Settled)> done) {
+  script_.applied.push_back(change);
+  if (script_.error) return done(ports::refused(change, *script_.error));
+  if (script_.apply) return done(script_.apply(change));
   done(std::visit([]<class C>(const C&) { return ports::settled<C>(ports::AnswerOf<C>{}); }, change));
 }
-void Engine::lose_worker(WorkerId, core::Outcome, std::string, bool, Done<Ok> done) {
-  impl_->answer<Ok>(done, Ok{});
+void FakeEngine::lose_worker(WorkerId, core::Outcome, std::string, bool, Done<Ok> done) {
+  answer<Ok>(done, Ok{});
 }
-void Engine::view(QueuesWanted queues, Done<EngineView> done) {
-  EngineView view = impl_->script.view;
+void FakeEngine::view(QueuesWanted queues, Done<EngineView> done) {
+  EngineView view = script_.view;
   if (queues.which == QueuesWanted::Which::by_name) {
     std::erase_if(view.queues, [&](const auto& queue) { return queue.first <= queues.after; });
     while (view.queues.size() > queues.limit) view.queues.erase(std::prev(view.queues.end()));
   }
-  impl_->answer<EngineView>(done, std::move(view));
+  answer<EngineView>(done, std::move(view));
 }
-std::shared_ptr<const EngineView> Engine::shown() const {
-  return std::make_shared<const EngineView>(impl_->script.view);
+std::shared_ptr<const EngineView> FakeEngine::shown() const {
+  return std::make_shared<const EngineView>(script_.view);
 }
-EnginePulse Engine::pulse() const {
+EnginePulse FakeEngine::pulse() const {
   return {};
 }
-void Engine::place(std::string, core::ReadyKey, Done<JobPlace> done) {
-  impl_->answer<JobPlace>(done, impl_->script.place);
+void FakeEngine::place(std::string, core::ReadyKey, Done<JobPlace> done) {
+  answer<JobPlace>(done, script_.place);
 }
 
-}  // namespace drover::engine
+}  // namespace drover::api

@@ -15,9 +15,9 @@
 
 namespace drover::api {
 
-// What the engine of a test answers and has been asked. fake_engine.cpp implements engine::Engine over it, so
-// that a test says exactly what a handler gets to see.
+// What the engine of a test (fake_engine.hpp) answers and has been asked.
 struct EngineScript {
+  bool late = false;  // answers from another thread, after the call has returned
   engine::EngineView view;
   std::optional<Error> error;  // answers every call
   Result<engine::ActAnswer> act = engine::ActAnswer{};

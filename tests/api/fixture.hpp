@@ -11,6 +11,7 @@
 #include "drover/base/json.hpp"
 #include "drover/base/text.hpp"
 
+#include "fake_engine.hpp"
 #include "fake_store.hpp"
 #include "patience.hpp"
 
@@ -123,7 +124,7 @@ class ApiTest : public ::testing::Test {
   Board board;
   ports::FleetNotes& notes = board.shown;
   bool delivers = true;  // does an answer reach its peer
-  engine::Engine engine{store, clock, metrics, {}};
+  FakeEngine engine{store.engine};
   services::Services services = services::make_services(
       {.engine = engine, .reads = store, .artifacts = artifacts, .clock = clock, .board = &board});
   Api api{ApiDeps{.services = services,

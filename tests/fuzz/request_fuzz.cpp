@@ -12,6 +12,7 @@
 #include "drover/base/json.hpp"
 #include "drover/base/text.hpp"
 
+#include "api/fake_engine.hpp"
 #include "api/fake_store.hpp"
 #include "fuzz/property.hpp"
 #include "fuzz/request_stream.hpp"
@@ -190,7 +191,7 @@ class Server {
   NoFiles files_;
   drover::api::FakeMetrics metrics_;
   drover::api::FakeClock clock_;
-  drover::engine::Engine engine_{store_, clock_, metrics_, {}};
+  drover::api::FakeEngine engine_{store_.engine};
   drover::services::Services services_ = drover::services::make_services(
       {.engine = engine_, .reads = store_, .artifacts = files_, .clock = clock_});
   drover::api::Api api_{drover::api::ApiDeps{.services = services_,

@@ -150,7 +150,7 @@ class EngineTest : public PgTest {
 
   JumpingClock clock_;
   NoMetrics metrics_;
-  engine::Engine engine_;
+  engine::QueueEngine engine_;
   std::map<std::string, PoolId> pools_;
   std::optional<Secret> secret_;  // of the deployment
 };

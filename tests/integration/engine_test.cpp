@@ -260,7 +260,7 @@ TEST_F(EngineTest, KnowsItsWorkersTokensWhileItLeads) {
   }));
   EXPECT_EQ(code(engine_, other), Errc::unauthenticated);
   // A daemon that does not lead knows nobody, which says nothing against them.
-  engine::Engine second(*store_, clock_, metrics_, often());
+  engine::QueueEngine second(*store_, clock_, metrics_, often());
   EXPECT_EQ(code(second, worker), Errc::unavailable);
   engine_.stop();
   EXPECT_EQ(code(engine_, worker), Errc::unavailable);
@@ -472,7 +472,7 @@ TEST_F(EngineTest, SettingsThatContradictWhatIsThereAreRefused) {
 TEST_F(EngineTest, StoredSettingsThatContradictEachOtherAreMadeToFit) {
   engine_.stop();
   sql("INSERT INTO setting VALUES ('heartbeat_interval_s', '60', now()), ('lease_s', '60', now())");
-  engine::Engine next(*store_, clock_, metrics_, often());
+  engine::QueueEngine next(*store_, clock_, metrics_, often());
   start(next);
   EXPECT_EQ(view(next).tunables.heartbeat_interval_s, 60);
   EXPECT_EQ(view(next).tunables.lease_s, 180);
@@ -514,7 +514,7 @@ TEST_F(EngineTest, AFullQueueRefusesWithAHintInsteadOfGrowing) {
   engine_.stop();
   engine::EngineOptions narrow;
   narrow.queue_limit = 10;
-  engine::Engine engine(*store_, clock_, metrics_, narrow);
+  engine::QueueEngine engine(*store_, clock_, metrics_, narrow);
   start(engine);
   // The table is locked, so that a commit hangs while requests come in.
   std::thread lock(
@@ -557,7 +557,7 @@ TEST_F(EngineTest, AFullQueueRefusesWithAHintInsteadOfGrowing) {
 
 TEST_F(EngineTest, OneOfTwoLeadsAndTheOtherRefuses) {
   auto store = postgres::make_pg_store(options(conninfo_));
-  engine::Engine second(*store, clock_, metrics_, {});
+  engine::QueueEngine second(*store, clock_, metrics_, {});
   second.start();
   ASSERT_TRUE(eventually(
       [&] { return !view(second).standby_reason.empty() && view(second).standby_reason != "starting"; }));
@@ -578,7 +578,7 @@ TEST_F(EngineTest, AfterAPauseBeyondItsTrustALeaderAnswersNothingFromMemory) {
   JumpingClock clock;
   engine::EngineOptions rarely;  // would ask the store by itself after a hundred seconds
   rarely.takeover = Seconds{300};
-  engine::Engine stopped(*store_, clock, metrics_, rarely);
+  engine::QueueEngine stopped(*store_, clock, metrics_, rarely);
   start(stopped);
   EXPECT_GT(view(stopped).trusted_until, clock.steady());
   const auto heartbeat = [&] {

@@ -417,7 +417,7 @@ TEST(ReconcilerThread, TicksByItselfAndAgainWhenWoken) {
   testing::CountingMetrics metrics;
   testing::FakeCloud cloud(clock);
   memstore::MemStore store;
-  engine::Engine engine(store, clock, metrics, {});
+  engine::QueueEngine engine(store, clock, metrics, {});
   engine.start();
   EngineFleet fleet(engine, store);
   ASSERT_TRUE(eventually([&] {

@@ -87,7 +87,7 @@ class ServicesTest : public ::testing::Test {
   memstore::MemStore store;
   std::unique_ptr<artifacts::DirectoryStore> files =
       std::move(*artifacts::DirectoryStore::open(directory.path));
-  engine::Engine engine{store, clock, metrics, {}};
+  engine::QueueEngine engine{store, clock, metrics, {}};
   std::string unready;
   Services all = make_services(
       {.engine = engine, .reads = store, .artifacts = *files, .clock = clock, .unready = [this] {

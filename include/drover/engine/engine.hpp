@@ -193,40 +193,32 @@ struct JobPlace {
   std::int64_t ready = 0;  // all of its queue, unless they are being counted
 };
 
-// The queue engine: leadership, the ready index, leases, waiters. One thread owns all of its memory and
-// decides; another is the only writer of the store, and carries out what the first gives it. Every method may
-// be called from any thread, returns at once and answers through its Done. While this daemon does not lead,
-// or the store is away, the answer is `unavailable` with retry_after_s; when the queue is full, `overloaded`.
-// Workers' calls and all others are bounded apart. Nothing is answered as done before it is committed.
+// What may be asked of the queue engine. Every method may be called from any thread, returns at once and
+// answers through its Done, from a thread of the engine's. While this daemon does not lead, or the store is
+// away, the answer is `unavailable` with retry_after_s; when the queue is full, `overloaded`. Workers' calls
+// and all others are bounded apart. Nothing is answered as done before it is committed.
 class Engine {
  public:
-  Engine(ports::Store& store, const Clock& clock, ports::Metrics& metrics, EngineOptions options);
-  ~Engine();  // stop()s
-  Engine(const Engine&) = delete;
-  Engine& operator=(const Engine&) = delete;
-
-  void start();
-  // Answers what is queued, ends waiters empty-handed, gives leadership up.
-  void stop();
+  virtual ~Engine() = default;
 
   // 1..limits::kJobsPerRequest specs, validated; all or none.
-  void submit(std::vector<core::JobSpec> specs, Done<std::vector<Submitted>> done);
-  void act(ports::ActOnJob act, Done<ActAnswer> done);
+  virtual void submit(std::vector<core::JobSpec> specs, Done<std::vector<Submitted>> done) = 0;
+  virtual void act(ports::ActOnJob act, Done<ActAnswer> done) = 0;
 
-  void register_worker(const Registration& registration, Done<Registered> done);
-  void claim(ClaimRequest request, Done<ClaimAnswer> done);
+  virtual void register_worker(const Registration& registration, Done<Registered> done) = 0;
+  virtual void claim(ClaimRequest request, Done<ClaimAnswer> done) = 0;
   // The answer that handed these out was not wholly written: they go back to their queues as if they had not
   // been claimed, but for those that were handed out again since, or whose worker has shown to have them.
-  void unclaim(std::vector<Delivery> deliveries);
-  void heartbeat(Heartbeat heartbeat, Done<HeartbeatAnswer> done);
-  void report(Report report, Done<ReportAnswer> done);
+  virtual void unclaim(std::vector<Delivery> deliveries) = 0;
+  virtual void heartbeat(Heartbeat heartbeat, Done<HeartbeatAnswer> done) = 0;
+  virtual void report(Report report, Done<ReportAnswer> done) = 0;
   // Is this a worker's token, by what was last committed: unauthenticated otherwise. At once, from any
   // thread: for deciding on a request before its body is read.
-  [[nodiscard]] Status check_worker(const WorkerAuth& auth) const;
+  [[nodiscard]] virtual Status check_worker(const WorkerAuth& auth) const = 0;
   // Is this the open attempt of that worker: for logs and artifacts. stale otherwise.
-  void check_attempt(WorkerAuth auth, AttemptRef attempt, Done<ports::OpenAttempt> done);
-  void put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size, Sha256 sha256,
-                    Done<Ok> done);
+  virtual void check_attempt(WorkerAuth auth, AttemptRef attempt, Done<ports::OpenAttempt> done) = 0;
+  virtual void put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size,
+                            Sha256 sha256, Done<Ok> done) = 0;
 
   // The reconciler's and the operator's changes: launches, workers, pools, scheduler, tunables.
   template <class C>
@@ -237,26 +229,62 @@ class Engine {
   }
   // Ends all open attempts of a worker with this outcome, then changes it to gone.
   // `with_many`: more of the fleet was lost at once than is credible, which says nothing against its jobs.
-  void lose_worker(WorkerId worker, core::Outcome outcome, std::string reason, bool with_many, Done<Ok> done);
+  virtual void lose_worker(WorkerId worker, core::Outcome outcome, std::string reason, bool with_many,
+                           Done<Ok> done) = 0;
 
   // Memory as it is a moment after the call; takes time of the engine's thread. For pages of queues, and for
   // the reconciler, which must not plan from a view older than what it read from the store before.
   void view(Done<EngineView> done) { view({}, std::move(done)); }
-  void view(QueuesWanted queues, Done<EngineView> done);
+  virtual void view(QueuesWanted queues, Done<EngineView> done) = 0;
   // What the engine's thread last showed: at once, and even while that thread is busy. Leadership, the pause
   // and the tunables are those of the last change that was answered; the figures of queues, workers and pools
   // may be a tenth of a second old, or ten times as old as it takes to gather them. No leader is shown once
   // another daemon may lead, nor once that thread has made no round for ten seconds. Never null.
-  [[nodiscard]] std::shared_ptr<const EngineView> shown() const;
-  [[nodiscard]] EnginePulse pulse() const;
-  void place(std::string queue, core::ReadyKey key, Done<JobPlace> done);
+  [[nodiscard]] virtual std::shared_ptr<const EngineView> shown() const = 0;
+  [[nodiscard]] virtual EnginePulse pulse() const = 0;
+  virtual void place(std::string queue, core::ReadyKey key, Done<JobPlace> done) = 0;
 
+ protected:
+  virtual void apply_any(ports::Change change, std::function<void(ports::Settled)> done) = 0;
+};
+
+// The queue engine itself: leadership, the ready index, leases, waiters. One thread owns all of its memory
+// and decides; another is the only writer of the store, and carries out what the first gives it.
+class QueueEngine final : public Engine {
+ public:
+  QueueEngine(ports::Store& store, const Clock& clock, ports::Metrics& metrics, EngineOptions options);
+  ~QueueEngine() override;  // stop()s
+  QueueEngine(const QueueEngine&) = delete;
+  QueueEngine& operator=(const QueueEngine&) = delete;
+
+  void start();
+  // Answers what is queued, ends waiters empty-handed, gives leadership up.
+  void stop();
   // Called (from the engine's thread, must not block) when something changed that the reconciler should look
   // at soon: work that no waiting worker takes, an ended worker, an edited pool, a resume, new leadership.
   void on_demand(std::function<void()> hook);
 
+  using Engine::view;
+  void submit(std::vector<core::JobSpec> specs, Done<std::vector<Submitted>> done) override;
+  void act(ports::ActOnJob act, Done<ActAnswer> done) override;
+  void register_worker(const Registration& registration, Done<Registered> done) override;
+  void claim(ClaimRequest request, Done<ClaimAnswer> done) override;
+  void unclaim(std::vector<Delivery> deliveries) override;
+  void heartbeat(Heartbeat heartbeat, Done<HeartbeatAnswer> done) override;
+  void report(Report report, Done<ReportAnswer> done) override;
+  [[nodiscard]] Status check_worker(const WorkerAuth& auth) const override;
+  void check_attempt(WorkerAuth auth, AttemptRef attempt, Done<ports::OpenAttempt> done) override;
+  void put_artifact(WorkerAuth auth, AttemptRef attempt, std::string name, std::int64_t size, Sha256 sha256,
+                    Done<Ok> done) override;
+  void lose_worker(WorkerId worker, core::Outcome outcome, std::string reason, bool with_many,
+                   Done<Ok> done) override;
+  void view(QueuesWanted queues, Done<EngineView> done) override;
+  [[nodiscard]] std::shared_ptr<const EngineView> shown() const override;
+  [[nodiscard]] EnginePulse pulse() const override;
+  void place(std::string queue, core::ReadyKey key, Done<JobPlace> done) override;
+
  private:
-  void apply_any(ports::Change change, std::function<void(ports::Settled)> done);
+  void apply_any(ports::Change change, std::function<void(ports::Settled)> done) override;
 
   struct Impl;
   std::unique_ptr<Impl> impl_;
