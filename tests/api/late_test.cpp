@@ -17,6 +17,9 @@ class Late : public ApiTest {
     ports::PoolRow& pool = store.pool_rows.emplace_back();
     pool.spec.name = "p";
     pool.spec.provider = core::Provider::none;
+    ports::WorkerRow& worker = store.worker_rows.emplace_back();
+    worker.id = WorkerId{7};
+    worker.instance_id = "i-7";
   }
   static std::string path_of(const Route& route) {
     std::string path;
@@ -41,6 +44,7 @@ class Late : public ApiTest {
     if (route.id == "createPool") return R"({"name":"p","provider":"none"})";
     if (route.id == "putPool") return R"({"provider":"none"})";
     if (route.id == "patchScheduler") return R"({"is_paused":true})";
+    if (route.id == "putConfig") return R"({"lease_s":90})";
     return route.body.kind == Body::Kind::none ? "" : "{}";
   }
   Answer ask(const Route& route) {
