@@ -24,7 +24,7 @@ void ConfiguredPools::replace(std::vector<core::PoolSpec> pools) {
   std::erase_if(tries_, [](const auto& entry) { return !entry.second.unanswered; });
 }
 
-void ConfiguredPools::make(const Put& put, const engine::EngineView& view) {
+void ConfiguredPools::make(const Create& create, const engine::EngineView& view) {
   if (complete_) return;
   complete_ = true;
   for (const core::PoolSpec& pool : pools_) {
@@ -34,8 +34,7 @@ void ConfiguredPools::make(const Put& put, const engine::EngineView& view) {
     }
     complete_ = false;
     if (!may_ask(pool.name)) continue;
-    put({.spec = pool, .create = true, .version = {}, .blocked_reason = {}, .now = clock_.wall()},
-        [this, name = pool.name](const Result<ports::PutPool::Answer>& done) { answered(name, done); });
+    create(pool, [this, name = pool.name](const Result<services::PoolPut>& done) { answered(name, done); });
   }
   if (!complete_) return;
   const std::lock_guard lock(mutex_);
@@ -61,7 +60,7 @@ bool ConfiguredPools::may_ask(const std::string& name) {
   return true;
 }
 
-void ConfiguredPools::answered(const std::string& name, const Result<ports::PutPool::Answer>& done) {
+void ConfiguredPools::answered(const std::string& name, const Result<services::PoolPut>& done) {
   const std::lock_guard lock(mutex_);
   Try& entry = tries_[name];
   entry.unanswered = false;

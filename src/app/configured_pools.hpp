@@ -8,7 +8,7 @@
 
 #include "drover/base/clock.hpp"
 #include "drover/core/fleet/facts.hpp"
-#include "drover/engine/engine.hpp"
+#include "drover/services/pools.hpp"
 
 namespace drover::app {
 
@@ -17,14 +17,14 @@ namespace drover::app {
 // answers it keeps. replace() and make() are for one thread; missing() is for any.
 class ConfiguredPools {
  public:
-  // Has the engine put a pool; its answer may come on any thread.
-  using Put = std::function<void(ports::PutPool, engine::Done<ports::PutPool::Answer>)>;
+  // Has a pool made that is not there; the answer may come on any thread.
+  using Create = std::function<void(core::PoolSpec, engine::Done<services::PoolPut>)>;
 
   ConfiguredPools(std::vector<core::PoolSpec> pools, const Clock& clock);
   void replace(std::vector<core::PoolSpec> pools);
   // Asks for what `view`, a leader's, does not show. Called again and again: a pool that was refused is asked
   // for again after a second, then after twice as long each time, up to a minute.
-  void make(const Put& put, const engine::EngineView& view);
+  void make(const Create& create, const engine::EngineView& view);
   // Why a daemon that has started is not ready: a pool that it was started with is not made yet. Empty once
   // all were there, also when replace() has brought new ones.
   [[nodiscard]] std::string missing() const;
@@ -38,7 +38,7 @@ class ConfiguredPools {
     std::string refusal;
   };
   bool may_ask(const std::string& name);
-  void answered(const std::string& name, const Result<ports::PutPool::Answer>& done);
+  void answered(const std::string& name, const Result<services::PoolPut>& done);
 
   std::vector<core::PoolSpec> pools_;
   const Clock& clock_;

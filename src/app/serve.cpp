@@ -241,8 +241,11 @@ class Daemon {
     reconcile_limit_ = Seconds{view->tunables.reconcile_interval_s} * 6 / 5 + kReconcileSlack;
     tell_state(*view);
     if (view->leading) {
-      pools_.make([this](ports::PutPool put, auto done) { engine_.apply(std::move(put), std::move(done)); },
-                  *view);
+      pools_.make(
+          [this](core::PoolSpec pool, auto done) {
+            services_.pools->create(services::System{}, std::move(pool), std::move(done));
+          },
+          *view);
     }
     feed_watchdog();
   }

@@ -7,8 +7,6 @@
 namespace drover::app {
 namespace {
 
-using ports::PutPool;
-
 core::PoolSpec named(const std::string& name) {
   core::PoolSpec spec;
   spec.name = name;
@@ -20,13 +18,13 @@ class ConfiguredPoolsTest : public ::testing::Test {
  protected:
   void make(ConfiguredPools& pools) {
     pools.make(
-        [this](PutPool put, const engine::Done<PutPool::Answer>& done) {
-          asked.push_back(put.spec.name);
-          if (refusal) return done(Error{Errc::unavailable, *refusal + put.spec.name});
+        [this](const core::PoolSpec& pool, const engine::Done<services::PoolPut>& done) {
+          asked.push_back(pool.name);
+          if (refusal) return done(Error{Errc::unavailable, *refusal + pool.name});
           ports::PoolRow row;
-          row.spec = put.spec;
+          row.spec = pool;
           view.pools.push_back(row);
-          done(PutPool::Answer{row});
+          done(services::PoolPut{row, true});
         },
         view);
   }

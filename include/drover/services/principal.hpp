@@ -9,7 +9,8 @@ namespace drover::services {
 
 // Who asks. A door says so with each call; a service says what this one may.
 struct Operator {};  // whoever reaches the port: requests of people need no token yet
-// The daemon itself. Its reconciler and the pools of its configuration still go to the engine directly.
+// The daemon itself, for the pools of its configuration. Its reconciler asks nobody: what it submits is
+// guarded by the leadership and the view from which it was planned, not by rights.
 struct System {};
 using Worker = engine::WorkerAuth;
 struct Attempt {
