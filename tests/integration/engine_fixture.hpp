@@ -65,7 +65,7 @@ class EngineTest : public PgTest {
     start(engine_);
   }
 
-  void start(engine::Engine& engine) {
+  void start(engine::QueueEngine& engine) {
     engine.start();
     ASSERT_TRUE(eventually([&] { return view(engine).leading; })) << view(engine).standby_reason;
   }
