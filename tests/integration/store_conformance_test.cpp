@@ -1,12 +1,10 @@
-// What every store does alike: PostgreSQL, and the one in memory that stands for it in the tests of the
-// layers above.
+// What the sessions of leaders do alike in every store (any_store.hpp); store_reads_test.cpp has the reads,
+// and what administers a store.
 #include <algorithm>
 
-#include "drover/memstore/mem_store.hpp"
 #include "drover/ports/tokens.hpp"
 
-#include "pg_fixture.hpp"
-#include "store_case.hpp"
+#include "any_store.hpp"
 
 namespace drover::testing {
 namespace {
@@ -17,34 +15,9 @@ using core::Outcome;
 using core::WorkerMove;
 using core::WorkerState;
 
-class InPostgres : public PgTest {
- protected:
-  // Another leader has begun a term, and this one does not know.
-  void depose() { sql("UPDATE leader SET epoch = epoch + 1"); }
-  std::int64_t events() { return std::stoll(value("SELECT count(*) FROM event")); }
-};
-
-class InMemory : public ::testing::Test {
- protected:
-  void depose() { memory_->end_leader(); }
-  std::int64_t events() { return memory_->events(); }
-
-  std::unique_ptr<memstore::MemStore> owned_ = std::make_unique<memstore::MemStore>();
-  memstore::MemStore* memory_ = owned_.get();
-  std::unique_ptr<ports::Store> store_ = std::move(owned_);
-};
-
 template <class Backend>
 class AnyStore : public StoreCase<Backend> {};
-
-struct Names {
-  template <class Backend>
-  static std::string GetName(int) {
-    return std::is_same_v<Backend, InPostgres> ? "Postgres" : "Memory";
-  }
-};
-using Backends = ::testing::Types<InPostgres, InMemory>;
-TYPED_TEST_SUITE(AnyStore, Backends, Names);
+TYPED_TEST_SUITE(AnyStore, Backends, BackendNames);
 
 TYPED_TEST(AnyStore, AJobGoesFromItsClaimToItsEnd) {
   const WorkerId who = this->worker("i-1");
