@@ -19,6 +19,7 @@
 #include "drover/base/address.hpp"
 #include "drover/base/clock.hpp"
 #include "drover/base/log.hpp"
+#include "drover/base/thread_name.hpp"
 #include "drover/engine/engine.hpp"
 #include "drover/http/hosts.hpp"
 #include "drover/http/router.hpp"
@@ -149,7 +150,10 @@ class Daemon {
       return 1;
     }
     log_info("drover {} serves {}", DROVER_VERSION, base_url(settings_.server.address, server_->port()));
-    migration_ = std::thread([this] { migrate(); });
+    migration_ = std::thread([this] {
+      name_thread("migrate");
+      migrate();
+    });
     engine_.start();
     reconciler_.start();
     systemd_.notify("READY=1");

@@ -15,55 +15,6 @@ constexpr std::string_view kNameTag = "Name";  // what the console shows
 constexpr int kUnknownTries = 10;              // for an error of class unknown
 constexpr std::string_view kThrottled = "the cloud has just asked to be called less often";
 
-// What to do about a launch that the cloud refused.
-struct Reaction {
-  bool repeat = false;  // keep the intent: the same token again, later
-  std::optional<core::Refusal> mute;
-  bool again = false;  // plan again at once: another offering may do, or what is refused is to be told
-};
-
-// A permission may be tied to types, subnets or tags, so that a refusal for one offering says nothing about
-// others.
-core::Refusal denied(const std::string& code) {
-  using Scope = core::RefusalScope;
-  if (code == "Blocked") return {Scope::everything, true};
-  const bool no_spot = code == "AuthFailure.ServiceLinkedRoleCreationNotPermitted";
-  return {no_spot ? Scope::market : Scope::offering, true};
-}
-
-Reaction reaction_to(const core::CloudError& error, const core::Offering& offering) {
-  using Class = core::CloudErrorClass;
-  using Scope = core::RefusalScope;
-  const std::string& code = error.code;
-  switch (error.error_class) {
-    case Class::pool:  // the price is the pool's own
-      return {false, core::Refusal{code == "SpotMaxPriceTooLow" ? Scope::offering : Scope::capacity, false},
-              true};
-    case Class::subnet:
-      return {false, core::Refusal{Scope::subnet, false}, true};
-    case Class::account:
-      return {false, core::Refusal{Scope::quota, true}, true};
-    case Class::config: {
-      const bool no_subnet = code.starts_with("InvalidSubnet") && !offering.subnet.empty();
-      return {false, core::Refusal{no_subnet ? Scope::subnet : Scope::offering, true}, true};
-    }
-    case Class::permission:
-      return {false, denied(code), true};
-    case Class::credentials:
-      return {false, core::Refusal{Scope::everything, true}, true};
-    case Class::idempotency:
-      return {false, std::nullopt, false};
-    case Class::throttle:
-    case Class::transient:
-    case Class::id:
-    case Class::paging:
-    case Class::protection:
-    case Class::unknown:
-      return {true, std::nullopt, false};
-  }
-  return {true, std::nullopt, false};
-}
-
 // Half to all of it, so that many daemons do not come back together.
 SteadyTime::duration jittered(Seconds delay) {
   const auto micros = std::chrono::duration_cast<Micros>(delay).count();
@@ -177,7 +128,7 @@ bool Executor::put_off(LaunchId launch, const core::CloudError& error) {
 
 void Executor::refused(LaunchId launch, const core::Offering& offering, int count,
                        const core::CloudError& error) {
-  Reaction reaction = reaction_to(error, offering);
+  core::Reaction reaction = core::reaction_to(error, offering);
   if (reaction.repeat && !put_off(launch, error)) {
     reaction = {false, core::Refusal{core::RefusalScope::offering, true}, true};
   }

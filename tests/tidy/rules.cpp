@@ -23,7 +23,7 @@ const std::vector<Owner>& owners() {
   static const std::vector<Owner> table = {
       {"nlohmann/", {"base"}},
       {"spdlog/", {"base"}},
-      {"openssl/", {"base", "aws", "transport"}},
+      {"openssl/", {"base"}},
       {"boost/", {"transport"}},
       {"cpprest/", {"transport"}},
       {"pplx/", {"transport"}},
@@ -32,9 +32,8 @@ const std::vector<Owner>& owners() {
       {"libpq-fe.h", {"postgres"}},
       {"libpq/", {"postgres"}},
       {"toml++/", {"app"}},
-      {"CLI/", {"cli", "app"}},
+      {"CLI/", {"cli"}},
       {"prometheus/", {"metrics"}},
-      {"zlib.h", {"transport", "artifacts"}},
   };
   return table;
 }

@@ -69,7 +69,7 @@ struct JobFilter {
   std::optional<std::string> queue;
   std::optional<std::string> name;
   std::optional<JobNumber> before;  // numbers below this: the list runs newest first
-  int limit = 100;
+  int limit = limits::kPageRowsDefault;
   // The list ends behind the row with which the tasks' text reaches this many bytes, however few rows that
   // are.
   std::int64_t task_bytes = static_cast<std::int64_t>(limits::kPageBytes);

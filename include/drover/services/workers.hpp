@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "drover/base/clock.hpp"
+#include "drover/base/limits.hpp"
 #include "drover/engine/engine.hpp"
 #include "drover/ports/artifact_store.hpp"
 #include "drover/ports/reads.hpp"
@@ -18,7 +19,7 @@ namespace drover::services {
 struct WorkerFilter {
   std::optional<core::WorkerState> state;
   std::optional<WorkerId> before;  // numbers below this: the list runs newest first
-  int limit = 100;
+  int limit = limits::kPageRowsDefault;
 };
 struct WorkerSeen {
   ports::WorkerRow row;

@@ -23,7 +23,48 @@ const Mute* find_muted(const Map& map, const Key& key, SteadyTime now) {
   return it != map.end() && now < it->second.until ? &it->second : nullptr;
 }
 
+// A permission may be tied to types, subnets or tags, so that a refusal for one offering says nothing about
+// others.
+Refusal denied(const std::string& code) {
+  using Scope = RefusalScope;
+  if (code == "Blocked") return {Scope::everything, true};
+  const bool no_spot = code == "AuthFailure.ServiceLinkedRoleCreationNotPermitted";
+  return {no_spot ? Scope::market : Scope::offering, true};
+}
+
 }  // namespace
+
+Reaction reaction_to(const CloudError& error, const Offering& offering) {
+  using Class = CloudErrorClass;
+  using Scope = RefusalScope;
+  const std::string& code = error.code;
+  switch (error.error_class) {
+    case Class::pool:  // the price is the pool's own
+      return {false, Refusal{code == "SpotMaxPriceTooLow" ? Scope::offering : Scope::capacity, false}, true};
+    case Class::subnet:
+      return {false, Refusal{Scope::subnet, false}, true};
+    case Class::account:
+      return {false, Refusal{Scope::quota, true}, true};
+    case Class::config: {
+      const bool no_subnet = code.starts_with("InvalidSubnet") && !offering.subnet.empty();
+      return {false, Refusal{no_subnet ? Scope::subnet : Scope::offering, true}, true};
+    }
+    case Class::permission:
+      return {false, denied(code), true};
+    case Class::credentials:
+      return {false, Refusal{Scope::everything, true}, true};
+    case Class::idempotency:
+      return {false, std::nullopt, false};
+    case Class::throttle:
+    case Class::transient:
+    case Class::id:
+    case Class::paging:
+    case Class::protection:
+    case Class::unknown:
+      return {true, std::nullopt, false};
+  }
+  return {true, std::nullopt, false};
+}
 
 CloudHealth::CapacityKey CloudHealth::capacity_of(const Offering& offering) const {
   const auto zone = zones_.find(offering.subnet);

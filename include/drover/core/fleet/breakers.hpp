@@ -36,6 +36,14 @@ struct Refusal {
   bool operator==(const Refusal&) const = default;
 };
 
+// What to do about a launch that the cloud refused.
+struct Reaction {
+  bool repeat = false;  // keep the intent: the same token again, later
+  std::optional<Refusal> mute;
+  bool again = false;  // plan again at once: another offering may do, or what is refused is to be told
+};
+[[nodiscard]] Reaction reaction_to(const CloudError& error, const Offering& offering);
+
 // Something the cloud refused is left alone until `until`.
 struct Mute {
   int failures = 0;  // in a row
