@@ -116,7 +116,7 @@ void get_healthz(const ServicePtr&, const CallPtr& call) {
 void get_readyz(const ServicePtr& service, const CallPtr& call) {
   const std::string why = service->scheduler.unready();
   if (why.empty()) return call->send(http::Response::text(200, "ready\n"));
-  call->fail(Error{.code = Errc::unavailable, .message = "not ready: " + why, .retry_after_s = 1});
+  call->fail(unavailable("not ready: " + why, 1));
 }
 
 void get_metrics(const ServicePtr& service, const CallPtr& call) {

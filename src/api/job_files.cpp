@@ -36,8 +36,8 @@ http::Response empty_log() {
 
 Error file_error(std::string_view doing) {
   const int code = errno;
-  return Error{code == ENOSPC ? Errc::storage_full : Errc::internal,
-               fmt::format("{} for the answer: {}", doing, std::strerror(code))};
+  std::string text = fmt::format("{} for the answer: {}", doing, std::strerror(code));
+  return code == ENOSPC ? storage_full(std::move(text)) : internal(std::move(text));
 }
 
 // A file being put together from others, in the store's spool directory.
@@ -200,12 +200,11 @@ std::string attachment(std::string_view name) {
 void get_log(const ServicePtr& service, const CallPtr& call) {
   const std::string& stream = call->path("stream");
   if (stream != "stdout" && stream != "stderr") {
-    return call->fail(Error{Errc::not_found, "a job's logs are stdout and stderr"});
+    return call->fail(not_found("a job's logs are stdout and stderr"));
   }
   const std::optional<LogQuery> query = query_by(call, log_query_table());
   if (!query) return;
-  service->read(call,
-                [service, call, query = *query] { answer_log(*service, call, query); });
+  service->read(call, [service, call, query = *query] { answer_log(*service, call, query); });
 }
 
 void list_artifacts(const ServicePtr& service, const CallPtr& call) {

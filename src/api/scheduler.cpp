@@ -63,19 +63,19 @@ std::optional<bool> lenient_boolean(const Json& value) {
 // the value.
 Result<bool> wanted_pause(const http::Request& request) {
   const Result<Json> body = body_json(request, true);
-  if (!body.ok()) return Error{Errc::invalid, "JSON parse error - " + body.error().message};
+  if (!body.ok()) return invalid({}, "JSON parse error - " + body.error().message);
   const Json::Object* object = body->if_object();
-  if (object == nullptr) return Error{Errc::invalid, "A JSON object is expected."};
+  if (object == nullptr) return invalid({}, "A JSON object is expected.");
   std::string unexpected;
   for (const Json::Member& member : *object) {
     if (member.key != "is_paused") unexpected += (unexpected.empty() ? "" : ", ") + member.key;
   }
-  if (!unexpected.empty()) return Error{Errc::invalid, "Unexpected fields: " + unexpected};
-  if (object->empty()) return Error{Errc::invalid, "No fields specified for update."};
+  if (!unexpected.empty()) return invalid({}, "Unexpected fields: " + unexpected);
+  if (object->empty()) return invalid({}, "No fields specified for update.");
   const std::optional<bool> paused = lenient_boolean(object->front().value);
   if (!paused) {
-    return Error{Errc::invalid, fmt::format("Validation Error: {} value must be either True or False.",
-                                            object->front().value.dump())};
+    return invalid({}, fmt::format("Validation Error: {} value must be either True or False.",
+                                   object->front().value.dump()));
   }
   return *paused;
 }

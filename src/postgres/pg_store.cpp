@@ -160,7 +160,7 @@ Result<std::unique_ptr<ports::LeaderSession>> PgStore::lead() {
 
 Result<ports::TransactionFate> PgStore::resolve(const std::string& transaction_id) {
   const auto id = parse_transaction_id(transaction_id);
-  if (!id) return Error{Errc::internal, fmt::format("'{}' is not a transaction id", transaction_id)};
+  if (!id) return internal(fmt::format("'{}' is not a transaction id", transaction_id));
   std::optional<std::string> status;
   for (int poll = 0;; ++poll) {
     auto rows = pool_.run("read_xact_status", Params::of(id->xid));

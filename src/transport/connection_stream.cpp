@@ -33,10 +33,10 @@ void set_tcp_option(int fd, int name, int value) {
 // Why no stream may begin now.
 std::optional<http::Response> Connection::stream_refusal() {
   if (shared_->stopping()) {
-    return http::problem(Error{Errc::unavailable, "The server is stopping.", {}, {}, 1});
+    return http::problem(unavailable("The server is stopping.", 1));
   }
   if (shared_->streams.enter()) return std::nullopt;
-  return http::problem(Error{Errc::unavailable, "Too many streams are open.", {}, {}, 1});
+  return http::problem(unavailable("Too many streams are open.", 1));
 }
 
 void Connection::begin_stream(http::Response response) {

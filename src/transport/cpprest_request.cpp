@@ -69,7 +69,7 @@ bool CpprestRequest::peer_open() const {
 }
 
 void CpprestRequest::turn_away() {
-  refuse(http::problem(Error{Errc::unavailable, "The server is stopping.", {}, {}, 1}));
+  refuse(http::problem(unavailable("The server is stopping.", 1)));
 }
 
 void CpprestRequest::begin() {

@@ -110,8 +110,7 @@ Status CpprestServer::start() {
     listener_.reset();
     cause = error.what();
   }
-  return Error{Errc::unavailable,
-               fmt::format("Cannot listen on {} port {}: {}.", options.address, options.port, cause)};
+  return unavailable(fmt::format("Cannot listen on {} port {}: {}.", options.address, options.port, cause));
 }
 
 void CpprestServer::open(const std::string& url) {

@@ -103,8 +103,8 @@ Status BeastServer::listen() {
   if (!ec) return Ok{};
   error_code ignored;
   acceptor_.close(ignored);
-  return Error{Errc::unavailable,
-               fmt::format("Cannot listen on {} port {}: {}.", options.address, options.port, ec.message())};
+  return unavailable(
+      fmt::format("Cannot listen on {} port {}: {}.", options.address, options.port, ec.message()));
 }
 
 void BeastServer::accept() {
@@ -146,7 +146,7 @@ void BeastServer::admit(Socket socket) {
 
 // One try to say why, without waiting for anything.
 void BeastServer::turn_away(Socket& socket) {
-  http::Response response = http::problem(Error{Errc::unavailable, "Too many connections.", {}, {}, 1});
+  http::Response response = http::problem(unavailable("Too many connections.", 1));
   const std::string& body = std::get<std::string>(response.body);
   const Framing framing{static_cast<std::int64_t>(body.size()), true, false};
   const std::string text =

@@ -130,17 +130,16 @@ void Writer<ports::EndAttempt>::judge_missing(const Rows& rows) {
     const ports::EndAttempt& of = change(item);
     const auto found = known.find(of.job.value);
     if (found == known.end()) {
-      refuse(item, Errc::not_found, fmt::format("there is no job {}", of.job.value));
+      refuse(item, not_found(fmt::format("there is no job {}", of.job.value)));
     } else if (!found->second.outcome) {
-      refuse(item, Errc::stale,
-             fmt::format("attempt {} of job {} is not open with this token", of.attempt, of.job.value));
+      refuse(item, stale(fmt::format("attempt {} of job {} is not open with this token", of.attempt,
+                                     of.job.value)));
     } else if (of.token_hash && of.token_hash == found->second.hash &&
                same_report(of, *found->second.outcome)) {
       answer(item, std::move(found->second.now));
     } else {
-      refuse(item, Errc::stale,
-             fmt::format("attempt {} of job {} has ended already, as {}", of.attempt, of.job.value,
-                         core::to_string(*found->second.outcome)));
+      refuse(item, stale(fmt::format("attempt {} of job {} has ended already, as {}", of.attempt,
+                                     of.job.value, core::to_string(*found->second.outcome))));
     }
   }
 }
