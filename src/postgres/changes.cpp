@@ -19,7 +19,7 @@ Writers writers_of(Batch& batch, std::index_sequence<I...>) {
   return out;
 }
 
-// A later leader has raised the epoch: nothing of ours may be written any more.
+// Fails when a later leader has raised the epoch: this daemon must not write any more then.
 Status check_epoch(Batch& batch, const Rows& rows) {
   std::int64_t epoch = 0;
   rows[0].read("xid", batch.xid).read("epoch", epoch);

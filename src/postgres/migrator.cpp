@@ -38,7 +38,7 @@ Result<std::vector<Migration>> known_migrations(std::span<const EmbeddedFile> fi
   return out;
 }
 
-// Waits for a while only, so that a daemon that is told to stop meanwhile does.
+// Waits for a while only: a daemon that is told to stop must not wait until another one has migrated.
 Status take_lock(Connection& connection) {
   for (int poll = 0;; ++poll) {
     auto free = connection.run_once("admin_migration_try_lock");

@@ -34,8 +34,8 @@ class PgWriter final : public ports::LeaderSession {
   Status commit_transaction(const Batch& batch);
 
   std::unique_ptr<Connection> connection_;
-  // Reading a large store anew may take its time. A commit may not: while one is under way nobody is served,
-  // and a store that hangs can be told from a slow one by nothing else.
+  // How long a reply may take. Reading a large store in boot() may take long. A commit may not: nobody is
+  // served while it is under way, and only the time tells a store that hangs from a slow one.
   Millis boot_patience_;
   Millis commit_patience_;
   std::int64_t epoch_;

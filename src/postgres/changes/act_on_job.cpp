@@ -71,7 +71,7 @@ class Writer<ActOnJob> final : public WriterOf<ActOnJob> {
   void store(std::size_t item, const SeenJob& job, core::JobState state);
 
   std::unordered_map<std::int64_t, SeenJob> seen_;  // by number
-  Items unseen_;                                    // that are not alive
+  Items unseen_;                                    // jobs that have ended, or do not exist
   struct {
     Column<JobNumber> number;
     Column<WallTime> was, finished, wake_at, at;
@@ -163,7 +163,7 @@ void Writer<ActOnJob>::store(std::size_t item, const SeenJob& job, core::JobStat
   stores_.wake_at.push(wake_at), stores_.anew.push(was_final), stores_.at.push(of.now);
   stores_.kind.push(core::to_string(of.action)), ++stores_.count;
   ActOnJob::Answer done = answer_of(job, true, state, wake_at);
-  if (was_final) done.suspect = false;  // it begins anew
+  if (was_final) done.suspect = false;  // a final job that is queued again starts as a new one
   answer(item, std::move(done));
 }
 

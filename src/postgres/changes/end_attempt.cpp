@@ -7,8 +7,8 @@
 namespace drover::postgres {
 namespace {
 
-// Is it the report that this outcome came of? How a release was classified may have depended on what was
-// known of its worker then.
+// Whether the stored outcome may come from this report. The outcome of a release depends on what was known of
+// its worker at the time, so two outcomes fit it.
 bool same_report(const ports::EndAttempt& end, core::Outcome stored) {
   const bool given_back = stored == core::Outcome::interruption || stored == core::Outcome::infra;
   return end.released ? given_back : end.outcome == stored;

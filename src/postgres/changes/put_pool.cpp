@@ -105,7 +105,7 @@ void Writer<PutPool>::take(const Rows& rows, const Items& items, bool made) {
   for (const std::size_t item : items) {
     const PutPool& put = change(item);
     const auto found = pools.find(put.spec.name);
-    if (found == pools.end()) {  // by hand, in SQL, since it was read
+    if (found == pools.end()) {  // somebody has changed the pool in SQL since it was read
       refuse(item, conflict(fmt::format("there is a pool {} already", put.spec.name)));
       continue;
     }
