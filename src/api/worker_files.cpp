@@ -11,7 +11,7 @@
 namespace drover::api {
 namespace {
 
-// 409 with where to go on from, or any other error as it is.
+// Answers a conflict with 409 and the offset to go on from, any other error as it is.
 void fail_append(const CallPtr& call, const Error& error) {
   http::Response response = http::problem(error);
   if (error.code == Errc::conflict) {

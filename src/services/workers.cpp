@@ -10,7 +10,7 @@ namespace {
 
 using Running = std::map<std::int64_t, int>;  // worker → jobs that it runs
 
-// Absent while this daemon does not lead: what memory it has says nothing then.
+// Absent while this daemon does not lead, since its memory is out of date then.
 std::optional<Running> running_in(const engine::EngineView& view) {
   if (!view.leading) return std::nullopt;
   Running running;
