@@ -9,12 +9,12 @@
 namespace drover::api {
 namespace {
 
-// Who calls, by what the route's row asks for.
+// Who calls, by the tokens that the route's row asks for.
 Result<services::Principal> identify(Who who, const Call& call) {
   switch (who) {
     case Who::anyone:
       return services::Principal(services::Operator{});
-    case Who::machine:  // the token itself is the handler's: a service looks the launch up
+    case Who::machine:  // the handler checks the token itself: a service looks its launch up
       if (bearer(call.request()).empty()) return no_token();
       return services::Principal(services::Operator{});
     case Who::worker: {
@@ -45,7 +45,7 @@ http::RouteHandler handler_of(const ServicePtr& service, const Route& route, boo
   };
 }
 
-// What is asked before a body of bytes is read, so that nobody but a worker can make the daemon spool files.
+// Checks who calls before a body of bytes is read, so that only workers can make the daemon spool files.
 http::RouteGuard guard_of(const ServicePtr& service, const Route& route) {
   if (route.body.kind != Body::Kind::bytes) return {};
   return [service, tail = route.tail](const http::Request& head, const http::PathValues& path) {

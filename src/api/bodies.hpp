@@ -10,8 +10,8 @@
 #include "drover/schema/pool.hpp"
 #include "drover/services/services.hpp"
 
-// The tables of what requests bring and answers show, but for what `schema` has of the domain itself. Each is
-// read, written and documented by its rows alone.
+// The tables of the bodies of requests and answers, except for types of the domain, whose tables are in
+// `schema`. A body is read, written and documented by its table alone.
 namespace drover::api {
 
 // ---- jobs
@@ -31,10 +31,11 @@ const schema::Table<JobChange>& job_change_table();
 
 // ---- pools, workers, queues
 const schema::Table<ports::PoolRow>& pool_table();
-// As a request has it; version and blocked_reason are passed over, so that what GET gave can be sent back.
+// A pool in a request; its version and blocked_reason are ignored, so that clients can send back what GET
+// gave.
 const schema::Table<ports::PoolRow>& pool_request_table();
 const schema::Table<ports::PoolRow>& new_pool_table();  // likewise, and it must have a name
-// A pool as POST /pools brings it; or, with the name of the path, as PUT or PATCH bring it over `present`.
+// Reads a pool from the body of POST /pools; or, with the name of the path, of PUT or PATCH, over `present`.
 Result<core::PoolSpec> parse_pool(const Json& body, core::PoolSpec present = {}, std::string_view name = {});
 const schema::Table<services::WorkerSeen>& worker_table();
 struct WorkerChange {
@@ -48,7 +49,7 @@ struct QueueShown {
   bool counting = false;  // how many jobs are ready is not known yet
 };
 const schema::Table<QueueShown>& queue_table();
-// Likewise without its name, where that is the key.
+// The same without the name, for an object in which the name is the key.
 const schema::Table<QueueShown>& queue_length_table();
 const schema::Table<core::Tunables>& tunables_table();
 
@@ -115,7 +116,7 @@ struct DaemonStatus {
   std::string version;
 };
 const schema::Table<DaemonStatus>& status_table();
-// Every error but those of /scheduler.
+// The body of every error but those of /scheduler.
 struct Problem {};
 const schema::Table<Problem>& problem_table();
 

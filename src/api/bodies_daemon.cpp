@@ -19,7 +19,7 @@ using schema::shown;
 using schema::Table;
 using schema::Whole;
 
-// One decimal, and always a fraction: what Scale's clients read as a float.
+// Always with one decimal (2.0): Scale's clients expect a float.
 struct Decimal {
   static Json write(double value) {
     const double rounded = std::round(value * 10) / 10;
@@ -28,7 +28,7 @@ struct Decimal {
   static Json describe(schema::Components& /*components*/) { return Json::object().set("type", "number"); }
 };
 
-// Values by name.
+// An object whose members have names of their own, with values of one kind.
 template <class K>
 struct ByName {
   K kind;
@@ -248,7 +248,7 @@ const Table<Index>& index_table() {
   return table;
 }
 
-// Its answers are made in http/problem.cpp, a layer that has no tables; this one documents them.
+// Only documents problems. They are written in http/problem.cpp, whose layer cannot use tables.
 const Table<Problem>& problem_table() {
   using P = Problem;
   const auto text = [](const P&) { return std::string(); };

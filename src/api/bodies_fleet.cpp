@@ -36,7 +36,7 @@ void check_row(const schema::Place& at, const Json& given, const ports::PoolRow&
   schema::check_pool(at, given, row.spec);
 }
 
-// What a machine has, which is nothing until it registers.
+// A worker's resources, which are not known until it registers.
 const Table<core::Resources>& machine_table() {
   using R = core::Resources;
   static const Table<R> table{
@@ -148,7 +148,8 @@ const Table<ports::PoolRow>& new_pool_table() {
 }
 
 Result<core::PoolSpec> parse_pool(const Json& body, core::PoolSpec present, std::string_view name) {
-  // A pool that is there may be edited, whatever earlier versions took for a name.
+  // The name of a pool that exists is not checked: earlier versions took other names too, and such pools must
+  // stay editable.
   const bool there = present.name == name;
   if (!name.empty() && !there && !schema::valid_short_name(name)) {
     return invalid("name", fmt::format("name {}", schema::kShortNameRule));

@@ -55,7 +55,7 @@ std::vector<schema::Field<ports::JobRow>> job_fields() {
           "number", [](const Row& row) { return row.number.value; }, Whole{1}),
       shown<Row>("state", &Row::state, schema::job_state())};
   for (schema::Field<Row>& one : fields_of<Row>(schema::job_spec_table(), &Row::spec)) {
-    if (one.name != "hold") fields.push_back(std::move(one));  // the state tells it
+    if (one.name != "hold") fields.push_back(std::move(one));  // the state says whether a job is held
   }
   const std::vector<schema::Field<Row>> rest{
       shown<Row>("attempts", &Row::attempts, Whole{}, "The open one included."),

@@ -44,7 +44,7 @@ struct Nonce {
   }
 };
 
-// Text that a machine wrote for people to read: what is too long is cut rather than refused.
+// Text that a machine wrote for people to read. A longer one is cut, since a refusal would lose the report.
 struct Lenient {
   static void read(const Place& at, const Json& value, std::string& out) {
     const std::string* text = value.if_string();
@@ -71,8 +71,8 @@ struct TokenText {
   static Json describe(schema::Components& components) { return kText.describe(components); }
 };
 
-// How a worker may say that an attempt ended. An interruption is not a worker's to claim here: it releases
-// the attempt and brings the notice.
+// The outcomes that a worker may report. An interruption is not among them: the worker releases the attempt
+// instead.
 constexpr std::array<std::string_view, 4> kReportable{"succeeded", "failure", "stopped", "infra"};
 
 const Table<engine::AttemptRef>& attempt_ref_table() {
@@ -101,7 +101,7 @@ const Table<engine::AttemptRef>& stop_table() {
   return table;
 }
 
-// A claimed job as its worker is told of it, with the task read once.
+// A claimed job in the answer to its worker. The text of the task is parsed once for all fields.
 struct ClaimedShown {
   const engine::ClaimedJob* claimed = nullptr;
   schema::Task task;

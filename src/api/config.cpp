@@ -7,8 +7,8 @@
 namespace drover::api {
 namespace {
 
-// What is to be stored, or what is wrong with the first bad member. Whether they fit together with what is
-// not named is the engine's to say, which knows that.
+// The settings to store, or the error of the first bad member. The engine checks whether they fit together
+// with those that the request does not name, since only it knows their values.
 Result<std::map<std::string, std::string>> changed_settings(const Json& body) {
   const Json::Object* object = body.if_object();
   if (object == nullptr) return invalid("", "the settings must be an object");
@@ -41,7 +41,7 @@ void get_config(const ServicePtr& service, const CallPtr& call) {
   call->send(200, tunables_table().write(*tunables));
 }
 
-// PUT and PATCH both: what is named changes, all of it or nothing, and the answer is the whole.
+// Serves both PUT and PATCH. The settings in the body change, all or none; the answer has all settings.
 void put_config(const ServicePtr& service, const CallPtr& call) {
   const std::optional<Json> body = body_or_fail(call, true);
   if (!body) return;

@@ -11,13 +11,13 @@
 namespace drover::api {
 namespace {
 
-constexpr std::string_view kOther =
-    "(other)";  // queues that no pool serves, together: clients make their names up
+// Stands for all queues that no pool serves. Clients choose their names, so labels would grow without bound.
+constexpr std::string_view kOther = "(other)";
 constexpr std::array kStates{core::WorkerState::starting, core::WorkerState::active,
                              core::WorkerState::draining, core::WorkerState::terminating};
 
-// The gauges that are the leader's memory. A standby shows none of them, a former leader neither: its memory
-// says nothing of the fleet any more.
+// The gauges that come from the leader's memory. A daemon that does not lead shows none of them, since its
+// memory of the fleet is out of date.
 constexpr std::array kLeadersGauges{
     "drover_scheduler_paused",   "drover_leader_epoch", "drover_fleet_frozen", "drover_queue_ready_jobs",
     "drover_queue_running_jobs", "drover_workers",      "drover_pool_slots",   "drover_pool_slots_taken",
@@ -116,7 +116,7 @@ void get_healthz(const ServicePtr&, const CallPtr& call) {
 void get_readyz(const ServicePtr& service, const CallPtr& call) {
   const std::string why = service->scheduler.unready();
   if (why.empty()) return call->send(http::Response::text(200, "ready\n"));
-  call->fail(Error{.code = Errc::unavailable, .message = "not ready: " + why, .retry_after_s = 1});
+  call->fail(unavailable("not ready: " + why, 1));
 }
 
 void get_metrics(const ServicePtr& service, const CallPtr& call) {

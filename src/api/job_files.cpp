@@ -36,8 +36,8 @@ http::Response empty_log() {
 
 Error file_error(std::string_view doing) {
   const int code = errno;
-  return Error{code == ENOSPC ? Errc::storage_full : Errc::internal,
-               fmt::format("{} for the answer: {}", doing, std::strerror(code))};
+  std::string text = fmt::format("{} for the answer: {}", doing, std::strerror(code));
+  return code == ENOSPC ? storage_full(std::move(text)) : internal(std::move(text));
 }
 
 // A file being put together from others, in the store's spool directory.
@@ -80,7 +80,7 @@ class Assembly {
 
  private:
   Assembly(int fd, std::shared_ptr<http::SpooledFile> file) : fd_(fd), file_(std::move(file)) {}
-  // A log that grows meanwhile is copied to the size that was asked for, one that is cut to its end.
+  // Copies `left` bytes, or up to the end of a log that became shorter meanwhile.
   Status copy(int from, std::int64_t left) {
     constexpr std::int64_t kPiece = 16 * 1024 * 1024;
     while (left > 0) {
@@ -99,8 +99,8 @@ class Assembly {
   std::shared_ptr<http::SpooledFile> file_;
 };
 
-// All attempts one after the other, each behind a heading, as `tail` shows several files. nullopt: nobody
-// waits for them any more.
+// Puts the logs of all attempts into one file, each after a heading, as `tail` shows several files. nullopt:
+// the client does not wait any more.
 Result<std::optional<Assembly>> assemble(Service& service, Call& call, const services::JobKey& key,
                                          std::string_view stream) {
   const Result<std::vector<services::JobLog>> logs = service.jobs.logs(call.who(), key, stream);
@@ -125,16 +125,17 @@ void answer_all(Service& service, const CallPtr& call, const services::JobKey& k
   Assembly& all = **assembled;
   std::shared_ptr<http::SpooledFile> file = all.spooled();
   http::Response response = text_file(file->path(), all.size(), offset);
-  call->send(std::move(response), [file](bool) {});  // the file lives until it has been written out
+  call->send(std::move(response), [file](bool) {});  // keeps the file until the answer was written
 }
 
-// The log as it grows. The look of a follower asks as who called.
+// Answers with the log as it grows. Each look at the attempt is made in the caller's name.
 void follow_log(Service& service, const CallPtr& call, const services::JobKey& key, int attempt,
                 std::int64_t offset) {
   LogFollower follower{.job = key.number, .offset = offset, .look = {}};
   follower.look = [&jobs = service.jobs, who = call->who(), key, attempt, stream = call->path("stream")] {
     LogLook look;
-    // First the attempt, then its log: what was written before it ended is there by then.
+    // The attempt is read first. In the other order a log that is begun between the two reads, just before
+    // the attempt ends, would be taken for empty.
     const Result<std::vector<ports::AttemptRow>> attempts = jobs.attempts(who, key);
     if (!attempts.ok()) return look;
     for (const ports::AttemptRow& row : *attempts)
@@ -200,12 +201,11 @@ std::string attachment(std::string_view name) {
 void get_log(const ServicePtr& service, const CallPtr& call) {
   const std::string& stream = call->path("stream");
   if (stream != "stdout" && stream != "stderr") {
-    return call->fail(Error{Errc::not_found, "a job's logs are stdout and stderr"});
+    return call->fail(not_found("a job's logs are stdout and stderr"));
   }
   const std::optional<LogQuery> query = query_by(call, log_query_table());
   if (!query) return;
-  service->read(call,
-                [service, call, query = *query] { answer_log(*service, call, query); });
+  service->read(call, [service, call, query = *query] { answer_log(*service, call, query); });
 }
 
 void list_artifacts(const ServicePtr& service, const CallPtr& call) {

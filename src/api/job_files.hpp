@@ -8,7 +8,8 @@ namespace drover::api {
 // Content-Disposition of a download: the name in quotes with everything doubtful replaced, and exactly in
 // filename*.
 std::string attachment(std::string_view name);
-// What a download of this artifact is called: the last part of its name. A browser would change the rest.
+// The file name of a download: the last part of the artifact's name. Browsers would replace the slashes of
+// the whole.
 std::string_view download_name(std::string_view artifact);
 
 }  // namespace drover::api

@@ -39,7 +39,7 @@ void submit(const ServicePtr& service, const CallPtr& call) {
       call->who(), std::move(*wanted),
       service->then<std::vector<ports::JobRow>>(call, [service, call, many](std::vector<ports::JobRow> jobs) {
         auto answer = [call, many, jobs = std::move(jobs)] { answer_submitted(call, many, jobs); };
-        // The jobs are committed: a full queue must not turn that into an error.
+        // The jobs are committed, so a full queue of duties must not turn the answer into an error.
         if (!many || !service->duties.post(answer)) answer();
       }));
 }

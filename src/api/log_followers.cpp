@@ -16,7 +16,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// How often a follower whose log does not grow is looked after, though nobody told of anything.
+// How long a log may stand still before its attempt is looked at again, though no news of it came.
 constexpr Seconds kIdleLook{5};
 
 // The bytes of a file from `offset` on, at most one piece; nothing at its end, nullopt if it cannot be read.
@@ -38,14 +38,15 @@ struct LogFollowers::Followed {
   Followed(LogFollower follower, http::Stream to) : of(std::move(follower)), stream(std::move(to)) {}
   LogFollower of;
   http::Stream stream;
-  // The thread's own: the latest look as the present step began, and when the next one is due of itself.
+  // Used by the thread alone: the latest look when the present step began, and when another is due even
+  // without news.
   LogLook known;
   steady_clock::time_point look_at = steady_clock::now();
   // Guarded by Wake::mutex.
   LogLook found;
-  bool due = true;       // to be stepped
-  bool look = true;      // to be looked at anew
-  bool looking = false;  // and is being
+  bool due = true;       // step() is to be called
+  bool look = true;      // look() is to ask anew
+  bool looking = false;  // a look is under way
 };
 
 LogFollowers::LogFollowers(std::function<bool(std::function<void()>)> ask) : ask_(std::move(ask)) {
@@ -66,7 +67,8 @@ void LogFollowers::stop() {
   }
   wake_->condition.notify_all();
   if (thread_.joinable()) thread_.join();
-  std::list<std::shared_ptr<Followed>> dropped;  // outside the lock: a stream that goes calls its transport
+  // Destroyed after the lock is released: the last copy of a stream calls its transport.
+  std::list<std::shared_ptr<Followed>> dropped;
   const std::lock_guard lock(wake_->mutex);
   dropped.swap(wake_->followers);
 }
@@ -138,7 +140,7 @@ void LogFollowers::run() {
       const std::lock_guard guard(wake_->mutex);
       wake_->followers.remove(one);
     }
-    steps.clear();  // before the lock: the last copy of a stream calls its transport when it goes
+    steps.clear();  // before the lock: the last copy of a stream calls its transport
     lock.lock();
   }
 }

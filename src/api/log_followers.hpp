@@ -30,11 +30,11 @@ struct LogFollower {
 
 // Sends growing logs to those who follow them. One thread looks after all followers: it sends a piece only to
 // those whose earlier pieces were taken, so that a slow reader holds up nobody and costs one piece of memory.
-// Workers hand their logs to this daemon, so it is told when there is more to send; what it may not be told
-// (an attempt whose lease ran out) is asked for now and then. Thread-safe.
+// Workers send their logs to this daemon, which calls grew() and ended(). An end that no worker reported (a
+// lease that ran out) is found by looking at the attempt now and then. Thread-safe.
 class LogFollowers {
  public:
-  // `ask` runs what blocks on the store, on another thread; false: not now.
+  // `ask` runs a function that blocks on the store on another thread; false: it cannot now.
   explicit LogFollowers(std::function<bool(std::function<void()>)> ask);
   ~LogFollowers();  // stop()s
   LogFollowers(const LogFollowers&) = delete;
@@ -56,7 +56,7 @@ class LogFollowers {
   void mark(JobNumber job, bool ended);
 
   std::function<bool(std::function<void()>)> ask_;
-  // Outlives this object in callbacks of streams and in questions that are under way.
+  // Held by callbacks of streams and by looks under way too, so it may outlive this object.
   struct Wake {
     std::mutex mutex;
     std::condition_variable condition;

@@ -18,8 +18,8 @@ void send_pool(const CallPtr& call, int status, const ports::PoolRow& pool) {
   call->send(std::move(response));
 }
 
-// One `"tag"` or `W/"tag"` from the front of `text`; false when it is none. A weak tag is never one of
-// ours, nor is one that is no number as we write it.
+// One `"tag"` or `W/"tag"` from the front of `text`; false when it is none. A weak tag is skipped, and so is
+// a tag that is not a number as ETag has it: no pool can have such a version.
 bool take_tag(std::string_view& text, std::vector<std::int64_t>& versions) {
   const bool weak = text.starts_with("W/");
   if (weak) text.remove_prefix(2);
@@ -52,8 +52,7 @@ Result<services::Match> if_match(const http::Request& request) {
       if (!take_tag(rest, out.versions)) return malformed;
       named = true;
       if (!rest.empty() && rest.front() != ',') return malformed;
-      while (!rest.empty() && rest.front() == ',')
-        rest = trim(rest.substr(1));  // an empty element says nothing
+      while (!rest.empty() && rest.front() == ',') rest = trim(rest.substr(1));  // empty elements are allowed
     }
     if (!named) return malformed;
   }

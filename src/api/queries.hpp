@@ -7,8 +7,8 @@
 #include "drover/schema/table.hpp"
 #include "drover/services/services.hpp"
 
-// The tables of what stands behind the question mark of a path. A name that a table lacks is refused, and so
-// is one that is given twice.
+// The tables of query parameters. A parameter that the table lacks is refused, and so is one that is given
+// twice.
 namespace drover::api {
 
 const schema::Table<ports::JobFilter>& job_filter_table();
@@ -26,7 +26,7 @@ struct ArtifactsQuery : NamesQuery {
 };
 const schema::Table<ArtifactsQuery>& artifacts_query_table();
 
-// Whose log is wanted; neither: the latest attempt's.
+// The attempt whose log is wanted, or all of them; with neither set, the latest one.
 struct WhichAttempt {
   bool all = false;
   std::optional<int> attempt;

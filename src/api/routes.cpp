@@ -9,7 +9,7 @@
 namespace drover::api {
 namespace {
 
-// The schema of what POST /jobs takes and gives: one for one, many for many.
+// The schema of the bodies of POST /jobs: a job is answered with a job, an array with an array.
 template <auto table>
 Json one_or_many(schema::Components& components) {
   Json one = table().describe(components);

@@ -19,16 +19,16 @@ namespace drover::api {
 enum class Who {
   anyone,   // whoever reaches the port: requests of people need no token yet
   machine,  // a bootstrap token, from the user data of an instance that starts
-  worker,   // the worker's token; where the path names a worker it is that one's
-  attempt   // likewise, and the token of the attempt in the path
+  worker,   // the token of a worker: of the one in the path, if there is one
+  attempt   // a worker's token, and that of the attempt in the path
 };
 
-// How far a request reaches, and so what may be in its way.
+// What a request needs, and so which refusals it may get.
 enum class Reach {
-  process,  // nothing
-  memory,   // 503 of a daemon that does not lead
-  store,    // likewise while the store is away, 429 when too many wait for it
-  commit    // likewise, and 507 when there is no room
+  process,  // nothing but the process: none
+  memory,   // the leader's memory: 503 when this daemon does not lead
+  store,    // the store: 503 while it is out of reach, 429 when too many wait for it
+  commit    // a commit: those of `store`, and 507 when the store has no room
 };
 
 // The schema of a body, by its table. described<job_table> and list_of<job_table> are two.
@@ -70,7 +70,7 @@ struct Body {
     none,      // an empty one, or {}
     json,      // by its schema
     optional,  // likewise, and an empty one is {}
-    bytes      // any; who sends it is known before it is read
+    bytes      // any; the sender is checked before it is read
   };
   Kind kind = Kind::none;
   Describe schema = nullptr;

@@ -9,13 +9,12 @@
 #include "handlers.hpp"
 #include "support.hpp"
 
-// The one resource that speaks another system's dialect from the start (Scale's): errors are plain text, not
-// problems.
+// /scheduler has the form that clients of another system, Scale, expect: errors are plain text, not problems.
 namespace drover::api {
 namespace {
 
 void send_text(const CallPtr& call, int status, const std::string& text, int retry_after_s = 0) {
-  // Who asks for JSON and nothing else gets the sentence as a JSON string.
+  // A client that accepts JSON alone gets the sentence as a JSON string.
   const bool json = trim(call->request().header("accept")) == "application/json";
   http::Response response =
       json ? http::Response::json(status, Json(text).dump()) : http::Response::text(status, text);
@@ -43,7 +42,7 @@ std::string scheduler_body(bool paused) {
   return pause_table().write({paused}).dump();
 }
 
-// What Scale's own field took for a boolean.
+// The values that Scale took for a boolean.
 std::optional<bool> lenient_boolean(const Json& value) {
   if (const bool* flag = value.if_bool()) return *flag;
   double storage = 0;
@@ -59,28 +58,28 @@ std::optional<bool> lenient_boolean(const Json& value) {
   return std::nullopt;
 }
 
-// The wish, or what is wrong with the body: unexpected fields come first, all of them, then emptiness, then
-// the value.
+// Whether to pause, or what is wrong with the body. Unexpected fields are reported first, all of them, then a
+// body without fields, then a wrong value.
 Result<bool> wanted_pause(const http::Request& request) {
   const Result<Json> body = body_json(request, true);
-  if (!body.ok()) return Error{Errc::invalid, "JSON parse error - " + body.error().message};
+  if (!body.ok()) return invalid({}, "JSON parse error - " + body.error().message);
   const Json::Object* object = body->if_object();
-  if (object == nullptr) return Error{Errc::invalid, "A JSON object is expected."};
+  if (object == nullptr) return invalid({}, "A JSON object is expected.");
   std::string unexpected;
   for (const Json::Member& member : *object) {
     if (member.key != "is_paused") unexpected += (unexpected.empty() ? "" : ", ") + member.key;
   }
-  if (!unexpected.empty()) return Error{Errc::invalid, "Unexpected fields: " + unexpected};
-  if (object->empty()) return Error{Errc::invalid, "No fields specified for update."};
+  if (!unexpected.empty()) return invalid({}, "Unexpected fields: " + unexpected);
+  if (object->empty()) return invalid({}, "No fields specified for update.");
   const std::optional<bool> paused = lenient_boolean(object->front().value);
   if (!paused) {
-    return Error{Errc::invalid, fmt::format("Validation Error: {} value must be either True or False.",
-                                            object->front().value.dump())};
+    return invalid({}, fmt::format("Validation Error: {} value must be either True or False.",
+                                   object->front().value.dump()));
   }
   return *paused;
 }
 
-// The request's own URL, as Scale answers it.
+// The URL of the request, which Scale repeats in its answer.
 std::string absolute_url(const http::Request& request) {
   const std::string host(request.host());
   return host.empty() ? request.path : "http://" + host + request.path;

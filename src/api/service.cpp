@@ -26,7 +26,7 @@ void Call::send(http::Response response, std::function<void(bool)> done) {
 void Call::defect(const std::exception& error) {
   log_error("{} {} (request {}): {}", context_.request.method, context_.route, context_.request_id,
             error.what());
-  fail(Error{Errc::internal, ""});
+  fail(internal(""));
 }
 
 void Call::did(std::string_view text, LogMembers members) const {
@@ -39,10 +39,8 @@ bool Call::given_up() {
   if (waited > limits::kClosedReadWait && !context_.reply.open())
     return true;  // not answered, so it is counted as 499
   if (waited < limits::kReadTime) return false;
-  fail(Error{.code = Errc::overloaded,
-             .message = fmt::format("this took longer than {} s; ask for less, or again later",
-                                    limits::kReadTime.count()),
-             .retry_after_s = 5});
+  fail(overloaded(
+      fmt::format("this took longer than {} s; ask for less, or again later", limits::kReadTime.count()), 5));
   return true;
 }
 
@@ -66,10 +64,9 @@ void Service::post(BlockingPool& pool, const CallPtr& call, std::function<void()
   });
   if (posted) return;
   if (pool.stopped()) {
-    call->fail(Error{.code = Errc::unavailable, .message = "the daemon is stopping", .retry_after_s = 5});
+    call->fail(unavailable("the daemon is stopping", 5));
   } else {
-    call->fail(
-        Error{.code = Errc::overloaded, .message = "too many requests are waiting", .retry_after_s = 1});
+    call->fail(overloaded("too many requests are waiting", 1));
   }
 }
 

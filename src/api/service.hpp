@@ -40,11 +40,11 @@ class Call {
   void send(int status, const Json& body) { send(http::Response::json(status, body.dump() + "\n")); }
   void fail(const Error& error) { send(http::problem(error)); }
   void defect(const std::exception& error);  // logged, and a 500 that says nothing of it
-  // A line in the log for what somebody has had done, with the id of the request that asked for it.
+  // Logs what a client has had done, with the id of its request.
   void did(std::string_view text, LogMembers members = {}) const;
   // True when the client has closed and the call is older than limits::kClosedReadWait; true, and the call is
-  // answered, when it is older than limits::kReadTime. Asked by reads of several steps between these, so that
-  // nobody's list does not hold up everybody's.
+  // answered, when it is older than limits::kReadTime. Reads of several steps ask between the steps, so that
+  // a read that nobody waits for does not hold up the others.
   [[nodiscard]] bool given_up();
 
  private:
@@ -74,15 +74,15 @@ struct Service : std::enable_shared_from_this<Service> {
   services::Pools& pools;
   services::Workers& workers;
   services::Scheduler& scheduler;
-  // Two queues: however many lists and reports are asked for, submissions, uploads and /metrics do not stand
-  // behind them.
+  // Two pools of threads, so that submissions, uploads and /metrics never wait behind lists, however many
+  // there are.
   BlockingPool reads;
   BlockingPool duties;
-  LogFollowers followers;  // behind the pools, which it uses
+  LogFollowers followers;  // declared after the pools, which it uses
 
   // Runs `work`, which only reads, on a thread that may block; answers `overloaded` or `unavailable` when
-  // there is none. What has waited for a thread until its client had gone, or longer than limits::kReadTime,
-  // is not begun.
+  // there is none. Work whose client went away while it waited for a thread, or that waited longer than
+  // limits::kReadTime, is not begun.
   void read(const CallPtr& call, std::function<void()> work);
   // Likewise for what must not wait behind reads, and is done whether or not its client still listens.
   void duty(const CallPtr& call, std::function<void()> work);

@@ -31,7 +31,7 @@ std::string next_link(const http::Request& request, int limit, std::string_view 
 Result<Json> body_json(const http::Request& request, bool empty_is_object) {
   if (trim(request.body).empty()) {
     if (empty_is_object) return Json::object();
-    return Error{Errc::invalid, "the request has no body; JSON is expected"};
+    return invalid({}, "the request has no body; JSON is expected");
   }
   return parse_json(request.body);
 }

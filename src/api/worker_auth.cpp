@@ -13,7 +13,7 @@ std::string worker_bearer(WorkerId worker, const Secret& token) {
 }
 
 Error no_token() {
-  return Error{Errc::unauthenticated, "a bearer token is required"};
+  return unauthenticated("a bearer token is required");
 }
 
 Result<services::Worker> worker_auth(const http::Request& request, std::string_view path_worker) {
@@ -23,7 +23,7 @@ Result<services::Worker> worker_auth(const http::Request& request, std::string_v
   const std::optional<std::int64_t> worker = parse_int(token.substr(0, dot));
   if (dot == std::string_view::npos || !worker ||
       (!path_worker.empty() && parse_int(path_worker) != worker)) {
-    return Error{Errc::unauthenticated, "this is not the token of this worker"};
+    return unauthenticated("this is not the token of this worker");
   }
   return services::Worker{WorkerId{*worker}, Secret(std::string(token.substr(dot + 1)))};
 }
@@ -37,12 +37,12 @@ Result<services::Attempt> attempt_call(const Call& call) {
   Result<services::Worker> auth = worker_auth(call.request());
   if (!auth.ok()) return auth.error();
   const std::string_view token = call.request().header("x-drover-attempt-token");
-  if (token.empty()) return Error{Errc::unauthenticated, "the header X-Drover-Attempt-Token is required"};
+  if (token.empty()) return unauthenticated("the header X-Drover-Attempt-Token is required");
   const Result<services::JobKey> job = job_key(call.path("job"));
   if (!job.ok()) return job.error();
   const std::optional<std::int64_t> attempt = parse_int(call.path("attempt"));
   if (!attempt || *attempt < 1 || *attempt > INT32_MAX) {
-    return Error{Errc::not_found, fmt::format("job {} has no such attempt", job->number.value)};
+    return not_found(fmt::format("job {} has no such attempt", job->number.value));
   }
   return services::Attempt{std::move(*auth), engine::AttemptRef{job->number, static_cast<int>(*attempt),
                                                                 Secret(std::string(token))}};

@@ -6,8 +6,8 @@
 
 namespace drover::api {
 
-// The token a worker is given names it too ("17.<token>"), because calls on an attempt have no worker in
-// their path.
+// The bearer token of a worker names the worker too ("17.<token>"), because calls on an attempt have no
+// worker in their path.
 std::string worker_bearer(WorkerId worker, const Secret& token);
 
 // Who calls; where the path names a worker it must be the same. unauthenticated otherwise.
@@ -15,7 +15,7 @@ Result<services::Worker> worker_auth(const http::Request& request, std::string_v
 // Is the caller a worker: asked before the body of an upload is read.
 Status admit_worker(const Service& service, const http::Request& head);
 
-// Of a call on /jobs/{job}/attempts/{attempt}/…: the bearer and X-Drover-Attempt-Token.
+// The caller of /jobs/{job}/attempts/{attempt}/…, by the bearer token and X-Drover-Attempt-Token.
 Result<services::Attempt> attempt_call(const Call& call);
 
 Error no_token();

@@ -11,7 +11,7 @@
 namespace drover::api {
 namespace {
 
-// 409 with where to go on from, or any other error as it is.
+// Answers a conflict with 409 and the offset to go on from, any other error as it is.
 void fail_append(const CallPtr& call, const Error& error) {
   http::Response response = http::problem(error);
   if (error.code == Errc::conflict) {
@@ -42,7 +42,7 @@ void keep_file(const ServicePtr& service, const CallPtr& call, const services::A
                const std::string& name) {
   const std::shared_ptr<http::SpooledFile> file = call->request().spooled;
   DROVER_FAILPOINT("api.artifact");
-  if (file == nullptr) return call->fail(Error{Errc::internal, "the body of an artifact was not spooled"});
+  if (file == nullptr) return call->fail(internal("the body of an artifact was not spooled"));
   service->workers.keep_file(
       caller, name, file->path(), file->size(),
       service->then<Sha256>(call, [call, name, size = file->size()](const Sha256& hash) {
@@ -63,7 +63,7 @@ void put_file(const ServicePtr& service, const CallPtr& call, const std::string&
 void post_log(const ServicePtr& service, const CallPtr& call) {
   const std::string& stream = call->path("stream");
   if (stream != "stdout" && stream != "stderr") {
-    return call->fail(Error{Errc::not_found, "a job's logs are stdout and stderr"});
+    return call->fail(not_found("a job's logs are stdout and stderr"));
   }
   const std::optional<AppendQuery> query = query_by(call, append_query_table());
   if (!query) return;

@@ -88,7 +88,7 @@ Status check_origin(const Request& request) {
   if (origin.empty()) return Ok{};
   const std::size_t scheme = origin.find("://");
   if (scheme != std::string_view::npos && iequals(origin.substr(scheme + 3), request.host())) return Ok{};
-  return Error{Errc::forbidden, "requests from pages of another origin are not accepted"};
+  return forbidden("requests from pages of another origin are not accepted");
 }
 
 }  // namespace drover::http

@@ -19,7 +19,7 @@ class Pattern {
   [[nodiscard]] bool matches(const std::vector<std::string>& segments) const;
   // Values of the names; `segments` matches.
   [[nodiscard]] PathValues values(const std::vector<std::string>& segments) const;
-  // The same for two patterns that match the same paths; a literal sorts before a name.
+  // A text that two patterns for the same paths have in common; literals sort before names.
   [[nodiscard]] std::string shape() const;
 
  private:
@@ -27,7 +27,7 @@ class Pattern {
     bool literal = true;
     std::string text;  // the literal, or the name
   };
-  // How many of the segments a pattern without a tail looks at: it does not mind one trailing slash.
+  // How many of the segments count: not the empty one that a trailing slash leaves.
   [[nodiscard]] static std::size_t counted(const std::vector<std::string>& segments);
 
   std::vector<Part> parts_;

@@ -107,7 +107,8 @@ Response problem(const Error& error) {
                   {});
   }
   Response response = render(status, code_name(error.code), error.message, error.field);
-  // Without a number a client may hammer; a second is what a full queue or a failover needs at least.
+  // 429 and 503 always get a Retry-After: without one some clients repeat at once. A full queue or a failover
+  // takes a second at least.
   const bool transient = status == 429 || status == 503;
   if (error.retry_after_s > 0 || transient) {
     response.with("Retry-After", std::to_string(std::max(1, error.retry_after_s)));

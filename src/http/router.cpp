@@ -24,17 +24,18 @@ namespace drover::http {
 
 namespace {
 
-// Shared: a reply may come after the router is gone.
+// Shared with the replies, since one may be given after the router was destroyed.
 using OnAccess = std::shared_ptr<const std::function<void(const Access&)>>;
 
 SteadyTime steady_now() {
   return SystemClock{}.steady();
 }
 
-// What a request is counted as whose client did not wait for its answer (nginx has the number in its logs).
+// The status that is counted for a request whose client did not wait for the answer. nginx logs the same
+// number.
 constexpr int kClientGone = 499;
 
-// A client's id is echoed and logged, so only what can do no harm there is taken over.
+// A client's request id is echoed and logged, so only characters that are harmless there are accepted.
 bool sane_id(std::string_view id) {
   const auto plain = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
@@ -43,8 +44,8 @@ bool sane_id(std::string_view id) {
   return !id.empty() && id.size() <= 64 && std::all_of(id.begin(), id.end(), plain);
 }
 
-// An id tells requests apart in the log and is no secret, so its source is seeded once a thread: OpenSSL's
-// would cost a system call a request.
+// A request id need only be unique, not secret. So each thread seeds a generator of its own once; OpenSSL's
+// would cost a system call for each request.
 std::string request_id_of(const Request& request) {
   const std::string_view given = request.header("x-request-id");
   if (sane_id(given)) return std::string(given);
@@ -118,11 +119,11 @@ class TimedSink final : public Reply::Sink {
   TimedSink& operator=(const TimedSink&) = delete;
   ~TimedSink() override {
     if (sent_.load()) return;
-    // Who has gone is not waited for, so a handler may let go of its request: that is no fault of the server.
+    // A handler may drop the request of a client that has gone. That is no fault of the server.
     const bool gone = !inner_.open();
     if (!gone) log_error("{} {} ({}): no handler answered", method_, route_, request_id_);
     Response answer = internal_problem(request_id_);
-    answer.abandon = gone;  // it may have closed its sending half alone, and would be told of a fault
+    answer.abandon = gone;  // a client that closed its sending half alone still reads
     forward(std::move(answer), {}, gone ? kClientGone : 500);
   }
 
@@ -137,7 +138,7 @@ class TimedSink final : public Reply::Sink {
     forward(std::move(response), std::move(done), status);
   }
   [[nodiscard]] bool open() const override { return !sent_.load() && inner_.open(); }
-  // For an exception: nothing happens, and no complaint, if the handler had answered before it threw.
+  // Answers for a handler that threw. Does nothing, and logs nothing, if it had answered before.
   void fail() {
     if (!sent_.exchange(true)) forward(internal_problem(request_id_), {}, 500);
   }

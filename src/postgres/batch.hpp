@@ -16,7 +16,7 @@ namespace drover::postgres {
 struct Batch {
   Connection& connection;
   std::int64_t epoch;
-  std::int64_t& last_event;  // events are numbered here, not by a sequence: nobody else writes them
+  std::int64_t& last_event;  // the leader numbers events itself, since nobody else writes any
   std::span<const ports::Change> changes;
   std::vector<ports::Settled> settled = {};
   std::string xid = {};

@@ -19,20 +19,20 @@ Writers writers_of(Batch& batch, std::index_sequence<I...>) {
   return out;
 }
 
-// A later leader has raised the epoch: nothing of ours may be written any more.
+// Fails when a later leader has raised the epoch: this daemon must not write any more then.
 Status check_epoch(Batch& batch, const Rows& rows) {
   std::int64_t epoch = 0;
   rows[0].read("xid", batch.xid).read("epoch", epoch);
   if (epoch == batch.epoch) return Ok{};
   batch.connection.shut();
-  return Error{Errc::unavailable, "another daemon leads by now", {}, {}, 1};
+  return unavailable("another daemon leads by now", 1);
 }
 
 }  // namespace
 
 Status write(Batch& batch) {
   for (const ports::Change& change : batch.changes) {
-    batch.settled.push_back(ports::refused(change, Error{Errc::internal, "a change was not written"}));
+    batch.settled.push_back(ports::refused(change, internal("a change was not written")));
   }
   const Writers writers = writers_of(batch, std::make_index_sequence<ports::kChanges>());
   bool begun = false;

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view kQueries = "queries/";
 constexpr std::string_view kSuffix = ".sql";
-constexpr Millis kGlance{200};  // a wait that may be given up looks so often
+constexpr Millis kGlance{200};  // how often a wait looks whether it was given up
 
 std::string_view query_name(const EmbeddedFile& file) {
   if (!file.path.starts_with(kQueries) || !file.path.ends_with(kSuffix)) return {};
@@ -42,7 +42,7 @@ Errc errc_of(std::string_view state) {
   return Errc::internal;
 }
 
-// What the server says beside its answers belongs in the log; notices ("already exists, skipping") in none.
+// Logs the server's warnings. Its notices ("already exists, skipping") are dropped.
 void take_notice(void*, const pg_result* result) {
   const std::string severity = field(result, PG_DIAG_SEVERITY_NONLOCALIZED);
   if (severity == "WARNING") log_warn("PostgreSQL: {}", field(result, PG_DIAG_MESSAGE_PRIMARY));
@@ -62,7 +62,8 @@ struct ParamPointers {
   std::vector<int> formats;
 };
 
-// libpq reads such a URL otherwise than its writer meant, and quotes pieces of the password as host or port.
+// Whether the password in a URL holds a character that has to be written as %xx. libpq then takes a part of
+// the password for host or port, and quotes it in its messages.
 bool has_bare_password(std::string_view conninfo) {
   if (!conninfo.starts_with("postgresql://") && !conninfo.starts_with("postgres://")) return false;
   conninfo.remove_prefix(conninfo.find("//") + 2);
@@ -199,8 +200,8 @@ Status Connection::send(const Statement& statement) {
   return Ok{};
 }
 
-// While the server is blocked on sending to us it reads nothing: so whatever arrives is taken in while we
-// send.
+// Reads what arrives while it sends. A server that waits to send its results reads nothing, so both sides
+// would wait for each other.
 Status Connection::flush(Deadline deadline) {
   for (;;) {
     const int pending = PQflush(connection_);
@@ -224,7 +225,7 @@ Status Connection::wait(bool for_write, Deadline deadline) {
   }
 }
 
-// nullptr: the end of one statement's results.
+// nullptr at the end of one statement's results.
 Result<pg_result*> Connection::next_result(Deadline deadline) {
   while (PQisBusy(connection_) != 0) {
     if (auto ready = wait(false, deadline); !ready) return ready.error();
@@ -291,7 +292,8 @@ Status Connection::finish_pipeline(std::vector<Rows>& rows, std::size_t expected
 
 Error Connection::lost(std::string why) {
   broken_ = true;
-  // libpq's own words name sockets and hosts: for the log, not for clients.
+  // libpq's own message names sockets and hosts. It goes into the detail, which the log shows and clients do
+  // not see.
   return Error{
       Errc::unavailable, std::move(why), {}, without_passwords(trim(PQerrorMessage(connection_))), 1};
 }
@@ -304,8 +306,8 @@ Error Connection::error_of(const pg_result* result) {
   }
   std::string message = field(result, PG_DIAG_MESSAGE_PRIMARY);
   if (const std::string more = field(result, PG_DIAG_MESSAGE_DETAIL); !more.empty()) message += ": " + more;
-  // A row that goes into the table for all days while a table of its day is made fails this check, which has
-  // no name: no value in it is wrong.
+  // A row of a day without a table goes into the table for all days. If the table of its day is made
+  // meanwhile, the row fails a check that has no name. No value in it is wrong, so it is worth another try.
   const bool between_tables = state == "23514" && field(result, PG_DIAG_CONSTRAINT_NAME).empty();
   const Errc code = between_tables ? Errc::unavailable : errc_of(state);
   return Error{code, "PostgreSQL: " + message, {}, state, code == Errc::unavailable ? 1 : 0};

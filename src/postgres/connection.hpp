@@ -24,12 +24,12 @@ struct SessionOptions {
   Millis statement_timeout{0};  // 0: none
   Millis idle_timeout{0};       // the server ends the session after this silence; 0: never
   bool read_only = false;
-  bool primary = false;          // of several hosts in the connection string, none that follows another
+  bool primary = false;          // of several hosts in the connection string, only the primary
   Millis reply_timeout{30'000};  // no reply for this long: the connection counts as lost
 };
 
 struct Statement {
-  std::string_view name;  // of a prepared query; or, with `text`, plumbing such as BEGIN
+  std::string_view name;  // of a prepared query; with `text`, the SQL itself (BEGIN)
   Params params = {};
   bool text = false;
 };
@@ -47,13 +47,13 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Prepares all queries whose names start so.
+  // Prepares all queries whose names start with `prefix`.
   Status prepare(std::string_view prefix);
   Result<Rows> run(std::string_view prepared, const Params& params = {});
   // An embedded query, not prepared.
   Result<Rows> run_once(std::string_view query, const Params& params = {});
-  // Plumbing, or the many statements of a migration (which makes them one transaction unless they say
-  // otherwise).
+  // Runs SQL as text: BEGIN and the like, or a migration of many statements, which the server runs as one
+  // transaction unless they say otherwise.
   Result<Rows> script(std::string_view sql);
   // The two halves of script(): what is sent, and its last result or first error.
   Status send_script(std::string_view sql);

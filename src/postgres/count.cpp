@@ -12,7 +12,8 @@ class PgCount final : public ports::DepthCount {
     connection_->give_up_when(cancelled_);
   }
 
-  // The plan is to be the best for all rows, whatever the session says for single ones.
+  // Counting reads all rows, so the planner may use what the session (admin_session.sql) forbids for queries
+  // of a few.
   Status begin() override {
     auto done = connection_->script(
         "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"

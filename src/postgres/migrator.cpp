@@ -31,14 +31,14 @@ Result<std::vector<Migration>> known_migrations(std::span<const EmbeddedFile> fi
     const std::string_view name = file.path.substr(kMigrations.size());
     const auto version = parse_int(name.substr(0, 4));
     if (version != static_cast<std::int64_t>(out.size()) + 1) {
-      return Error{Errc::internal, fmt::format("the migrations have a gap before {}", name)};
+      return internal(fmt::format("the migrations have a gap before {}", name));
     }
     out.push_back({static_cast<int>(*version), std::string(name), to_hex(sha256(file.text)), file.text});
   }
   return out;
 }
 
-// Waits for a while only, so that a daemon that is told to stop meanwhile does.
+// Waits for a while only: a daemon that is told to stop must not wait until another one has migrated.
 Status take_lock(Connection& connection) {
   for (int poll = 0;; ++poll) {
     auto free = connection.run_once("admin_migration_try_lock");
@@ -48,8 +48,7 @@ Status take_lock(Connection& connection) {
     if (poll == kLockPolls) break;
     std::this_thread::sleep_for(kLockPoll);
   }
-  return Error{
-      Errc::unavailable, "another daemon is still bringing the schema up to date; try again", {}, {}, 1};
+  return unavailable("another daemon is still bringing the schema up to date; try again", 1);
 }
 
 // How many of `known` are applied.
@@ -62,20 +61,17 @@ Result<std::size_t> check_applied(Connection& connection, const std::vector<Migr
     RowReader row = (*rows)[static_cast<int>(i)];
     row.read("version", there.version).read("name", there.name).read("sha256", there.sha256);
     if (there.version > static_cast<int>(known.size())) {
-      return Error{
-          Errc::conflict,
-          fmt::format(
-              "the database was migrated by a newer version (migration {} {}); this one knows {} migrations: "
-              "install the newer version, or restore a backup",
-              there.version, there.name, known.size())};
+      return conflict(fmt::format(
+          "the database was migrated by a newer version (migration {} {}); this one knows {} migrations: "
+          "install the newer version, or restore a backup",
+          there.version, there.name, known.size()));
     }
     if (there.version != known[i].version || there.sha256 != known[i].sha256) {
-      return Error{
-          Errc::conflict,
+      return conflict(
           fmt::format("migration {} was applied with another text than this version's {}, so it is not "
                       "certain what the schema is: install the version that applied it, or restore "
                       "a backup",
-                      there.name, known[i].name)};
+                      there.name, known[i].name));
     }
   }
   return applied;

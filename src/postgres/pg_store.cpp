@@ -21,20 +21,19 @@ constexpr Millis kReplyGrace{5000};      // beyond the server's own statement_ti
 constexpr Millis kWriteTimeout{30'000};  // of one statement of the leader
 constexpr Millis kMigrateTimeout{600'000};
 constexpr Millis kCountTimeout{1'800'000};
-constexpr Millis kEndingPoll{10};  // between questions after a backend that was told to end
+constexpr Millis kEndingPoll{10};  // between looks at a transaction whose backend was told to end
 constexpr int kEndingPolls = 300;
 // Partitions from yesterday, for clocks that differ, to a week from now.
 constexpr int kFirstDay = -1;
 constexpr int kLastDay = 7;
 
-// The statement that serves a filter: its condition on finished_at is chosen here, so that each walks one
-// index.
+// The statement that serves a filter. Each filter has a statement of its own, so that it walks one index.
 struct JobQuery {
   std::string name;
   Params params;
 };
 
-// Every stored state, and those that running and stopping jobs have.
+// The stored states that a filter asks for. Jobs that run or stop have one of these too, besides their lease.
 std::vector<std::string_view> stored_states(const ports::JobFilter& filter) {
   if (filter.state) return {core::to_string(*filter.state)};
   return {"blocked", "queued", "held", "suspended", "succeeded", "failed", "cancelled"};
@@ -111,8 +110,8 @@ class PgStore final : public ports::Store {
     out.reply_timeout = options.statement_timeout + kReplyGrace;
     return out;
   }
-  // Claims wait for these reads, so no list or page may be before them in a queue. A server that follows the
-  // leader's may lack what was committed.
+  // Claims wait for these reads, so they have a connection that no list ever holds. It is one to the primary,
+  // since a standby server may lack what was committed.
   static SessionOptions keys_session(const PgOptions& options) {
     SessionOptions out = reader_session(options);
     out.application_name = "drover keys";
@@ -160,11 +159,11 @@ Result<std::unique_ptr<ports::LeaderSession>> PgStore::lead() {
 
 Result<ports::TransactionFate> PgStore::resolve(const std::string& transaction_id) {
   const auto id = parse_transaction_id(transaction_id);
-  if (!id) return Error{Errc::internal, fmt::format("'{}' is not a transaction id", transaction_id)};
+  if (!id) return internal(fmt::format("'{}' is not a transaction id", transaction_id));
   std::optional<std::string> status;
   for (int poll = 0;; ++poll) {
     auto rows = pool_.run("read_xact_status", Params::of(id->xid));
-    // An xid beyond the server's counter was forgotten in a crash, with all that it wrote.
+    // 22023: the xid is beyond the server's counter, so a crash has undone the transaction.
     if (!rows && rows.error().detail == "22023") return ports::TransactionFate::aborted;
     if (!rows) return rows.error();
     (*rows)[0].read("status", status);

@@ -41,7 +41,7 @@ Result<std::vector<Rows>> ReadPool::run_all(std::span<const Statement> statement
     const bool died = (*connection)->broken();
     if (!rows && !died && statements.size() > 1) (void)(*connection)->script("ROLLBACK");
     give_back(std::move(*connection));
-    // A server that let this one wait in vain would do so again.
+    // A read that timed out is not tried again: the second try would take the caller as long.
     const bool hung = std::chrono::steady_clock::now() - start >= kPatience;
     if (rows || !died || fresh || hung) return rows;
   }
@@ -64,7 +64,8 @@ Result<std::unique_ptr<Connection>> ReadPool::take(bool& fresh) {
   const auto end = std::chrono::steady_clock::now();
   lock.lock();
   refused_.reset();
-  // Only what cost time is spared to others: a refusal at once may be over at once.
+  // Only a failure that took its time is remembered for other callers. One that came at once costs them
+  // little, and may be over.
   if (!opened && end - start >= kPatience) {
     refused_ = opened.error();
     refused_until_ = end + kPatience;

@@ -14,7 +14,8 @@ ports::PoolRow read_pool(RowReader row);
 ports::AttemptRow read_attempt(RowReader row, JobNumber job);
 ports::ArtifactRow read_artifact(RowReader row);
 ports::OpenAttempt read_open(RowReader row);  // write_boot_open
-// The job's part of an open attempt (view job_run); attempt = those that ended.
+// The job's part of an open attempt (view job_run). `attempt` is set to the number of attempts that have
+// ended.
 void read_job_run(RowReader& row, ports::OpenAttempt& out);
 
 template <class Row>

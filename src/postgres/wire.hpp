@@ -25,7 +25,7 @@ void put_big_endian(std::string& out, std::uint64_t value, int bytes);
 // Two's complement of 1, 2, 4 or 8 bytes.
 std::int64_t get_big_endian(std::string_view bytes);
 
-// oid: the type's number in pg_type, fixed since ever. put appends the value, get reads it.
+// oid: the type's number in pg_type, which never changes. put appends the value, get reads it.
 template <class T>
 struct Wire;
 
@@ -169,8 +169,8 @@ struct ResultDeleter {
 };
 
 // Reads the columns of one row, each by the name that its statement gives it. Their order does not matter,
-// nor do columns that nobody reads. A column that the row does not have is a defect of ours: every reader
-// throws CheckFailed then. Usable while its Rows are there, and not moved.
+// nor do columns that nobody reads. A column that the row does not have is a defect of this program: every
+// reader throws CheckFailed then. Usable while its Rows are there, and not moved.
 class RowReader {
  public:
   RowReader(const pg_result* result, int row, std::string_view statement)

@@ -34,8 +34,8 @@ class PgWriter final : public ports::LeaderSession {
   Status commit_transaction(const Batch& batch);
 
   std::unique_ptr<Connection> connection_;
-  // Reading a large store anew may take its time. A commit may not: while one is under way nobody is served,
-  // and a store that hangs can be told from a slow one by nothing else.
+  // How long a reply may take. Reading a large store in boot() may take long. A commit may not: nobody is
+  // served while it is under way, and only the time tells a store that hangs from a slow one.
   Millis boot_patience_;
   Millis commit_patience_;
   std::int64_t epoch_;
@@ -58,7 +58,7 @@ Result<ports::BootState> PgWriter::boot() {
   if (!rows) return rows.error();
   ports::BootState out;
   std::string secret;
-  if ((*rows)[0].empty()) return Error{Errc::conflict, "the database was never migrated"};
+  if ((*rows)[0].empty()) return conflict("the database was never migrated");
   RowReader rest = (*rows)[0][0];
   rest.read("deployment", out.deployment).read("secret", secret);
   rest.read("paused", out.paused).read("epoch", out.epoch);
@@ -106,7 +106,7 @@ Status PgWriter::commit_transaction(const Batch& batch) {
   }
   partial_.clear();
   if (!done) return roll_back(done.error());
-  return Error{Errc::internal, fmt::format("COMMIT was answered with {}", done->command_tag())};
+  return internal(fmt::format("COMMIT was answered with {}", done->command_tag()));
 }
 
 Result<JobNumber> PgWriter::reserve_numbers(int count) {
@@ -134,11 +134,10 @@ Status check_durability(Connection& connection) {
   const bool fsync = row.get<bool>("fsync");
   const bool full_pages = row.get<bool>("full_page_writes");
   if (fsync && full_pages) return Ok{};
-  return Error{
-      Errc::conflict,
+  return conflict(
       fmt::format("PostgreSQL runs with {} = off: a crash can lose jobs that were accepted. Turn it on, or "
                   "allow it explicitly",
-                  fsync ? "full_page_writes" : "fsync")};
+                  fsync ? "full_page_writes" : "fsync"));
 }
 
 Status prepare_all(Connection& connection) {
@@ -170,7 +169,7 @@ Result<std::unique_ptr<ports::LeaderSession>> lead(const LeaderOptions& options)
     auto ended = connection.run("write_lead_end_silent", Params::of(std::int64_t{limit.count()}));
     if (!ended) return ended.error();
     if (!ended->empty()) log_warn("ended the session of a leader that fell silent amid its work");
-    return Error{Errc::conflict, "another daemon leads"};
+    return conflict("another daemon leads");
   }
   DROVER_FAILPOINT("lead.locked");
   auto epoch = connection.run("write_lead_epoch");

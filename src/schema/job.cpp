@@ -23,7 +23,7 @@ bool environment_name(std::string_view name) {
   return !name.empty() && !(name[0] >= '0' && name[0] <= '9') && std::all_of(name.begin(), name.end(), good);
 }
 
-// What the kernel takes as one string, and what a shell variable can hold.
+// Whether the kernel takes the text as one argument, a shell variable can hold it, and it can be stored.
 bool fits_argument(std::string_view text) {
   return text.size() <= limits::kArgumentBytes && text.find('\0') == std::string_view::npos &&
          storable_text(text);
@@ -41,7 +41,7 @@ Json argument_schema() {
 
 // One string of a program's command line: the shell's text, or an argument.
 struct Argument {
-  std::string_view empty = {};  // what is said of an empty one; nothing: it may be empty
+  std::string_view empty = {};  // the error for an empty text; if empty, that is allowed
 
   void read(const Place& at, const Json& value, std::string& out) const {
     const std::string* text = value.if_string();

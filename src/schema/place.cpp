@@ -30,7 +30,7 @@ void Place::wrong_type(const char* wanted, const Json& got) const {
 }
 
 Json Components::ref(std::string_view name, const Describe& describe) {
-  if (begun_.emplace(name).second) {  // noted before it is described, since a schema may hold itself
+  if (begun_.emplace(name).second) {  // noted before it is described, since a schema may refer to itself
     Json described = describe(*this);
     described_.emplace(name, std::move(described));
   }

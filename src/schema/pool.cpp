@@ -19,7 +19,8 @@ constexpr std::size_t kTagKeyMax = 128;
 constexpr std::size_t kTagValueMax = 256;
 constexpr std::array<std::string_view, 2> kReservedTags{"aws:", "drover:"};
 
-// Auto Scaling groups have a name in the domain and no code behind it yet: better refused than silently idle.
+// The domain also names Auto Scaling groups, but no code launches them yet. A pool of them is refused, since
+// it would be accepted and never get a machine.
 constexpr std::array<std::string_view, 2> kProviders{"ec2", "none"};
 
 // Dollars an hour, or nothing.
@@ -102,7 +103,7 @@ const Table<core::LaunchRequest>& launch_request_table() {
   return table;
 }
 
-// Of two members that contradict each other the complaint names one that the request has.
+// When two members contradict each other, the error names one that the request has.
 void check_pool(const Place& at, const Json& given, const core::PoolSpec& pool) {
   const auto has = [&](std::string_view key) { return given.find(key) != nullptr; };
   if (pool.min > pool.max && (has("min") || !has("max"))) {

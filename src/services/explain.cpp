@@ -42,10 +42,10 @@ struct PoolFleet {
   int draining = 0;
   int slots = 0;   // of the active ones that take work
   int leases = 0;  // likewise
-  int silent = 0;  // active by name, but their free slots are nobody's to promise
+  int silent = 0;  // active ones with free slots, which are too silent to count on
 };
 
-// As far as memory knows; whether the machine has ended, the cloud alone does.
+// The facts that are in memory. Only the cloud knows whether the machine has ended.
 core::WorkerFacts facts_of(const engine::WorkerView& worker, const core::PoolSpec& pool,
                            const core::Tunables& tunables) {
   core::WorkerFacts facts;
@@ -55,15 +55,16 @@ core::WorkerFacts facts_of(const engine::WorkerView& worker, const core::PoolSpe
   facts.idle_for = worker.idle_for;
   facts.asked_ago = worker.asked_ago;
   facts.managed = pool.provider == core::Provider::ec2 && core::is_instance_id(worker.instance_id);
-  // One that was not heard in this term has been silent for at least as long as it has been idle in it.
+  // A worker that was not heard in this term has been silent for at least as long as it has been idle in it.
   facts.silence = worker.silent_for.value_or(worker.idle_for.value_or(Millis{0}));
   facts.silence_allowed = core::silence_allowed(tunables);
-  facts.silence_borne = facts.silence_allowed;  // given up or only silent: here that is the same
+  facts.silence_borne = facts.silence_allowed;  // given_up and silent are counted alike below
   facts.registration_timeout = pool.registration_timeout;
   return facts;
 }
 
-// A worker that runs a suspect has no free slot. `whole`: nor has one that runs anything, for a suspect.
+// A worker that runs a suspect has no free slot. `whole`: the job is a suspect, so a worker that runs
+// anything has none for it either.
 void count_worker(const engine::WorkerView& worker, const core::WorkerFacts& facts, bool whole,
                   PoolFleet& fleet) {
   const bool taken = worker.alone || (whole && worker.leases > 0);
@@ -110,7 +111,7 @@ std::string plural(std::int64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
-// What the fleet's loop says of a pool; the cloud's refusals before the rest.
+// The reconciler's note on a pool, one with a refusal of the cloud before others.
 const ports::PoolNote* note_of(const ports::FleetNotes& notes, const std::string& pool) {
   const ports::PoolNote* found = nullptr;
   for (const ports::PoolNote& note : notes.pools) {
@@ -132,13 +133,13 @@ void explain_refusal(Reasons& out, const ExplainInput& input, const ports::PoolN
   reason.set("next_try", time_fact(note.next_try));
 }
 
-// When a job that waits for a time, its first or the next after a failure, may run.
+// The time before which the job may not run: that of its submission, or the end of the delay after a failure.
 std::optional<WallTime> wake_of(const ports::JobRow& job) {
   if (job.wake_at) return job.wake_at;
   return job.attempts == 0 ? job.spec.run_at : std::nullopt;
 }
 
-// Why no machine comes, as far as the cloud and the fleet's loop say.
+// Why no machine is launched, by what the cloud and the reconciler said.
 void explain_no_launch(Reasons& out, const ExplainInput& input, const ports::PoolRow& pool, int machines) {
   const std::string& name = pool.spec.name;
   if (pool.spec.provider == core::Provider::none) {
@@ -148,10 +149,10 @@ void explain_no_launch(Reasons& out, const ExplainInput& input, const ports::Poo
         .set("pool", name);
     return;
   }
-  if (!input.notes.blind.empty()) return;  // said before: nothing is launched while the cloud is not seen
+  if (!input.notes.blind.empty()) return;  // explain_blindness() says why nothing is launched
   const ports::PoolNote* note = note_of(input.notes, name);
   if (note != nullptr && !note->code.empty()) return explain_refusal(out, input, *note);
-  // Said already, or by pool_full: the loop's note would only repeat it.
+  // Other reasons say these already: the reconciler's note would only repeat them.
   if (input.view->paused || machines >= pool.spec.max) return;
   if (note != nullptr && !input.notes.frozen) {
     out.add("launch_waiting",
@@ -231,7 +232,8 @@ void explain_pools(Reasons& out, const ExplainInput& input) {
         .set("queue", queue);
     return;
   }
-  // A worker that is there runs the job whether the cloud is seen or not.
+  // A worker with a free slot runs the job even while the cloud cannot be looked at, so that is said last
+  // then.
   const bool free_slot = std::any_of(serving.begin(), serving.end(), [&](const ports::PoolRow* pool) {
     return has_free_slot(input, pool->spec);
   });
@@ -259,7 +261,7 @@ void explain_position(Reasons& out, const ExplainInput& input) {
                                     "not long ago; how many are before it is not known yet",
                                     queue))
         .set("ahead", {});
-  } else {  // the queue is not in memory that far: only the whole is known
+  } else {  // memory does not reach that far back: only the number of ready jobs is known
     out.add("position", fmt::format("At most {} of queue {} before it", plural(others, "job"), queue))
         .set("ahead", {})
         .set("ahead_at_most", others);
@@ -315,7 +317,7 @@ void explain_final(Reasons& out, const ports::JobRow& job) {
     reason = &out.add("cancelled", fmt::format("It was cancelled{} after {}{}", when, attempts, why));
   } else {
     const std::string last = core::failure_reason(job.exit_code, job.signal);
-    const bool told = last.empty() || last == job.reason;  // not the same words twice
+    const bool told = last.empty() || last == job.reason;  // the reason says it already
     reason = &out.add("failed", fmt::format("It failed{} after {}{}{}", when, attempts,
                                             told ? std::string() : ", last " + last, why));
   }

@@ -9,7 +9,7 @@
 namespace drover::services {
 
 Error no_job(std::string_view name) {
-  return Error{Errc::not_found, fmt::format("there is no job {}", name)};
+  return not_found(fmt::format("there is no job {}", name));
 }
 
 std::string to_string(const JobKey& key) {
@@ -19,8 +19,8 @@ std::string to_string(const JobKey& key) {
 Status check_count(std::size_t jobs) {
   if (jobs == 0) return invalid("", "the array holds no job");
   if (jobs <= limits::kJobsPerRequest) return Ok{};
-  return Error{Errc::too_large, fmt::format("{} jobs in one request; send at most {} at a time", jobs,
-                                            limits::kJobsPerRequest)};
+  return too_large(
+      fmt::format("{} jobs in one request; send at most {} at a time", jobs, limits::kJobsPerRequest));
 }
 
 namespace {
@@ -113,9 +113,9 @@ Result<JobLog> EngineJobs::log(const Principal& who, const JobKey& key, std::str
   const Result<ports::JobRow> job = get(who, key);
   if (!job.ok()) return job.error();
   const int wanted = attempt.value_or(job->attempts);
-  if (wanted == 0) return Error{Errc::not_found, fmt::format("job {} has not run yet", job->number.value)};
+  if (wanted == 0) return not_found(fmt::format("job {} has not run yet", job->number.value));
   if (wanted > job->attempts)
-    return Error{Errc::not_found, fmt::format("job {} has no attempt {}", job->number.value, wanted)};
+    return not_found(fmt::format("job {} has no attempt {}", job->number.value, wanted));
   return log_of(job->number, wanted, stream);
 }
 
@@ -154,9 +154,9 @@ Result<JobFile> EngineJobs::file(const Principal& who, const JobKey& key, const 
   Result<std::optional<ports::ArtifactRow>> row = reads_.artifact(job->number, name);
   if (!row.ok()) return row.error();
   if (!row->has_value()) {
-    return Error{Errc::not_found, name == ports::kCheckpointName
-                                      ? fmt::format("job {} has no checkpoint", job->number.value)
-                                      : fmt::format("job {} has no artifact {}", job->number.value, name)};
+    return not_found(name == ports::kCheckpointName
+                         ? fmt::format("job {} has no checkpoint", job->number.value)
+                         : fmt::format("job {} has no artifact {}", job->number.value, name));
   }
   Result<ports::StoredFile> file = artifacts_.get(job->number, (*row)->attempt, name);
   if (!file.ok()) return file.error();

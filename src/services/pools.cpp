@@ -9,7 +9,7 @@ namespace drover::services {
 namespace {
 
 Error no_pool(const std::string& name) {
-  return Error{Errc::not_found, fmt::format("there is no pool {}", name)};
+  return not_found(fmt::format("there is no pool {}", name));
 }
 
 Error wrong_version(std::string message) {

@@ -14,9 +14,7 @@ namespace {
 constexpr int kRowsARead = limits::kPageRows;
 
 Error not_leading(const engine::EngineView& view) {
-  return Error{.code = Errc::unavailable,
-               .message = fmt::format("this daemon does not lead: {}", view.standby_reason),
-               .retry_after_s = 1};
+  return unavailable(fmt::format("this daemon does not lead: {}", view.standby_reason), 1);
 }
 
 void add(Capacity& to, const core::Resources& resources, double share) {
@@ -98,7 +96,7 @@ void EngineScheduler::queues(const Principal& who, std::string after, int limit,
   engine_.view(std::move(wanted), [limit, done = std::move(done)](Result<engine::EngineView> view) {
     if (!view.ok()) return done(view.error());
     if (!view->leading) {
-      return done(Error{.code = Errc::unavailable, .message = view->standby_reason, .retry_after_s = 1});
+      return done(unavailable(view->standby_reason, 1));
     }
     QueuePage page{std::move(view->queues), view->counting, false};
     while (page.queues.size() > static_cast<std::size_t>(limit)) {

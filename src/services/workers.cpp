@@ -10,7 +10,7 @@ namespace {
 
 using Running = std::map<std::int64_t, int>;  // worker → jobs that it runs
 
-// Absent while this daemon does not lead: what memory it has says nothing then.
+// Absent while this daemon does not lead, since its memory is out of date then.
 std::optional<Running> running_in(const engine::EngineView& view) {
   if (!view.leading) return std::nullopt;
   Running running;
@@ -109,7 +109,7 @@ Result<ports::WorkerRow> EngineWorkers::read(const Principal& who, const std::st
   if (const Status allowed = may_operate(who); !allowed.ok()) return allowed.error();
   Result<std::optional<ports::WorkerRow>> row = reads_.worker(name);
   if (!row.ok()) return row.error();
-  if (!row->has_value()) return Error{Errc::not_found, fmt::format("there is no worker {}", name)};
+  if (!row->has_value()) return not_found(fmt::format("there is no worker {}", name));
   return std::move(**row);
 }
 
@@ -117,7 +117,7 @@ Status EngineWorkers::admit_machine(std::string_view bootstrap_token) {
   const Result<std::optional<ports::LaunchRow>> launch = reads_.launch_by_token(sha256(bootstrap_token));
   if (!launch.ok()) return launch.error();
   if (launch->has_value()) return Ok{};
-  return Error{Errc::unauthenticated, "this bootstrap token is not known"};
+  return unauthenticated("this bootstrap token is not known");
 }
 
 void EngineWorkers::keep_file(const Attempt& who, const std::string& name, const std::string& spooled,

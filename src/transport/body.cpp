@@ -16,11 +16,10 @@ namespace {
 Error file_error(const char* what, const std::string& path) {
   const int cause = errno;
   log_error("cannot {} {}: {}", what, path, std::strerror(cause));
-  if (cause == ENOSPC || cause == EDQUOT)
-    return {Errc::storage_full, "There is no space left for this body."};
-  if (cause == EROFS) return {Errc::storage_full, "The disk for this body is read-only."};
-  if (cause == EMFILE || cause == ENFILE) return {Errc::unavailable, "Too many files are open.", {}, {}, 1};
-  return {Errc::internal, "The body could not be spooled."};
+  if (cause == ENOSPC || cause == EDQUOT) return storage_full("There is no space left for this body.");
+  if (cause == EROFS) return storage_full("The disk for this body is read-only.");
+  if (cause == EMFILE || cause == ENFILE) return unavailable("Too many files are open.", 1);
+  return internal("The body could not be spooled.");
 }
 
 }  // namespace
@@ -47,7 +46,7 @@ Status Body::to_file(const std::string& directory) {
 Status Body::append(std::string_view data) {
   const auto bytes = static_cast<std::int64_t>(data.size());
   if (kind_ == Kind::memory) {
-    if (!budget_->take(bytes)) return Error{Errc::unavailable, "Too much is being sent at once.", {}, {}, 1};
+    if (!budget_->take(bytes)) return unavailable("Too much is being sent at once.", 1);
     text_ += data;
   }
   size_ += bytes;

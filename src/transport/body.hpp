@@ -38,7 +38,7 @@ class Body {
   Status to_file(const std::string& directory);
   void to_nowhere() { reset(); }
   Status append(std::string_view data);
-  // Hands what came to the request.
+  // Moves what was received into the request.
   void finish(http::Request& request);
   // Lets go of memory and file.
   void reset();

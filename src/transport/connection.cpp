@@ -70,7 +70,7 @@ std::optional<SteadyTime> Connection::idle_since(SteadyTime at) const {
 }
 
 void Connection::give_way() {
-  quiet_since_ = kBusy;  // chosen once
+  quiet_since_ = kBusy;  // so that it is not chosen again
   wind_down();
 }
 
@@ -108,7 +108,7 @@ void Connection::take(std::string_view data) {
     case Stage::body:
       moved_ += static_cast<std::int64_t>(data.size());
       set_progress_deadline(shared_->options.body_time);
-      if (in_.empty()) {  // the usual case goes to its place without a stop in between
+      if (in_.empty()) {  // the usual case: parsed without another copy
         std::optional<http::Response> refusal;
         data.remove_prefix(parser_->body(data, body_, refusal));
         if (refusal) return refuse(std::move(*refusal));
@@ -122,7 +122,8 @@ void Connection::take(std::string_view data) {
       return;
     case Stage::streaming:
       in_ += data;
-      // Whoever sends so much ahead is cut off: unread, it would hide that the peer has closed.
+      // A peer that sends so much ahead is cut off. If it were left unread instead, its end could not be
+      // noticed.
       if (in_.size() >= kAheadBytes) return close();
       return wait_readable();
     case Stage::lingering:
@@ -164,8 +165,7 @@ void Connection::on_need_more_head() {
   if (in_.empty() && (end_seen_ || shared_->stopping())) return close();
   if (end_seen_) return refuse(bad_request("The request ends within its header."));
   if (!head_timed_) {
-    // Once a byte is there the request has begun, and its header has to be whole in time however slowly it
-    // drips.
+    // A request begins with its first byte. From then on the whole header must arrive within header_time.
     head_timed_ = !in_.empty();
     set_deadline(now() + (head_timed_ ? shared_->options.header_time : shared_->options.idle_time));
   }
@@ -213,13 +213,14 @@ void Connection::on_policy(const http::BodyPolicy& policy) {
   moving_since_ = now();
   moved_ = 0;
   set_progress_deadline(shared_->options.body_time);
-  // A client that sends without waiting needs no invitation.
+  // A client that is sending its body already does not wait for a 100 (Continue).
   const bool invited = iequals(request_.header("expect"), "100-continue") && !parser_->http10();
   if (invited && in_.empty() && !parser_->complete()) return send_continue();
   read_body();
 }
 
-// Refused after its header: a small body is read away, so that the connection can go on; a large one ends it.
+// Refuses a request after its header. A small body is read and dropped, so that the connection can go on; a
+// large one ends the connection.
 void Connection::refuse_unread(http::Response response) {
   const std::optional<std::uint64_t> length = parser_->content_length();
   const bool waits = !request_.header("expect").empty();
@@ -264,7 +265,7 @@ void Connection::deliver() {
   try {
     shared_->handler.on_request(std::move(request_), http::Reply(exchange));
   } catch (const std::exception& error) {
-    // Whoever still holds the reply may answer; if nobody does, its end does.
+    // A copy of the reply that somebody holds may still answer. Without one, Exchange answers 500.
     log_error("a request handler threw: {}", error.what());
   } catch (...) {
     log_error("a request handler threw an exception of unknown type");
@@ -276,7 +277,8 @@ void Connection::set_deadline(SteadyTime deadline) {
   if (deadline_ < timer_at_) arm();
 }
 
-// Silence is bounded, and so is dripping: each byte buys a little time only.
+// Each byte that moves puts the deadline off, but never beyond what kLeastRate allows: a peer that sends or
+// takes a byte now and then must not hold its connection for ever.
 void Connection::set_progress_deadline(Seconds silence) {
   set_deadline(std::min(now() + silence, moving_since_ + silence + Seconds(moved_ / kLeastRate)));
 }

@@ -32,14 +32,12 @@
 namespace drover::transport {
 
 // One client's connection: requests one after the other, each answered before the next is looked at. All work
-// is done on the socket's strand; the public functions may be called from anywhere.
-//
-// It waits for the socket to become readable instead of leaving a read outstanding. An idle connection so
-// holds no buffer, and while a reply is pending the same wait notices the peer closing without disturbing
-// bytes of a next request.
+// is done on the socket's strand; the public functions may be called from anywhere.  It waits for the socket
+// to become readable instead of leaving a read outstanding. So an idle connection holds no buffer, and while
+// a reply is pending the same wait notices that the peer closes, without consuming bytes of the next request.
 class Connection final : public Answerer, public std::enable_shared_from_this<Connection> {
  public:
-  // Named rather than any executor: wrapping one up costs each step of a connection an allocation.
+  // The concrete type: any_io_executor would cost an allocation for each step of a connection.
   using Executor = boost::asio::strand<boost::asio::io_context::executor_type>;
   using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
   using Timer =
@@ -57,10 +55,10 @@ class Connection final : public Answerer, public std::enable_shared_from_this<Co
   // The answer to the request that is pending; once per request.
   void answer(http::Response response, std::function<void(bool)> done) override;
   [[nodiscard]] bool peer_open() const override { return peer_open_.load(); }
-  // Since when its peer has had nothing to say, if a newcomer may have its place: it never spoke, or not for
-  // a while.
+  // Since when the peer has been silent, if the connection may be closed for a new one: the peer never sent
+  // anything, or nothing for a while.
   [[nodiscard]] std::optional<SteadyTime> idle_since(SteadyTime at) const;
-  void give_way();  // closes, unless the peer has begun to speak
+  void give_way();  // closes, unless a request has begun
 
  private:
   enum class Stage { head, body, pending, writing, streaming, lingering, closed };
@@ -138,7 +136,7 @@ class Connection final : public Answerer, public std::enable_shared_from_this<Co
   std::unique_ptr<RequestParser> parser_;
   http::Request request_;
   Body body_;
-  std::optional<http::Response> held_answer_;  // decided; given when the body is out of the way
+  std::optional<http::Response> held_answer_;  // a refusal, sent once the body was read
   bool head_timed_ = false;
   bool keep_alive_ = false;
   bool head_only_ = false;
@@ -151,7 +149,7 @@ class Connection final : public Answerer, public std::enable_shared_from_this<Co
   std::int64_t file_at_ = 0;
   std::int64_t file_left_ = 0;
   std::function<void(bool)> done_;
-  bool reaches_peer_ = false;  // nobody was known to be gone when the answer began
+  bool reaches_peer_ = false;  // the peer was not known to have gone when the answer began
   bool close_after_ = false;
 
   // The stream, while the stage is streaming; its piece being written is in out_*

@@ -130,7 +130,7 @@ void Connection::write_more() {
     out_done_ += static_cast<std::size_t>(count);
     moved_ += count;
   }
-  // The usual answer has left at once, without another turn of the event loop.
+  // Most answers are written at once, and need no further turn of the event loop.
   if (file_left_ == 0 && out_done_ == out_head_.size() + out_body_.size()) return on_answered();
   set_progress_deadline(shared_->options.write_time);
   socket_.async_wait(Socket::wait_write, guarded([](Connection& self, error_code ec) {
@@ -164,7 +164,8 @@ void Connection::on_answered() {
   if (stage_ == Stage::closed) return;
   if (close_after_) return linger();
   if (in_.empty()) return next();
-  // A flood of requests sent ahead is served one a turn.
+  // Of requests that were sent ahead, one is served in each turn of the event loop, so that one client does
+  // not hold up the others.
   asio::post(socket_.get_executor(), guarded([](Connection& self) {
                if (self.stage_ == Stage::writing) self.next();
              }));
@@ -180,8 +181,8 @@ void Connection::send_continue() {
 }
 
 // Closing with unread bytes in the socket would make the kernel send a reset, which can destroy the answer
-// before the peer has read it. So: say that nothing more comes, read what the peer still sends for a moment,
-// then close.
+// before the peer has read it. So the sending half is shut down first, and what the peer sends is read for a
+// moment before the connection is closed.
 void Connection::linger() {
   if (end_seen_) return close();
   stage_ = Stage::lingering;

@@ -20,12 +20,12 @@ using boost::system::error_code;
 
 namespace {
 
-// What the kernel may hold of a stream beyond what is on its way. Without a bound it holds megabytes for each
-// peer that does not read, and a stream of little would seem to get on for hours.
+// Bytes of a stream that the kernel may hold unsent. Without a bound it takes megabytes for each peer that
+// does not read, and a stream of few bytes would seem to make progress for hours.
 constexpr int kKernelBytes = 128 * 1024;
 
 void set_tcp_option(int fd, int name, int value) {
-  ::setsockopt(fd, IPPROTO_TCP, name, &value, sizeof value);  // best effort: our own limits hold without it
+  ::setsockopt(fd, IPPROTO_TCP, name, &value, sizeof value);  // may fail: the server's limits hold without
 }
 
 }  // namespace
@@ -33,16 +33,17 @@ void set_tcp_option(int fd, int name, int value) {
 // Why no stream may begin now.
 std::optional<http::Response> Connection::stream_refusal() {
   if (shared_->stopping()) {
-    return http::problem(Error{Errc::unavailable, "The server is stopping.", {}, {}, 1});
+    return http::problem(unavailable("The server is stopping.", 1));
   }
   if (shared_->streams.enter()) return std::nullopt;
-  return http::problem(Error{Errc::unavailable, "Too many streams are open.", {}, {}, 1});
+  return http::problem(unavailable("Too many streams are open.", 1));
 }
 
 void Connection::begin_stream(http::Response response) {
   const bool head_alone = head_only_ || !has_body(response.status);
   if (!head_alone) {
-    // From here on the end of what the peer sends is the end of the stream, so it must be seen.
+    // While a stream runs, the end of what the peer sends tells that the peer has gone. So that end must be
+    // yet to come, and there must be room to read up to it.
     if (end_seen_ || in_.size() >= kAheadBytes) return close();
     if (std::optional<http::Response> refusal = stream_refusal()) {
       finish(false);
@@ -69,8 +70,8 @@ void Connection::begin_stream(http::Response response) {
   const std::int64_t silence = Millis(shared_->options.write_time).count();
   const int fd = socket_.native_handle();
   set_tcp_option(fd, TCP_NOTSENT_LOWAT, kKernelBytes);
-  // Bytes that the kernel has taken count too: without this it would keep a peer that vanished for a quarter
-  // of an hour.
+  // The write time-out must hold for bytes that the kernel has taken as well. Its own time-out keeps a peer
+  // that vanished for a quarter of an hour.
   set_tcp_option(fd, TCP_USER_TIMEOUT,
                  static_cast<int>(std::min<std::int64_t>(silence, std::numeric_limits<int>::max())));
   wait_readable();
@@ -145,7 +146,7 @@ bool Connection::load_stream_piece() {
     if (stream_last_) {
       end_stream();
     } else {
-      deadline_ = SteadyTime::max();  // silence of the producer is not the peer's
+      deadline_ = SteadyTime::max();  // no deadline for the peer while the producer is silent
     }
     return false;
   }
@@ -166,21 +167,22 @@ void Connection::end_stream() {
   on_answered();
 }
 
-// The server stops. What the peer takes without being waited for it gets.
+// Called when the server stops. The peer gets what it takes without waiting.
 void Connection::stop_stream() {
   stream_->break_off();
   while (stage_ == Stage::streaming && !stream_blocked_) pump_stream();
   if (stage_ == Stage::streaming && stream_->state() != StreamPipe::State::ended) break_stream();
 }
 
-// Closes so that the peer sees that something is missing. In chunks it misses the last one; where the end of
-// the connection is the end of the body, only a reset can tell.
+// Closes so that the peer sees that the body is not whole. A body in chunks lacks its last one; where the end
+// of the connection is that of the body (HTTP/1.0), only a reset can tell.
 void Connection::break_stream() {
   if (!stream_chunked_) close_with_reset();
   close();
 }
 
-// The peer does not read: the kernel, too, is to forget what it holds for it.
+// Closes the connection of a peer that reads too slowly. The reset makes the kernel drop what it still holds
+// for the peer.
 void Connection::cut_off() {
   log_debug("a stream to {} is cut off: it is read too slowly", peer_);
   close_with_reset();

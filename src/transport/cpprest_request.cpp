@@ -35,14 +35,14 @@ bool usable(const http::FileBody& body) {
 web::http::http_response with_body(web::http::http_response response, const streams::istream& stream,
                                    std::int64_t length) {
   const std::string type = response.headers()["Content-Type"];
-  response.set_body(stream, static_cast<utility::size64_t>(length));  // sets a type of its own
+  response.set_body(stream, static_cast<utility::size64_t>(length));  // overwrites the type
   response.headers()["Content-Type"] = type;
   if (type.empty()) response.headers().remove("Content-Type");
   return response;
 }
 
-// What a stream promises its producer cannot be kept: the library does not say that a peer has gone, and
-// waits for one that does not read without limit.
+// Streams are refused: the library does not tell that a peer has gone, and waits without limit for one that
+// does not read, so it cannot do what http::Stream promises.
 http::Response no_streams() {
   return http::problem(
       501, "not_implemented",
@@ -69,7 +69,7 @@ bool CpprestRequest::peer_open() const {
 }
 
 void CpprestRequest::turn_away() {
-  refuse(http::problem(Error{Errc::unavailable, "The server is stopping.", {}, {}, 1}));
+  refuse(http::problem(unavailable("The server is stopping.", 1)));
 }
 
 void CpprestRequest::begin() {
@@ -146,7 +146,8 @@ void CpprestRequest::refuse(http::Response response) {
   answer(std::move(response), {});
 }
 
-// Refused after its header: a small body is read away, so that the connection can go on; a large one ends it.
+// Refuses a request after its header. A small body is read and dropped, so that the connection can go on; a
+// large one ends the connection.
 void CpprestRequest::refuse_unread(http::Response response) {
   body_.reset();
   if (!chunked_ && length_ <= kReadAwayBytes) return answer(std::move(response), {});
@@ -154,7 +155,8 @@ void CpprestRequest::refuse_unread(http::Response response) {
 }
 
 void CpprestRequest::read_body() {
-  // A read waits for all that it asks for: so wait for one byte, and take what has come with it.
+  // A read completes only when all bytes that it asks for are there. So it asks for one, and on_piece() takes
+  // what has arrived with it.
   message_.body()
       .streambuf()
       .getn(piece_.data(), 1)
@@ -162,7 +164,8 @@ void CpprestRequest::read_body() {
         try {
           self->on_piece(read.get());
         } catch (const std::exception& error) {
-          // The peer is gone in the middle of its body. The library waits for an answer to be rid of it.
+          // The peer has gone in the middle of its body. The library frees the request only when it is
+          // answered.
           log_debug("a body from {} broke off: {}", self->request_.peer, error.what());
           self->refuse(bad_request("The body ends too early."));
         }
@@ -173,7 +176,7 @@ void CpprestRequest::on_piece(std::size_t bytes) {
   if (bytes == 0) return deliver();
   auto buffer = message_.body().streambuf();
   const std::size_t more = std::min(buffer.in_avail(), piece_.size() - bytes);
-  if (more > 0) bytes += buffer.getn(piece_.data() + bytes, more).get();  // it is there: no waiting
+  if (more > 0) bytes += buffer.getn(piece_.data() + bytes, more).get();  // they are there: no waiting
   taken_ += static_cast<std::int64_t>(bytes);
   if (taken_ > limit_) return refuse(body_too_large(limit_));
   const Status status = body_.append({reinterpret_cast<const char*>(piece_.data()), bytes});
@@ -188,7 +191,7 @@ void CpprestRequest::deliver() {
     state_->with_handler(
         [&](http::Handler& handler) { handler.on_request(std::move(request_), http::Reply(exchange)); });
   } catch (const std::exception& error) {
-    // Whoever still holds the reply may answer; if nobody does, its end does.
+    // A copy of the reply that somebody holds may still answer. Without one, Exchange answers 500.
     log_error("a request handler threw: {}", error.what());
   } catch (...) {
     log_error("a request handler threw an exception of unknown type");
@@ -217,12 +220,12 @@ void CpprestRequest::answer(http::Response response, std::function<void(bool)> d
   if (state_->over()) return finish(done, false);
   if (std::holds_alternative<http::StreamBody>(response.body)) {
     response = instead_of_stream(response, no_streams());
-    done = [done = std::move(done)](bool) { done(false); };  // what was to be sent was not
+    done = [done = std::move(done)](bool) { done(false); };  // the stream itself was not sent
   }
   const bool known = response.status >= 200 && response.status <= 599 && !response.abandon;
   const auto* file = std::get_if<http::FileBody>(&response.body);
   if (!known || (file != nullptr && !usable(*file))) {
-    // The library cannot close a connection without an answer, so abandoning is refusing here.
+    // The library cannot close a connection without an answer, so an abandoned request is answered 500 here.
     if (!response.abandon) log_error("an answer of status {} cannot be sent", response.status);
     const bool close = response.close || response.abandon;
     response = could_not_be_sent();
@@ -231,7 +234,8 @@ void CpprestRequest::answer(http::Response response, std::function<void(bool)> d
   }
   const std::int64_t length = body_length(response);
   const bool empty = length == 0 || !has_body(response.status);
-  // Only a body that ends too early makes the library announce a length and send nothing; it then closes.
+  // For HEAD the library must announce a length and send no body. It does so only if the body ends too early,
+  // and closes the connection then.
   const bool head_only = message_.method() == "HEAD" && !empty;
   web::http::http_response out = to_library(response, response.close || !keep_alive_ || head_only);
   if (empty) return send(out, std::move(done), true);
@@ -256,12 +260,12 @@ void CpprestRequest::answer(http::Response response, std::function<void(bool)> d
       });
 }
 
-// `whole`: unless the library reports success, something is missing.
+// `whole`: the answer counts as delivered only if the library reports success. For HEAD it never does.
 void CpprestRequest::send(const web::http::http_response& response, std::function<void(bool)> done,
                           bool whole) {
   const streams::istream body = response.body();
-  // A file that is still open when its last holder goes makes the thread wait for the pool that it is one of:
-  // closed first, the pool cannot wait for itself.
+  // The file is closed here. Otherwise the destructor of its last holder would close it, and a thread of the
+  // library's pool would wait there for a task of the same pool.
   const auto end = [self = shared_from_this(), body, done = std::move(done)](bool delivered) {
     const pplx::task<void> closed = body.is_valid() ? body.close() : pplx::task_from_result();
     closed.then([self, done, delivered](const pplx::task<void>& task) {
@@ -283,7 +287,7 @@ void CpprestRequest::send(const web::http::http_response& response, std::functio
       }
       end(delivered);
     });
-  } catch (const std::exception&) {  // the library has answered for us: the connection is gone
+  } catch (const std::exception&) {  // the library gave its own answer: the connection has gone
     end(false);
   }
 }

@@ -110,8 +110,7 @@ Status CpprestServer::start() {
     listener_.reset();
     cause = error.what();
   }
-  return Error{Errc::unavailable,
-               fmt::format("Cannot listen on {} port {}: {}.", options.address, options.port, cause)};
+  return unavailable(fmt::format("Cannot listen on {} port {}: {}.", options.address, options.port, cause));
 }
 
 void CpprestServer::open(const std::string& url) {
@@ -127,7 +126,8 @@ void CpprestServer::open(const std::string& url) {
   };
   listener_ = std::make_unique<http_listener>(web::uri(url));
   listener_->support(serve);
-  // Without these two the library answers them itself, and TRACE with every header, Authorization included.
+  // The library would answer these two methods itself, and TRACE with every header of the request,
+  // Authorization included.
   listener_->support(web::http::methods::TRCE, serve);
   listener_->support(web::http::methods::OPTIONS, serve);
   listener_->open().get();
@@ -139,8 +139,8 @@ void CpprestServer::stop(Millis grace) {
   state_->stop(grace);
   state_->end();
   state_->cut_off();
-  // The library waits without limit for its connections to end, and some never do: then they and what they
-  // use are left behind.
+  // The library waits without limit for its connections to end, and some never do. After kCloseTime the
+  // listener and those connections are left behind, on a thread of their own.
   const auto closed = std::make_shared<std::promise<void>>();
   std::thread([closed, listener = std::shared_ptr<http_listener>(std::move(listener_))] {
     try {

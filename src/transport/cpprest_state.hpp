@@ -45,7 +45,7 @@ class CpprestState {
     idle_.wait_for(lock, grace, [this] { return inside_ == 0; });
   }
 
-  // Calls with the handler, unless the server is over: then false, and the handler may be gone.
+  // Calls `call` with the handler. False, without a call, once the server has ended: the handler may be gone.
   template <class Call>
   bool with_handler(Call call) {
     const std::shared_lock lock(handler_mutex_);
@@ -93,7 +93,7 @@ class CpprestState {
     idle_.wait(lock, [this] { return settling_ == 0; });
   }
 
-  // Takes no lock: answers come from handlers too, with locks of their own.
+  // Takes no lock, since handlers that hold locks of their own give answers.
   [[nodiscard]] bool over() const { return over_.load(); }
 
  private:

@@ -15,7 +15,7 @@ struct Framing {
 
   std::int64_t length = 0;  // of the body, also where it is left out (HEAD)
   bool close = false;
-  bool keep_alive_1_0 = false;  // the client speaks 1.0 and has to be told
+  bool keep_alive_1_0 = false;  // tell a client of HTTP/1.0 that the connection stays open
   Kind kind = Kind::length;     // how the client knows where the body ends
 };
 

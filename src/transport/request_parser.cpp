@@ -50,21 +50,21 @@ bool maybe_last_chunk(std::string_view rest) {
 class RequestParser::Impl final : public beast::http::basic_parser<true> {
  public:
   explicit Impl() {
-    // The limits of the header are the scanner's, that of the body follows when the route is known. Not none:
-    // this release then takes every Content-Length for too large.
+    // HeadScanner limits the header, and limit_body() the body once the route is known. Beast's own limits
+    // are as large as can be. With no limit at all this release would refuse every Content-Length as too
+    // large.
     header_limit(UINT32_MAX);
     lift_body_limit();
   }
 
-  // This release takes a chunk's size off its limit each time it looks at the chunk's header, so that how
-  // often a header came in pieces would decide: the limit is kept here, and theirs is lifted before every
-  // step.
+  // This release takes a chunk's size off its limit each time it looks at the chunk's header, so a header
+  // that comes in pieces would count several times. So chunks_left is the limit, and Beast's is lifted before
+  // every step.
   void lift_body_limit() { body_limit(UINT64_MAX); }
 
   std::string target;
   int version = 11;
-  Request* request =
-      nullptr;  // while the header is parsed: later fields are trailers, which nobody asked for
+  Request* request = nullptr;  // while the header is parsed; later fields are trailers, which are dropped
   Body* into = nullptr;
   std::uint64_t chunks_left = UINT64_MAX;  // bytes that chunks may still announce
   std::optional<Response> body_error;

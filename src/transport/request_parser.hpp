@@ -13,8 +13,8 @@ namespace drover::transport {
 
 class Body;
 
-// Parses one request: its header block, whole, then its body in any pieces. A refusal is final. Beast stays
-// behind this wall: its templates are compiled in one file. Not thread-safe.
+// Parses one request: its header block, whole, then its body in any pieces. A refusal is final. No other file
+// includes Beast's parser: its templates take long to compile. Not thread-safe.
 class RequestParser {
  public:
   RequestParser();
@@ -25,7 +25,7 @@ class RequestParser {
   std::optional<http::Response> head(std::string_view block, http::Request& request);
   // Feeds body bytes, and returns how many were taken; the rest must be passed again, with more behind it.
   std::size_t body(std::string_view data, Body& into, std::optional<http::Response>& refusal);
-  // Of a body in chunks, before its first byte; a Content-Length is the caller's to judge.
+  // Limits a body in chunks; to be called before its first byte. The caller checks a Content-Length itself.
   void limit_body(std::int64_t bytes);
 
   [[nodiscard]] bool complete() const;  // the body is whole, or there is none

@@ -11,13 +11,13 @@ namespace drover::transport {
 // The largest refused body that is read away, so that its connection can go on.
 inline constexpr std::int64_t kReadAwayBytes = 64 * 1024;
 
-// What the framing of a body rests on must be said once and clearly: two readings are how requests are
-// smuggled. `minor` is that of HTTP/1.x; `chunked`: the transport reads the body in chunks. A Response
-// refuses the request.
+// Checks the fields that say where a body ends. They must be there once and be clear: requests are smuggled
+// past a proxy by fields that it reads differently. `minor` is that of HTTP/1.x; `chunked`: the transport
+// reads the body in chunks. A Response refuses the request.
 std::optional<http::Response> check_fields(const http::Request& request, int minor, bool chunked);
 
-// The answer to a request whose own answer, a stream, cannot be sent: with its id, and the connection as it
-// wanted.
+// `refusal` in place of an answer that is a stream and cannot be sent: with the request id of that answer,
+// and closing the connection if that would have.
 http::Response instead_of_stream(const http::Response& stream, http::Response refusal);
 
 http::Response bad_request(std::string_view detail);

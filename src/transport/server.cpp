@@ -29,14 +29,15 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr Millis kAcceptPause{100};  // when no descriptor is left: trying on at once would only burn time
+constexpr Millis kAcceptPause{100};  // before the next try when no descriptor is left
 
 void set_option(const Socket& socket, int level, int name, int value) {
   // Best effort: a connection without it works too.
   ::setsockopt(const_cast<Socket&>(socket).native_handle(), level, name, &value, sizeof value);
 }
 
-// A peer that vanished without a word, as a spot machine does, has to be noticed while a reply is pending.
+// Keepalive probes notice a peer that vanished without closing, as a spot machine does, while a reply is
+// pending.
 void tune(const Socket& socket) {
   set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
   set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -103,8 +104,8 @@ Status BeastServer::listen() {
   if (!ec) return Ok{};
   error_code ignored;
   acceptor_.close(ignored);
-  return Error{Errc::unavailable,
-               fmt::format("Cannot listen on {} port {}: {}.", options.address, options.port, ec.message())};
+  return unavailable(
+      fmt::format("Cannot listen on {} port {}: {}.", options.address, options.port, ec.message()));
 }
 
 void BeastServer::accept() {
@@ -144,9 +145,9 @@ void BeastServer::admit(Socket socket) {
   if (shared_->add(connection)) connection->start();
 }
 
-// One try to say why, without waiting for anything.
+// Answers 503 to a connection for which there is no room. There is one try, which waits for nothing.
 void BeastServer::turn_away(Socket& socket) {
-  http::Response response = http::problem(Error{Errc::unavailable, "Too many connections.", {}, {}, 1});
+  http::Response response = http::problem(unavailable("Too many connections.", 1));
   const std::string& body = std::get<std::string>(response.body);
   const Framing framing{static_cast<std::int64_t>(body.size()), true, false};
   const std::string text =
@@ -183,7 +184,7 @@ void BeastServer::stop(Millis grace) {
   for (const auto& connection : connections) connection->wind_down();
   shared_->wait_until_empty(grace);
   for (const auto& connection : shared_->connections()) connection->abort();
-  // Nothing is left to wait for but what is in the queue, so the threads come to their end by themselves.
+  // Without `work_` the event loop ends when its queue is empty, and its threads with it.
   work_.reset();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();

@@ -37,8 +37,8 @@ class Shared {
   StreamRoom streams;
 
   [[nodiscard]] bool has_room() const;
-  // Full, a newcomer takes the place of whoever has had nothing to say for longest: connections that only
-  // wait cannot keep out those that ask. False: all are at work, or spoke a moment ago.
+  // Closes the connection that has been silent for longest, so that idle connections cannot keep out new
+  // ones. False: all have a request under way, or had one a moment ago.
   bool make_room();
   // False once stopping: the connection must go.
   bool add(const std::shared_ptr<Connection>& connection);

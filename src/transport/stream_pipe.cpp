@@ -55,8 +55,8 @@ bool StreamPipe::send(std::string piece) {
     } else {
       queue_ += piece;
     }
-    // A connection that waits for its peer to take something would not look here before it does; one that is
-    // cut off is woken whether or not.
+    // A connection that was woken will call take() by itself, but not before its peer has taken something.
+    // One that is to be cut off must not wait for that, so it is woken in any case.
     if (std::exchange(woken_, true) && taken) return true;
   }
   wake_();

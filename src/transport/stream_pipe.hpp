@@ -21,9 +21,9 @@ class StreamRoom {
   // One more stream; false when there are as many as there may be.
   bool enter();
   void leave() { streams_.fetch_sub(1); }
-  // Room for `bytes` more of a stream that holds `own`. Streams that hold less than their share get it also
-  // when others have used up the whole, so that readers who keep up do not pay for those who do not; all
-  // together hold twice the whole at most, or kStreamPieceBytes each.
+  // Room for `bytes` more of a stream that holds `own`. A stream that stays within its share gets room even
+  // when others have used up all of it, so that readers who keep up do not pay for those who do not. All
+  // together hold at most twice `bytes` of the constructor, or kStreamPieceBytes each.
   bool take(std::size_t own, std::size_t bytes);
   void give(std::size_t bytes) { bytes_.fetch_sub(static_cast<std::int64_t>(bytes)); }
 
@@ -51,8 +51,8 @@ class StreamPipe {
     State then;  // the stream's state behind these bytes
   };
 
-  // `room` has been entered for it, and is left when it is closed; afterwards it is not touched any more.
-  // `wake` is called on a producer's thread when the connection has something to do; it must not block.
+  // The caller has entered `room` for this stream; close() leaves it, and does not use it afterwards. `wake`
+  // is called on a producer's thread when the connection has something to do; it must not block.
   StreamPipe(StreamRoom& room, std::function<void()> wake) : room_(room), wake_(std::move(wake)) {}
   StreamPipe(const StreamPipe&) = delete;
   StreamPipe& operator=(const StreamPipe&) = delete;
@@ -68,7 +68,7 @@ class StreamPipe {
 
   // The connection's side
   [[nodiscard]] State state() const;
-  // All that is queued. What was taken before has been written.
+  // Takes all that is queued. A call says that what was taken before has been written.
   Piece take();
   // Nobody takes any more.
   void close();
@@ -86,7 +86,8 @@ class StreamPipe {
   std::function<void()> drained_;
 };
 
-// The pipe's producer, of which there is one however many copies of http::Stream hold it.
+// The producer's end of a pipe, which all copies of an http::Stream share. When the last copy goes, a stream
+// that was not ended is broken off.
 class StreamHandle final : public http::Stream::Sink {
  public:
   explicit StreamHandle(std::shared_ptr<StreamPipe> pipe) : pipe_(std::move(pipe)) {}

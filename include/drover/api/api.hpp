@@ -21,13 +21,14 @@ struct ApiDeps {
   std::string hostname;                         // shown by /status
   std::function<std::uint16_t()> port;          // likewise; asked once it listens
   std::string version;
-  // Each of these threads should find a connection of the store for itself: else one waits for another.
+  // Each of these threads needs a connection of the store while it reads: with fewer connections they wait
+  // for each other.
   int read_threads = 4;  // for lists and other reads
-  int duty_threads = 4;  // for what must not wait behind these: submissions, uploads, /metrics
+  int duty_threads = 4;  // for what must not wait behind reads: submissions, uploads, /metrics
 };
 
 // The native REST handlers. Reads and file work run on threads of its own, so that no transport thread waits.
-// Requests that these cannot take any more are answered `overloaded`. Thread-safe.
+// Requests are answered `overloaded` while too many wait for these threads. Thread-safe.
 class Api {
  public:
   explicit Api(ApiDeps deps);

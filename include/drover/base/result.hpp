@@ -59,6 +59,9 @@ inline Error stale(std::string message) {
 inline Error unauthenticated(std::string message) {
   return Error{Errc::unauthenticated, std::move(message)};
 }
+inline Error forbidden(std::string message) {
+  return Error{Errc::forbidden, std::move(message)};
+}
 inline Error too_large(std::string message) {
   return Error{Errc::too_large, std::move(message)};
 }

@@ -15,16 +15,16 @@ namespace drover::http {
 std::string host_name(std::string_view authority);
 // The host of "http://user@host:port/path", in the same form.
 std::string url_host(std::string_view url);
-// Letters, digits, dots, hyphens and underscores: what can be one of the names that a server answers to.
+// Whether the text may be one of the names of ServedHosts: letters, digits, dots, hyphens, underscores.
 bool valid_host_name(std::string_view text);
 
-// The names that a server answers to while it trusts whoever reaches its port. A page in a browser can have
-// the name of its own server point to this machine (DNS rebinding); its requests then are of the same origin,
-// and nothing but the name in them tells them from an operator's. No foreign page can have an address or
-// "localhost" for its name.
+// The host names that a server answers to while it trusts everybody who reaches its port. The owner of a web
+// page can let the name of the page's server resolve to this machine (DNS rebinding). A browser then lets the
+// page send requests here as to its own server, and only the host name in them differs from that in an
+// operator's requests. The host of a foreign page is never an address or "localhost".
 class ServedHosts {
  public:
-  // IP addresses and "localhost" are served always, `names` beside them.
+  // `names` are served in addition to IP addresses and "localhost".
   explicit ServedHosts(const std::vector<std::string>& names = {});
   [[nodiscard]] bool serves(std::string_view authority) const;
   // 421 for a request to another name; `remedy` says where names are set. HTTP/1.0 without Host is served: no
@@ -35,8 +35,9 @@ class ServedHosts {
   std::set<std::string, std::less<>> names_;
 };
 
-// A browser names the page that sends a request. A page of another origin has no business with a server that
-// trusts whoever reaches its port: a browser on the same machine does, whatever it shows.
+// Refuses a request that a browser sends for a page of another origin (forbidden). The server trusts
+// everybody who reaches its port, and a browser on the operator's machine reaches it for any page that it
+// shows.
 Status check_origin(const Request& request);
 
 }  // namespace drover::http

@@ -43,9 +43,9 @@ struct Request {
   std::shared_ptr<SpooledFile> spooled;  // instead of body, on routes that ask for it
   std::string peer;                      // address of the other end
   [[nodiscard]] std::string_view header(std::string_view lower_name) const;  // first; empty when absent
-  // Where the request was sent, "host:port": the target's own word, else that of the Host field.
+  // Where the request was sent, "host:port": the authority of its target, else the Host field.
   [[nodiscard]] std::string_view host() const;
-  // HTTP/1.0 may say nothing at all about it.
+  // Whether the request says where it was sent. One of HTTP/1.0 need not.
   [[nodiscard]] bool named_host() const;
   [[nodiscard]] std::optional<std::string_view> query_value(std::string_view name) const;  // first
 };
@@ -65,8 +65,8 @@ struct FileBody {
   std::int64_t length = 0;
 };
 
-// The sending end of a StreamBody: any thread hands pieces over, and none of them waits for the peer. Copies
-// are the same stream. When the last copy goes away without end(), what was sent is still written, then the
+// The sending end of a StreamBody: any thread may send pieces, and no call waits for the peer. Copies are the
+// same stream. When the last copy goes away without end(), what was sent is still written, then the
 // connection is broken in a way that tells the client that its answer is not whole. Thread-safe.
 class Stream {
  public:
@@ -81,13 +81,14 @@ class Stream {
   };
   explicit Stream(std::shared_ptr<Sink> sink) : sink_(std::move(sink)) {}
 
-  // Queues a piece; an empty one is nothing. False when nobody will get it: the peer is gone, the server
-  // stops, the stream was ended, or its reader is too slow and is cut off with this call or was before. Too
-  // slow is: with this piece more than limits::kStreamQueueBytes would be queued (so no piece may be larger),
-  // or all streams together hold limits::kStreamsQueueBytes and this one more than its share, which is never
-  // less than limits::kStreamPieceBytes; or the peer took nothing of a queue for the server's write time-out.
+  // Queues a piece; an empty one has no effect. False when nobody will get it: the peer is gone, the server
+  // stops, the stream was ended, or its reader is too slow and was cut off, by this call or earlier. A reader
+  // is too slow when more than limits::kStreamQueueBytes would be queued (so no piece may be larger); when
+  // all streams together hold limits::kStreamsQueueBytes and this one would hold more than its share, which
+  // is never less than limits::kStreamPieceBytes; or when it took nothing of a queue for the server's write
+  // time-out.
   bool send(std::string piece) const { return sink_->send(std::move(piece)); }
-  // The body is whole. The connection goes on with the next request once all of it is written.
+  // Completes the body. The connection goes on with the next request once all of it is written.
   void end() const { sink_->end(); }
   // Whether send() may still succeed. A peer that closes is noticed at once, without anything being sent; one
   // that has closed its sending half alone cannot be told from it and counts as gone.
@@ -137,9 +138,9 @@ class Reply {
   };
   explicit Reply(std::shared_ptr<Sink> sink) : sink_(std::move(sink)) {}
   // `done(true)` once every byte was handed to the kernel, `done(false)` if the peer was gone. Called once,
-  // on any thread; it must not block. Of a stream: true once it was ended and all of it handed to the kernel,
-  // or its head if there is no body; false as soon as it is known that this will not be, whatever its
-  // producer does, which so learns that a peer has gone to whom it has nothing to say.
+  // on any thread; it must not block. Of a stream: true once it was ended and all of it, or its head where
+  // there is no body, was handed to the kernel; false as soon as that has become impossible, so that a
+  // producer that is silent learns that its peer has gone.
   void send(Response response, std::function<void(bool delivered)> done = {}) const {
     sink_->send(std::move(response), std::move(done));
   }
@@ -150,7 +151,7 @@ class Reply {
   std::shared_ptr<Sink> sink_;
 };
 
-// What the transport asks before it reads a body.
+// How much of a body to read, and where to. The transport asks for it before it reads.
 struct BodyPolicy {
   std::int64_t max_bytes = 0;  // more is 413
   bool spool = false;          // to a file in the spool directory instead of memory

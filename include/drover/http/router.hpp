@@ -32,19 +32,19 @@ using RouteGuard = std::function<Status(const Request& head, const PathValues& p
 // Asked of every request after its header, before its route is looked for; a Response refuses it.
 using Gate = std::function<std::optional<Response>(const Request& head)>;
 
-// What a route knows of a request beside its path. The router refuses the rest before any handler acts, since
-// a caller believes that what was not refused counted ("cancel?dry_run=true").
+// What a route takes of a request beside its path. The router refuses anything else before a handler acts,
+// since a caller would believe that an ignored parameter had an effect ("cancel?dry_run=true").
 enum class Takes {
   parameters,  // those of `query`; no body but an empty one or `{}`
   body,        // those of `query`, and a body, which the handler judges
   anything,    // whatever comes; what the route does not know is ignored
 };
 
-// Whether a route takes a path with a slash at its end. Some clients mean two things by /x and /x/.
+// Whether a route takes a path with a slash at its end. Some APIs give /x and /x/ different meanings.
 enum class Slash { either, without, with };
 
-// Which requests of one method and path a route is for, where several share these. The most particular one is
-// taken; a request that none is for is 415 (its Content-Type fits none) or 406.
+// Which requests a route is for, when several routes share a method and a path. The most particular one that
+// fits a request is taken; a request that fits none is answered 415 (for its Content-Type) or 406.
 struct When {
   std::string content_type = {};  // the body's media type, "application/json"; empty: any, or none
   std::string accept = {};        // a media type that the Accept field names itself, not by "*"; empty: any

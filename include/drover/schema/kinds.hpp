@@ -15,8 +15,9 @@
 
 // The kinds of values that a field of a table may have (table.hpp). A kind is any type with these four:
 //   void read(const Place& at, const Json& value, V& out) const;   a request's value, within its bounds
-//   bool restore(const Json& value, V& out) const;                  a stored value: its type counts, bounds
-//   do not Json write(const V& value) const; Json describe(Components& components) const; a JSON Schema
+//   bool restore(const Json& value, V& out) const;                  a stored value, of any size
+//   Json write(const V& value) const;                               its JSON in answers and in the store
+//   Json describe(Components& components) const;                    its JSON Schema
 // so that a type with a rule of its own brings its own kind. Stored values are read without bounds because an
 // older version of the daemon may have had wider ones, and what it stored must stay readable.
 namespace drover::schema {
@@ -58,7 +59,7 @@ struct Number {
 
   void read(const Place& at, const Json& value, double& out) const;
   bool restore(const Json& value, double& out) const;
-  [[nodiscard]] Json write(double value) const;  // 2, not 2.0: whole processors are what people write
+  [[nodiscard]] Json write(double value) const;  // 2.0 is written as 2
   [[nodiscard]] Json describe(Components& components) const;
 };
 
@@ -69,7 +70,7 @@ struct Flag {
   [[nodiscard]] Json describe(Components& components) const;
 };
 
-// Text without control characters, so many characters long.
+// Text of `min` to `max` characters (not bytes), none of them a control character.
 struct Text {
   std::size_t min = 0;
   std::size_t max = 0;
@@ -80,8 +81,8 @@ struct Text {
   [[nodiscard]] Json describe(Components& components) const;
 };
 
-// 1 to 128 of [A-Za-z0-9._-], but not "." or "..": names stand in paths, where clients take those two for
-// directories.
+// 1 to 128 of [A-Za-z0-9._-], but not "." or "..": names are parts of URL paths, and clients resolve those
+// two before they send a path.
 struct ShortName {
   void read(const Place& at, const Json& value, std::string& out) const;
   bool restore(const Json& value, std::string& out) const;
@@ -92,7 +93,7 @@ struct ShortName {
 inline constexpr std::string_view kShortNameRule =
     "must be 1 to 128 letters, digits, dots, underscores or hyphens, and not \".\" or \"..\"";
 
-// Text that is shown and not taken from anybody; `format` as in JSON Schema ("uuid"), or empty.
+// Text that only the daemon sets, so it has no bounds; `format` as in JSON Schema ("uuid"), or empty.
 struct Said {
   std::string_view format = {};
 
@@ -110,12 +111,12 @@ struct Time {
   [[nodiscard]] Json describe(Components& components) const;
 };
 
-// One of `words` as text: what Enum reads, and what it says of a word that is none of them.
+// Reads a text that must be one of `words`, for Enum. nullptr, and `at` has failed, for anything else.
 const std::string* one_of(const Place& at, const Json& value, std::span<const std::string_view> words);
 Json describe_words(std::span<const std::string_view> words);
 
-// An enumeration by its words; its to_string() is found by its namespace. With a name the schema is a
-// component of that name, for what stands in several places.
+// An enumeration, written as one of `words` by the to_string() of its namespace. With `component` the schema
+// becomes a component of that name, so that one used in several places is written once.
 template <class E>
 struct Enum {
   std::span<const std::string_view> words;
@@ -226,8 +227,8 @@ List(K) -> List<K>;
 template <class K>
 List(K, std::size_t) -> List<K>;
 
-// Names and texts that a client chooses, in its order. Keys that begin with one of `reserved`, in any case,
-// are refused.
+// Pairs of a name and a text, which a client chooses, in the order of the client. Keys that begin with one of
+// `reserved`, in any case, are refused.
 struct Pairs {
   using Values = std::vector<std::pair<std::string, std::string>>;
   std::size_t max = 0;

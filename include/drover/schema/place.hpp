@@ -13,9 +13,9 @@
 
 namespace drover::schema {
 
-// Where a value stands in a body, for messages ("retry.backoff_s", "[3].queue"), and the first thing that was
-// found wrong with that body: a caller is told one thing at a time. A place refers to the place above it, so
-// it must not outlive that one. The name of a place is put together only when something is wrong.
+// The path of a value in a body, for messages ("retry.backoff_s", "[3].queue"), and the first error found in
+// that body: a caller is told of one error at a time. A place refers to the place above it, so it must not
+// outlive that one. The path is put together as text only when there is an error.
 class Place {
  public:
   // The body itself, or a part of it that has the name `root`. `error` is empty until something is wrong.

@@ -5,11 +5,11 @@
 
 namespace drover::schema {
 
-// How to get workers for a set of queues: what the API takes and shows, what [[pool]] of the configuration
-// file takes, and what is stored.
+// The settings of a pool: as the API reads and shows them, as [[pool]] of the configuration file has them,
+// and as they are stored.
 const Table<core::PoolSpec>& pool_spec_table();
-// The rule of that table about fields that contradict each other, for a table that has these fields among
-// others.
+// Fails for fields of a pool that contradict each other. pool_spec_table() has this rule; a table that
+// contains its fields needs it too.
 void check_pool(const Place& at, const Json& given, const core::PoolSpec& pool);
 
 // The frozen parameters of a launch, as they are stored with its intent.

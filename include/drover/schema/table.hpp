@@ -13,8 +13,9 @@
 #include "drover/schema/kinds.hpp"
 #include "drover/schema/place.hpp"
 
-// One table of fields a type: from its rows a request is read, an answer is written, a stored text is read
-// again, and the OpenAPI schema is made, so that these cannot disagree. Adding a field to a type is one row.
+// Each type has one table of its fields. From its rows a request is read, an answer is written, a stored text
+// is read again, and the OpenAPI schema is made, so that these cannot disagree. Adding a field to a type is
+// adding one row.
 namespace drover::schema {
 
 // One member of T in JSON. Made by field(), echoed() and shown().
@@ -22,15 +23,15 @@ template <class T>
 struct Field {
   std::string_view name;
   std::string_view documentation;  // for people: a sentence or two, the unit where there is one; may be empty
-  std::function<void(const Place&, const Json&, T&)> read = {};  // empty: known in a request, and ignored
-  std::function<void(const Json&, T&)> restore = {};             // what is of another type is left alone
+  std::function<void(const Place&, const Json&, T&)> read = {};  // empty: ignored in requests
+  std::function<void(const Json&, T&)> restore = {};             // a value of another type changes nothing
   std::function<Json(const T&)> write = {};
   std::function<Json(Components&)> describe = {};
-  std::function<bool(const T&)> when = {};  // an answer has it only then; empty: always
-  std::string_view needed = {};             // what is said of a request that lacks it; empty: it may
+  std::function<bool(const T&)> when = {};  // answers have it only if true; empty: always
+  std::string_view needed = {};             // the error of a request without it; empty: optional
   bool read_only = false;
 
-  // A request must have it. `said` may tell how it is written.
+  // Makes the field required in requests. `said` is the error for one without it, after the field's name.
   Field need(std::string_view said = "is required") && {
     needed = said;
     return std::move(*this);
@@ -84,8 +85,8 @@ class Table {
   // A rule about several fields; it is asked after all of them were read.
   using Rule = std::function<void(const Place& at, const Json& given, const T& read)>;
   enum class Use {
-    request,   // a member that it does not know is refused by name
-    tolerant,  // a request of programs that may be newer than the daemon: what it does not know is ignored
+    request,   // unknown members are refused, by name
+    tolerant,  // a request of programs that may be newer than the daemon: unknown members are ignored
     answer
   };
 
@@ -102,9 +103,9 @@ class Table {
   [[nodiscard]] std::string_view name() const { return name_; }
   [[nodiscard]] const Fields& fields() const { return fields_; }
 
-  // Into `into`, where what is absent stays as it is. `root` is the body's name within a larger one ("[3]").
-  // The error is about the first member that is not known, so that a misspelt one is named rather than the
-  // one that is missing for it; else about the first field that is wrong.
+  // Reads `body` into `into`; the fields that it lacks keep their values. `root` is the body's name within a
+  // larger one ("[3]"). The error is about the first unknown member if there is one, else about the first
+  // field that is wrong or missing: of a misspelt required field, people must see the misspelling.
   Status read(const Json& body, T& into, std::string_view root = {}) const {
     std::optional<Error> error;
     read(Place(error, root), body, into);
@@ -121,7 +122,8 @@ class Table {
     if (error) return *error;
     return Ok{};
   }
-  // From what an earlier version wrote: nothing is refused, and what cannot be used is passed over.
+  // Reads what this or an earlier version stored. Members that are unknown or of another type are skipped.
+  // False only for what is not an object.
   bool restore(const Json& stored, T& into) const;
   [[nodiscard]] Json write(const T& from) const;
   // A reference to its schema.
@@ -154,7 +156,7 @@ struct Record {
 template <class T>
 Record(const Table<T>&) -> Record<T>;
 
-// All fields of the table of a part of T, as fields of T itself.
+// The fields of `table` as fields of T, which contains a Part: in JSON they stand beside T's own.
 template <class T, class Part, class Member>
 std::vector<Field<T>> fields_of(const Table<Part>& table, Member member) {
   std::vector<Field<T>> out;
@@ -174,13 +176,12 @@ std::vector<Field<T>> fields_of(const Table<Part>& table, Member member) {
   return out;
 }
 
-// What a member that is not known is told: its name, and which there are.
+// Fails for an unknown member, with its name and the names that there are.
 void fail_unknown(const Place& at, std::string_view key, const std::vector<std::string_view>& known);
 // The schema's usual members: `properties` with their documentation, `required`.
 Json object_schema(std::string_view documentation, Json properties, Json required, bool closed);
 Json documented(Json schema, std::string_view documentation);
-// Whether a schema says that a member has this value when it is absent: null, "", [] and {} go without
-// saying.
+// Whether a schema is to name this value as a member's default: null, "", [] and {} are left out.
 bool worth_saying(const Json& standard);
 
 template <class T>

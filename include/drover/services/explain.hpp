@@ -19,7 +19,7 @@
 
 namespace drover::services {
 
-// One reason why a job is where it is: a word for programs, a sentence for people, and the figures in it.
+// One reason why a job is in its state: a code for programs, a sentence for people, and the figures in it.
 struct Reason {
   using Value = std::variant<std::monostate, std::int64_t, std::string>;  // monostate: not known
   std::string code;
@@ -35,12 +35,12 @@ struct Reason {
 struct Explanation {
   JobNumber number;
   core::JobState state = core::JobState::queued;
-  std::vector<Reason> reasons;  // never empty; the first is the one that has to go first
+  std::vector<Reason> reasons;  // never empty; the first one has to be resolved first
 };
 
 struct ExplainInput {
   ports::JobRow job;
-  std::optional<engine::EngineView> view;  // of jobs that are queued
+  std::optional<engine::EngineView> view;  // needed for queued jobs
   ports::FleetNotes notes;
   std::optional<engine::JobPlace> place;
   WallTime now;
@@ -53,12 +53,12 @@ Explanation explain_job(const ExplainInput& input);
 class Explain {
  public:
   virtual ~Explain() = default;
-  // Blocks on the store, then asks the engine where a queued job stands in its queue; without an answer that
-  // is left out.
+  // Blocks on the store, then asks the engine where a queued job stands in its queue; without an answer
+  // `place` stays absent.
   virtual void look(const Principal& who, const JobKey& key, engine::Done<ExplainInput> done) = 0;
 };
 
-// What is referred to must outlive it; `board` may be absent.
+// The arguments must outlive the answer; `board` may be absent.
 std::unique_ptr<Explain> make_explain(engine::Engine& engine, Jobs& jobs, const ports::FleetBoard* board,
                                       const Clock& clock);
 

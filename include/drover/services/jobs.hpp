@@ -17,13 +17,14 @@ namespace drover::services {
 // A job as its callers name it.
 struct JobKey {
   JobNumber number;
-  std::optional<Uuid> id;  // given: a job of this number with another id is not the one
+  std::optional<Uuid> id;  // if given, the job must have this id as well
 };
-// not_found, for what no job has as its name.
+// not_found for a job; `name` is its number or id as the caller wrote it.
 Error no_job(std::string_view name);
 std::string to_string(const JobKey& key);
 
-// How many jobs one request may bring: invalid for none, too_large, with what to do instead, for too many.
+// Checks the number of jobs in one request: invalid for none, too_large for more than
+// limits::kJobsPerRequest.
 Status check_count(std::size_t jobs);
 
 struct JobLog {
@@ -35,14 +36,14 @@ struct JobFile {
   ports::StoredFile file;
 };
 
-// What people ask of jobs. Thread-safe. What answers by a Done returns at once, as the engine does; all other
-// calls block on the store, and are `unavailable` while that is away.
+// The calls of people about jobs. Thread-safe. Those with a Done return at once, as the engine's do; all
+// others block on the store, and fail with `unavailable` while it is out of reach.
 class Jobs {
  public:
   virtual ~Jobs() = default;
 
-  // 1..limits::kJobsPerRequest, all or none; too_large for more. What a job leaves unsaid
-  // (core::kUnsaidAttempts) is filled in. The rows as they were committed.
+  // Submits 1 to limits::kJobsPerRequest jobs, all or none; too_large for more. What a job leaves open
+  // (core::kUnsaidAttempts) is filled in. Answers the rows as they were committed.
   virtual void submit(const Principal& who, std::vector<core::JobSpec> jobs,
                       engine::Done<std::vector<ports::JobRow>> done) = 0;
   virtual void act(const Principal& who, const JobKey& key, core::JobAction action,
@@ -58,14 +59,15 @@ class Jobs {
   // Of all attempts, oldest first.
   virtual Result<std::vector<JobLog>> logs(const Principal& who, const JobKey& key,
                                            std::string_view stream) = 0;
-  // By name, those above `after`: the latest attempt's of each, without the checkpoint.
+  // In the order of their names, those with names above `after`; of each name the latest attempt's. The
+  // checkpoint is not among them.
   virtual Result<std::vector<ports::ArtifactRow>> artifacts(const Principal& who, const JobKey& key,
                                                             std::string_view after, int limit) = 0;
   // An artifact, or the checkpoint (ports::kCheckpointName).
   virtual Result<JobFile> file(const Principal& who, const JobKey& key, const std::string& name) = 0;
 };
 
-// What is referred to must outlive it.
+// The arguments must outlive the answer.
 std::unique_ptr<Jobs> make_jobs(engine::Engine& engine, ports::Reads& reads, ports::ArtifactStore& artifacts,
                                 const Clock& clock);
 

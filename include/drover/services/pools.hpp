@@ -14,8 +14,8 @@ namespace drover::services {
 
 // Which versions of a pool an edit is meant for (If-Match).
 struct Match {
-  bool given = false;  // false: whichever there is, or none
-  bool any = false;    // whichever there is
+  bool given = false;  // false: for any version, or for no pool at all
+  bool any = false;    // any version, but there must be a pool
   std::vector<std::int64_t> versions;
 };
 
@@ -24,7 +24,8 @@ struct PoolPut {
   bool made = false;  // it was not there before
 };
 
-// What people ask of pools. Thread-safe. precondition_failed: the pool has not the version that was named.
+// The calls of people about pools. Thread-safe. precondition_failed: the pool does not have a version that
+// was named.
 class Pools {
  public:
   using Edit = std::function<Result<core::PoolSpec>(const core::PoolSpec& present)>;
@@ -32,18 +33,18 @@ class Pools {
 
   virtual Result<std::vector<ports::PoolRow>> list(const Principal& who) = 0;             // blocks
   virtual Result<ports::PoolRow> get(const Principal& who, const std::string& name) = 0;  // blocks
-  // conflict when there is one of this name.
+  // conflict when there is a pool of this name.
   virtual void create(const Principal& who, core::PoolSpec spec, engine::Done<PoolPut> done) = 0;
-  // The whole pool, present or new. Blocks where a version was named.
+  // Replaces the pool, or creates it. Blocks when a version was named.
   virtual void put(const Principal& who, core::PoolSpec spec, const Match& match,
                    engine::Done<PoolPut> done) = 0;
-  // Makes of the pool that is there what `edit` says. What was read is what is edited: an edit in between is
-  // a conflict, not lost. Blocks.
+  // Reads the pool, and stores what `edit` makes of it. If somebody else edits the pool in between, the call
+  // fails (conflict, or precondition_failed if a version was named), so that neither edit is lost. Blocks.
   virtual void edit(const Principal& who, const std::string& name, const Match& match, const Edit& edit,
                     engine::Done<PoolPut> done) = 0;
 };
 
-// What is referred to must outlive it.
+// The arguments must outlive the answer.
 std::unique_ptr<Pools> make_pools(engine::Engine& engine, ports::Reads& reads, const Clock& clock);
 
 }  // namespace drover::services

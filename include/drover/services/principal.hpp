@@ -7,10 +7,11 @@
 
 namespace drover::services {
 
-// Who asks. A door says so with each call; a service says what this one may.
+// Who makes a call. The API finds that out and passes it with each call; the service decides what the caller
+// may do.
 struct Operator {};  // whoever reaches the port: requests of people need no token yet
-// The daemon itself, for the pools of its configuration. Its reconciler asks nobody: what it submits is
-// guarded by the leadership and the view from which it was planned, not by rights.
+// The daemon itself, for the pools of its configuration. Its reconciler does not call services: its changes
+// are guarded by the leadership and by the view from which they were planned, not by rights.
 struct System {};
 using Worker = engine::WorkerAuth;
 struct Attempt {
@@ -19,7 +20,7 @@ struct Attempt {
 };
 using Principal = std::variant<Operator, System, Worker, Attempt>;
 
-// What people do, and the daemon for them: `forbidden` for workers and attempts.
+// Whether the caller may do what operators may: `forbidden` for workers and attempts.
 Status may_operate(const Principal& who);
 
 }  // namespace drover::services

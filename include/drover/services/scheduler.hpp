@@ -37,15 +37,15 @@ struct QueuePage {
   bool more = false;      // there are names above the last
 };
 
-// The scheduler as a whole: what it is set to, and how it is. Thread-safe; nothing blocks unless that is
-// said.
+// Settings and state of the scheduler as a whole. Thread-safe; a call blocks only where that is said.
 class Scheduler {
  public:
   virtual ~Scheduler() = default;
 
   // unavailable while this daemon does not lead.
   virtual Result<core::Tunables> tunables(const Principal& who) = 0;
-  // All of `values` (name → JSON text, each valid by itself) or nothing. No values: as they are.
+  // Stores all of `values` (name → JSON text, each valid by itself), or none of them. Without values nothing
+  // is stored, and both answers are the present ones.
   virtual void put_tunables(const Principal& who, std::map<std::string, std::string> values,
                             engine::Done<TunablesPut> done) = 0;
 
@@ -53,20 +53,20 @@ class Scheduler {
   virtual Result<bool> paused(const Principal& who) = 0;
   virtual void pause(const Principal& who, bool paused, engine::Done<Ok> done) = 0;
 
-  // Memory, as engine::Engine::shown() has it. Never null.
+  // The engine's memory, see engine::Engine::shown(). Never null.
   [[nodiscard]] virtual std::shared_ptr<const engine::EngineView> view() const = 0;
   [[nodiscard]] virtual ports::FleetNotes notes() const = 0;
   // The queues in the leader's memory with names above `after`, by name.
   virtual void queues(const Principal& who, std::string after, int limit, engine::Done<QueuePage> done) = 0;
-  // Of all registered workers. Absent when the store does not answer, or when `give_up`, which is asked
-  // between two reads, says so. Blocks.
+  // The capacity of all registered workers. Absent when the store does not answer, or when `give_up`, which
+  // is called between two reads, is true. Blocks.
   virtual std::optional<FleetCapacity> capacity(const engine::EngineView& view,
                                                 const std::function<bool()>& give_up) = 0;
   // Why this daemon is not ready to serve; empty: it is.
   [[nodiscard]] virtual std::string unready() const = 0;
 };
 
-// What is referred to must outlive it; `board` and `unready`, which says why a leader is not ready, may be
+// The arguments must outlive the answer; `board` and `unready`, which says why a leader is not ready, may be
 // absent.
 std::unique_ptr<Scheduler> make_scheduler(engine::Engine& engine, ports::Reads& reads,
                                           const ports::FleetBoard* board,

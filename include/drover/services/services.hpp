@@ -12,7 +12,7 @@
 
 namespace drover::services {
 
-// All that a door may ask.
+// All services, for those who serve callers.
 struct Services {
   std::unique_ptr<Jobs> jobs;
   std::unique_ptr<Explain> explain;
@@ -26,7 +26,7 @@ struct ServiceParts {
   ports::Reads& reads;
   ports::ArtifactStore& artifacts;
   const Clock& clock;
-  const ports::FleetBoard* board = nullptr;   // absent: nothing is said of the fleet
+  const ports::FleetBoard* board = nullptr;   // absent: there are no notes on the fleet
   std::function<std::string()> unready = {};  // why a leader is not ready; empty: it is. Thread-safe
 };
 

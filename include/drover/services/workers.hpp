@@ -30,8 +30,8 @@ struct WorkerPage {
   std::optional<WorkerId> next;  // there may be more before this one
 };
 
-// What people ask of workers, and what workers ask. Thread-safe. What answers by a Done returns at once, as
-// the engine does, unless "blocks" is said; all other calls block on the store or on files.
+// The calls of people about workers, and those of workers. Thread-safe. Those with a Done return at once, as
+// the engine's do, unless "blocks" is said; all others block on the store or on files.
 class Workers {
  public:
   virtual ~Workers() = default;
@@ -49,11 +49,11 @@ class Workers {
   virtual void register_worker(const engine::Registration& registration,
                                engine::Done<engine::Registered> done) = 0;
 
-  // ---- for workers
-  // Whether the token is this worker's, by what was last committed. At once.
+  // ---- for workers Whether the token is this worker's, by what was last committed. Does not block.
   [[nodiscard]] virtual Status admit(const Worker& who) const = 0;
   virtual void claim(engine::ClaimRequest request, engine::Done<engine::ClaimAnswer> done) = 0;
-  // The answer was not wholly written: what it handed out goes back, see engine::Engine::unclaim.
+  // To be called when the answer of a claim could not be written to the end: its jobs are given back, see
+  // engine::Engine::unclaim.
   virtual void not_delivered(const std::vector<engine::Delivery>& deliveries) = 0;
   virtual void heartbeat(engine::Heartbeat heartbeat, engine::Done<engine::HeartbeatAnswer> done) = 0;
   virtual void report(engine::Report report, engine::Done<engine::ReportAnswer> done) = 0;
@@ -61,17 +61,17 @@ class Workers {
   // ---- for attempts
   // Whether it is the open attempt of that worker; stale otherwise.
   virtual void admit(Attempt who, engine::Done<ports::OpenAttempt> done) = 0;
-  // To a log of an attempt that was admitted; the size of the log then. conflict: see
+  // Appends to a log of an attempt that was admitted, and answers the new size of the log. conflict: see
   // ports::ArtifactStore::append_log.
   virtual Result<std::int64_t> append_log(const ports::OpenAttempt& attempt, std::string_view stream,
                                           std::int64_t offset, std::string_view data) = 0;
-  // Takes the file at `spooled`, of `size` bytes, over as an artifact, or the checkpoint: first the bytes,
-  // then the row that makes them one. Blocks.
+  // Keeps the file at `spooled`, of `size` bytes, as an artifact or as the checkpoint. The bytes are stored
+  // first, then the row that lists them, so that no row is ever without its bytes. Blocks.
   virtual void keep_file(const Attempt& who, const std::string& name, const std::string& spooled,
                          std::int64_t size, engine::Done<Sha256> done) = 0;
 };
 
-// What is referred to must outlive it.
+// The arguments must outlive the answer.
 std::unique_ptr<Workers> make_workers(engine::Engine& engine, ports::Reads& reads,
                                       ports::ArtifactStore& artifacts, const Clock& clock);
 

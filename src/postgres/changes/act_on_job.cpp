@@ -71,7 +71,7 @@ class Writer<ActOnJob> final : public WriterOf<ActOnJob> {
   void store(std::size_t item, const SeenJob& job, core::JobState state);
 
   std::unordered_map<std::int64_t, SeenJob> seen_;  // by number
-  Items unseen_;                                    // that are not alive
+  Items unseen_;                                    // jobs that have ended, or do not exist
   struct {
     Column<JobNumber> number;
     Column<WallTime> was, finished, wake_at, at;
@@ -123,9 +123,8 @@ void Writer<ActOnJob>::decide(std::size_t item) {
   const ActOnJob& of = change(item);
   const auto found = seen_.find(of.job.value);
   if (found == seen_.end() || (of.id && *of.id != found->second.id)) {
-    return refuse(
-        item, Errc::not_found,
-        fmt::format("there is no job {}", of.id ? to_string(*of.id) : std::to_string(of.job.value)));
+    return refuse(item, not_found(fmt::format("there is no job {}",
+                                              of.id ? to_string(*of.id) : std::to_string(of.job.value))));
   }
   const SeenJob& job = found->second;
   const core::ActionDecision decision = core::decide_action(job.brief, of.action);
@@ -133,9 +132,8 @@ void Writer<ActOnJob>::decide(std::size_t item) {
     case core::ActionDecision::Kind::nothing:
       return answer(item, answer_of(job, false, core::visible_state(job.brief), job.wake_at));
     case core::ActionDecision::Kind::refuse:
-      return refuse(
-          item, Errc::conflict,
-          fmt::format("cannot {} job {}: {}", core::to_string(of.action), of.job.value, decision.reason));
+      return refuse(item, conflict(fmt::format("cannot {} job {}: {}", core::to_string(of.action),
+                                               of.job.value, decision.reason)));
     case core::ActionDecision::Kind::want:
       return want(item, job, decision.state);
     case core::ActionDecision::Kind::store:
@@ -165,7 +163,7 @@ void Writer<ActOnJob>::store(std::size_t item, const SeenJob& job, core::JobStat
   stores_.wake_at.push(wake_at), stores_.anew.push(was_final), stores_.at.push(of.now);
   stores_.kind.push(core::to_string(of.action)), ++stores_.count;
   ActOnJob::Answer done = answer_of(job, true, state, wake_at);
-  if (was_final) done.suspect = false;  // it begins anew
+  if (was_final) done.suspect = false;  // a final job that is queued again starts as a new one
   answer(item, std::move(done));
 }
 

@@ -23,7 +23,7 @@ inline constexpr Round kRounds[] = {Round::first, Round::look_up, Round::second,
 // The statements of one round, and then their results.
 class Trip {
  public:
-  // Its place, for rows().
+  // Answers the place of the statement, for at().
   std::size_t add(Statement statement) {
     statements.push_back(std::move(statement));
     return statements.size() - 1;

@@ -119,7 +119,7 @@ void Writer<ports::ClaimJob>::explain(const Rows& rows) {
   }
   for (const std::size_t item : refused_) {
     const std::int64_t job = change(item).job.value;
-    refuse(item, Errc::conflict, fmt::format("cannot claim job {}: {}", job, why[job]));
+    refuse(item, conflict(fmt::format("cannot claim job {}: {}", job, why[job])));
   }
 }
 

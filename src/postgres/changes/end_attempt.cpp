@@ -7,8 +7,8 @@
 namespace drover::postgres {
 namespace {
 
-// Is it the report that this outcome came of? How a release was classified may have depended on what was
-// known of its worker then.
+// Whether the stored outcome may come from this report. The outcome of a release depends on what was known of
+// its worker at the time, so two outcomes fit it.
 bool same_report(const ports::EndAttempt& end, core::Outcome stored) {
   const bool given_back = stored == core::Outcome::interruption || stored == core::Outcome::infra;
   return end.released ? given_back : end.outcome == stored;
@@ -130,17 +130,16 @@ void Writer<ports::EndAttempt>::judge_missing(const Rows& rows) {
     const ports::EndAttempt& of = change(item);
     const auto found = known.find(of.job.value);
     if (found == known.end()) {
-      refuse(item, Errc::not_found, fmt::format("there is no job {}", of.job.value));
+      refuse(item, not_found(fmt::format("there is no job {}", of.job.value)));
     } else if (!found->second.outcome) {
-      refuse(item, Errc::stale,
-             fmt::format("attempt {} of job {} is not open with this token", of.attempt, of.job.value));
+      refuse(item, stale(fmt::format("attempt {} of job {} is not open with this token", of.attempt,
+                                     of.job.value)));
     } else if (of.token_hash && of.token_hash == found->second.hash &&
                same_report(of, *found->second.outcome)) {
       answer(item, std::move(found->second.now));
     } else {
-      refuse(item, Errc::stale,
-             fmt::format("attempt {} of job {} has ended already, as {}", of.attempt, of.job.value,
-                         core::to_string(*found->second.outcome)));
+      refuse(item, stale(fmt::format("attempt {} of job {} has ended already, as {}", of.attempt,
+                                     of.job.value, core::to_string(*found->second.outcome))));
     }
   }
 }

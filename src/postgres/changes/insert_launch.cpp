@@ -28,7 +28,7 @@ class Writer<InsertLaunch> final : public WriterOf<InsertLaunch> {
       const InsertLaunch& launch = change(item);
       const auto found = made.find(launch.request.client_token);
       if (found == made.end()) {
-        refuse(item, Errc::conflict, "there is no such pool, or the client token is in use");
+        refuse(item, conflict("there is no such pool, or the client token is in use"));
         continue;
       }
       answer(item, {found->second});

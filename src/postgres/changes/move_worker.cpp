@@ -60,7 +60,7 @@ void Writer<MoveWorker>::decide(const Rows& rows) {
   for (const std::size_t item : items_) {
     const auto found = seen.find(change(item).worker);
     if (found == seen.end()) {
-      refuse(item, Errc::not_found, fmt::format("there is no worker {}", change(item).worker.value));
+      refuse(item, not_found(fmt::format("there is no worker {}", change(item).worker.value)));
     } else {
       decide(item, found->second);
     }
@@ -71,9 +71,8 @@ void Writer<MoveWorker>::decide(std::size_t item, const core::WorkerBrief& brief
   const MoveWorker& of = change(item);
   const core::MoveDecision decision = core::decide_move(brief, of.move);
   if (decision.kind == core::MoveDecision::Kind::refuse) {
-    return refuse(item, Errc::conflict,
-                  fmt::format("cannot change worker {} ({}): {}", of.worker.value, core::to_string(of.move),
-                              decision.reason));
+    return refuse(item, conflict(fmt::format("cannot change worker {} ({}): {}", of.worker.value,
+                                             core::to_string(of.move), decision.reason)));
   }
   known_.push_back(item);
   changed_[item] = decision.kind == core::MoveDecision::Kind::move;

@@ -44,13 +44,13 @@ class Writer<ports::PutArtifact> final : public WriterOf<ports::PutArtifact> {
       const ports::PutArtifact& put = change(item);
       const auto found = kept.find(put.job.value);
       if (found == kept.end()) {
-        refuse(item, Errc::stale,
-               fmt::format("attempt {} of job {} is not open with this token", put.attempt, put.job.value));
+        refuse(item, stale(fmt::format("attempt {} of job {} is not open with this token", put.attempt,
+                                       put.job.value)));
       } else if (found->second) {
         answer(item, {});
       } else {
-        refuse(item, Errc::too_large,
-               fmt::format("an attempt has at most {} artifacts", ports::kArtifactsOfAttempt));
+        refuse(item,
+               too_large(fmt::format("an attempt has at most {} artifacts", ports::kArtifactsOfAttempt)));
       }
     }
   }

@@ -58,14 +58,13 @@ void Writer<PutPool>::decide(const Rows& rows) {
       if (present == versions.end()) {
         made_.push_back(item);
       } else {
-        refuse(item, Errc::conflict, fmt::format("there is a pool {} already", put.spec.name));
+        refuse(item, conflict(fmt::format("there is a pool {} already", put.spec.name)));
       }
     } else if (present == versions.end()) {
-      refuse(item, Errc::not_found, fmt::format("there is no pool {}", put.spec.name));
+      refuse(item, not_found(fmt::format("there is no pool {}", put.spec.name)));
     } else if (put.version && *put.version != present->second) {
-      refuse(item, Errc::conflict,
-             fmt::format("pool {} was edited in the meantime: it has version {}", put.spec.name,
-                         present->second));
+      refuse(item, conflict(fmt::format("pool {} was edited in the meantime: it has version {}",
+                                        put.spec.name, present->second)));
     } else {
       edited_.push_back(item);
     }
@@ -106,8 +105,8 @@ void Writer<PutPool>::take(const Rows& rows, const Items& items, bool made) {
   for (const std::size_t item : items) {
     const PutPool& put = change(item);
     const auto found = pools.find(put.spec.name);
-    if (found == pools.end()) {  // by hand, in SQL, since it was read
-      refuse(item, Errc::conflict, fmt::format("there is a pool {} already", put.spec.name));
+    if (found == pools.end()) {  // somebody has changed the pool in SQL since it was read
+      refuse(item, conflict(fmt::format("there is a pool {} already", put.spec.name)));
       continue;
     }
     const char* kind = made ? "pool_created" : put.blocked_reason.empty() ? "pool_edited" : "pool_blocked";

@@ -127,7 +127,7 @@ void Writer<RecordLaunch>::answer_all(const Rows* rows) {
   for (const std::size_t item : items_) {
     const LaunchId launch = change(item).launch;
     if (!seen_.contains(launch)) {
-      refuse(item, Errc::not_found, fmt::format("there is no launch {}", launch.value));
+      refuse(item, not_found(fmt::format("there is no launch {}", launch.value)));
     } else {
       answer(item, {std::move(workers[launch])});
     }

@@ -73,7 +73,7 @@ void Writer<RegisterWorker>::decide(const Rows& rows) {
   for (std::size_t i = 0; i < items_.size(); ++i) {
     const auto found = seen.find(static_cast<std::int64_t>(i) + 1);
     if (found == seen.end()) {
-      refuse(items_[i], Errc::unauthenticated, "no launch has this bootstrap token");
+      refuse(items_[i], unauthenticated("no launch has this bootstrap token"));
     } else {
       decide(items_[i], found->second);
     }
@@ -85,14 +85,12 @@ void Writer<RegisterWorker>::decide(std::size_t item, const Seen& seen) {
   const RegisterWorker& who = change(item);
   const core::RegistrationDecision decision = core::decide_registration(seen.brief, who.nonce);
   switch (decision.kind) {
-    case Kind::not_yet: {
-      Error error{Errc::unavailable,
-                  fmt::format("the cloud has not reported instance {} for its launch yet", who.instance_id)};
-      error.retry_after_s = 2;
-      return refuse(item, std::move(error));
-    }
+    case Kind::not_yet:
+      return refuse(item, unavailable(fmt::format("the cloud has not reported instance {} for its launch yet",
+                                                  who.instance_id),
+                                      2));
     case Kind::refuse:
-      return refuse(item, Errc::conflict, fmt::format("instance {} {}", who.instance_id, decision.reason));
+      return refuse(item, conflict(fmt::format("instance {} {}", who.instance_id, decision.reason)));
     case Kind::repeat:
       known_[item] = {*seen.worker, false};
       return;

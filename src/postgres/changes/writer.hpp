@@ -31,9 +31,6 @@ class WriterOf : public ChangeWriter {
     batch_.settled[item] = ports::settled<C>(std::move(answer));
   }
   void refuse(std::size_t item, Error error) { batch_.settled[item] = ports::settled<C>(std::move(error)); }
-  void refuse(std::size_t item, Errc code, std::string message) {
-    refuse(item, Error{code, std::move(message)});
-  }
 
   Batch& batch_;
   Items items_;

@@ -1,2 +1,2 @@
--- A row of anything: the transaction's snapshot is taken by its first query.
+-- Any query will do: the first one of a transaction takes its snapshot.
 SELECT epoch FROM leader

@@ -1,4 +1,4 @@
--- Why these claims inserted nothing: for the message alone.
+-- Why these claims inserted nothing. Used in messages only.
 SELECT c.number, j.state AS job_state, j.wake_at IS NOT NULL AS later, l.number IS NOT NULL AS leased,
        w.state AS worker_state
   FROM unnest($1::bigint[], $2::bigint[]) AS c (number, worker)

@@ -1,4 +1,4 @@
--- Under the leader's lock nobody else reserves. Like write_reserve.sql, no flush of its own: a crash that loses it leaves a gap.
+-- Only the leader reserves numbers. Like write_reserve.sql it does not wait for the WAL: a crash that loses it leaves a gap.
 SELECT setval('job_number', $1::bigint, false) AS next_number,
        set_config('synchronous_commit', 'off', true) AS synchronous_commit
   FROM job_number
