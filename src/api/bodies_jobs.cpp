@@ -9,7 +9,6 @@
 namespace drover::api {
 namespace {
 
-using schema::field;
 using schema::fields_of;
 using schema::Nullable;
 using schema::Said;
