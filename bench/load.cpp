@@ -175,7 +175,7 @@ void cycle(int port, const std::string& file, int connections, int slots, std::i
           timed(tally, [&] { return connection.post("/workers/" + worker.id + "/claim", bearer, claim); });
       if (status != 200) fail(fmt::format("claim answered {}: {}", status, reply));
       const auto answer = parse_json(reply);
-      if (!answer || answer->find("jobs") == nullptr) fail("a claim's answer is not what it should be");
+      if (!answer.ok() || answer->find("jobs") == nullptr) fail("a claim's answer is not what it should be");
       for (const Json& job : *answer->find("jobs")->if_array()) {
         const std::string path = fmt::format("/jobs/{}/attempts/{}/finish", *job.find("number")->if_int(),
                                              *job.find("attempt")->if_int());
@@ -209,7 +209,7 @@ void null_server(int port) {
   transport::ServerOptions options;
   options.port = static_cast<std::uint16_t>(port);
   auto server = transport::make_beast_server(options, handler);
-  if (const Status started = server->start(); !started) fail(started.error().message);
+  if (const Status started = server->start(); !started.ok()) fail(started.error().message);
   fmt::print("{}\n", server->port());
   std::fflush(stdout);
   pause();

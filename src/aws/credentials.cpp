@@ -72,8 +72,8 @@ bool CredentialsChain::due(WallTime now) const {
 
 Result<Credentials> CredentialsChain::fetch_locked() {
   auto fetched = ask_sources();
-  if (!fetched && !kept_) return fetched;
-  if (fetched) {
+  if (!fetched.ok() && !kept_) return fetched;
+  if (fetched.ok()) {
     kept_ = std::move(*fetched);
     next_try_.reset();
   } else {
@@ -84,7 +84,7 @@ Result<Credentials> CredentialsChain::fetch_locked() {
   if (expired) {
     const auto jitter = kJitterFrom + (kJitterTo - kJitterFrom) * uniform_();
     next_try_ = now + kRetryExpired + std::chrono::duration_cast<Micros>(jitter);
-  } else if (!fetched) {
+  } else if (!fetched.ok()) {
     next_try_ = now + kRetryFresh;
   }
   return *kept_;
@@ -93,7 +93,7 @@ Result<Credentials> CredentialsChain::fetch_locked() {
 Result<Credentials> CredentialsChain::ask_sources() {
   for (const auto& source : sources_) {
     auto found = source->fetch();
-    if (!found) return found.error();
+    if (!found.ok()) return found.error();
     if (*found) return std::move(**found);
   }
   return unavailable(

@@ -85,7 +85,7 @@ Result<std::unique_ptr<Ec2Cloud>> Ec2Cloud::make(Ec2Options options, Ec2Tools to
   if (options.region.empty()) return invalid("region", "no AWS region is set");
   auto endpoint =
       parse_endpoint(options.endpoint.empty() ? default_endpoint("ec2", options.region) : options.endpoint);
-  if (!endpoint) return endpoint.error();
+  if (!endpoint.ok()) return endpoint.error();
   if (!tools.sleep) tools.sleep = [](Millis time) { std::this_thread::sleep_for(time); };
   if (!tools.uniform) tools.uniform = random_uniform;
   return std::unique_ptr<Ec2Cloud>(new Ec2Cloud(std::move(options), std::move(tools), std::move(*endpoint)));
@@ -103,7 +103,7 @@ Ec2Cloud::Ec2Cloud(Ec2Options options, Ec2Tools tools, Endpoint endpoint)
 CloudStatus Ec2Cloud::call(TokenBucket& bucket, const std::string& body, const Accept& accept) {
   bool recovered = false;
   for (int attempt = 1;;) {
-    if (auto paid = spend(bucket, 1); !paid) return paid;
+    if (auto paid = spend(bucket, 1); !paid.ok()) return paid;
     auto failure = try_once(body, accept);
     if (!failure) return Ok{};
     const auto error_class = failure->error.error_class;
@@ -130,9 +130,10 @@ std::optional<Ec2Cloud::Failure> Ec2Cloud::try_once(const std::string& body, con
     return failure;
   };
   const auto credentials = tools_.credentials.get();
-  if (!credentials) return failed(CloudErrorClass::credentials, "NoCredentials", credentials.error().message);
+  if (!credentials.ok())
+    return failed(CloudErrorClass::credentials, "NoCredentials", credentials.error().message);
   const auto reply = send_signed(body, *credentials);
-  if (!reply) {
+  if (!reply.ok()) {
     const auto& error = reply.error();
     if (error.code == Errc::too_large) return failed(CloudErrorClass::unknown, kReplyTooLarge, error.message);
     return failed(CloudErrorClass::transient, error.code == Errc::timeout ? "Timeout" : "NoAnswer",
@@ -140,7 +141,7 @@ std::optional<Ec2Cloud::Failure> Ec2Cloud::try_once(const std::string& body, con
   }
   if (reply->status == 200) {
     const auto understood = accept(reply->body);
-    if (understood) return std::nullopt;
+    if (understood.ok()) return std::nullopt;
     return failed(CloudErrorClass::transient, "InvalidReply", understood.error().message);
   }
   const auto said = parse_aws_error(reply->body).value_or(AwsErrorReply{});
@@ -216,27 +217,27 @@ void Ec2Cloud::give_back(TokenBucket& bucket, double tokens) {
 }
 
 CloudResult<std::vector<core::Instance>> Ec2Cloud::run_instances(const core::LaunchRequest& request) {
-  if (auto checked = check_launch(request); !checked) return checked.error();
+  if (auto checked = check_launch(request); !checked.ok()) return checked.error();
   const auto body = launch_body(request);
-  if (!body) return body.error();
-  if (auto paid = spend(launched_rate_, request.count); !paid) return paid.error();
+  if (!body.ok()) return body.error();
+  if (auto paid = spend(launched_rate_, request.count); !paid.ok()) return paid.error();
   std::vector<core::Instance> instances;
   const auto done = call(run_rate_, *body, [&](std::string_view reply) {
     auto parsed = parse_run_instances(reply);
-    if (!parsed) return Status(parsed.error());
+    if (!parsed.ok()) return Status(parsed.error());
     instances = std::move(*parsed);
     return Status(Ok{});
   });
-  const bool may_have_come = !done && is_unanswered(done.error());
+  const bool may_have_come = !done.ok() && is_unanswered(done.error());
   if (!may_have_come) give_back(launched_rate_, request.count - static_cast<double>(instances.size()));
-  if (!done) return done.error();
+  if (!done.ok()) return done.error();
   return instances;
 }
 
 CloudStatus Ec2Cloud::try_run_instances(const core::LaunchRequest& request) {
-  if (auto checked = check_launch(request); !checked) return checked.error();
+  if (auto checked = check_launch(request); !checked.ok()) return checked.error();
   const auto body = launch_body(request);
-  if (!body) return body.error();
+  if (!body.ok()) return body.error();
   return dry_run(run_rate_, *body);
 }
 
@@ -247,7 +248,7 @@ CloudStatus Ec2Cloud::try_terminate(const std::string& id) {
 // EC2 answers a dry run that it would carry out with an error, DryRunOperation.
 CloudStatus Ec2Cloud::dry_run(TokenBucket& bucket, const std::string& body) {
   CloudStatus done = call(bucket, body + "&DryRun=true", [](std::string_view) { return Status(Ok{}); });
-  if (done) return refuse("NoDryRun", "the endpoint took a dry run for a call");
+  if (done.ok()) return refuse("NoDryRun", "the endpoint took a dry run for a call");
   if (done.error().code == "DryRunOperation") return Ok{};
   return done;
 }
@@ -268,7 +269,7 @@ CloudResult<std::vector<core::Instance>> Ec2Cloud::list_by_id(std::span<const st
     auto part = list({"instance-id",
                       {known.begin() + static_cast<std::ptrdiff_t>(from),
                        known.begin() + static_cast<std::ptrdiff_t>(to)}});
-    if (!part) return part;
+    if (!part.ok()) return part;
     out.insert(out.end(), std::make_move_iterator(part->begin()), std::make_move_iterator(part->end()));
   }
   return without_repetition(std::move(out));
@@ -277,7 +278,7 @@ CloudResult<std::vector<core::Instance>> Ec2Cloud::list_by_id(std::span<const st
 CloudResult<std::vector<core::Instance>> Ec2Cloud::list(const Filter& filter) {
   for (int listing = 1;; ++listing) {
     auto all = list_once(filter);
-    if (all || listing == kListings || all.error().error_class != CloudErrorClass::paging) return all;
+    if (all.ok() || listing == kListings || all.error().error_class != CloudErrorClass::paging) return all;
   }
 }
 
@@ -288,11 +289,11 @@ CloudResult<std::vector<core::Instance>> Ec2Cloud::list_once(const Filter& filte
     InstancePage page;
     const auto done = call(describe_rate_, encode_describe_instances(query), [&](std::string_view body) {
       auto parsed = parse_describe_instances(body);
-      if (!parsed) return Status(parsed.error());
+      if (!parsed.ok()) return Status(parsed.error());
       page = std::move(*parsed);
       return Status(Ok{});
     });
-    if (!done) return done.error();
+    if (!done.ok()) return done.error();
     all.insert(all.end(), std::make_move_iterator(page.instances.begin()),
                std::make_move_iterator(page.instances.end()));
     if (page.next_token.empty()) return without_repetition(std::move(all));

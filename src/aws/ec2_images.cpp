@@ -25,11 +25,11 @@ CloudResult<std::string> Ec2Cloud::root_device(const std::string& image) {
   std::vector<Image> images;
   const auto done = call(describe_rate_, encode_describe_image(image), [&](std::string_view body) {
     auto parsed = parse_describe_images(body);
-    if (!parsed) return Status(parsed.error());
+    if (!parsed.ok()) return Status(parsed.error());
     images = std::move(*parsed);
     return Status(Ok{});
   });
-  if (!done) return undescribed(image, done.error());
+  if (!done.ok()) return undescribed(image, done.error());
   if (images.size() != 1 || images.front().id != image) {
     return undescribed(image, {CloudErrorClass::config, "InvalidAMIID.NotFound",
                                "EC2 knows no such image for this account"});
@@ -63,7 +63,7 @@ CloudResult<std::string> Ec2Cloud::launch_body(const core::LaunchRequest& reques
   std::string device;
   if (request.disk_gib > 0) {
     auto found = root_device(request.image);
-    if (!found) return found.error();
+    if (!found.ok()) return found.error();
     device = *std::move(found);
   }
   return encode_run_instances(request, device, options_.launch);

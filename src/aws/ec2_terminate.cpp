@@ -68,7 +68,7 @@ CloudStatus Ec2Cloud::terminate(std::span<const std::string> ids) {
     work.pop_front();
     if (batch.empty()) continue;
     auto done = terminate_batch(batch);
-    if (done) {
+    if (done.ok()) {
       remember(batch, {});
       continue;
     }
@@ -169,7 +169,7 @@ Batches batches_of(const std::set<std::string>& ids, const std::set<std::string>
 CloudStatus Ec2Cloud::terminate_batch(const std::vector<std::string>& batch) {
   return call(terminate_rate_, encode_terminate_instances(batch), [](std::string_view body) {
     const auto parsed = parse_terminate_instances(body);
-    return parsed ? Status(Ok{}) : Status(parsed.error());
+    return parsed.ok() ? Status(Ok{}) : Status(parsed.error());
   });
 }
 

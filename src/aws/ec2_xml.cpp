@@ -211,36 +211,36 @@ class ErrorHandler final : public XmlHandler {
 
 Result<InstancePage> parse_describe_instances(std::string_view body, const XmlLimits& limits) {
   InstanceHandler handler("DescribeInstancesResponse", "/reservationSet/item/instancesSet/item");
-  if (auto read = read_xml(body, limits, handler); !read) return read.error();
-  if (auto verdict = handler.verdict(); !verdict) return verdict.error();
+  if (auto read = read_xml(body, limits, handler); !read.ok()) return read.error();
+  if (auto verdict = handler.verdict(); !verdict.ok()) return verdict.error();
   return InstancePage{std::move(handler.instances), std::move(handler.next_token)};
 }
 
 Result<std::vector<core::Instance>> parse_run_instances(std::string_view body, const XmlLimits& limits) {
   InstanceHandler handler("RunInstancesResponse", "/instancesSet/item");
-  if (auto read = read_xml(body, limits, handler); !read) return read.error();
-  if (auto verdict = handler.verdict(); !verdict) return verdict.error();
+  if (auto read = read_xml(body, limits, handler); !read.ok()) return read.error();
+  if (auto verdict = handler.verdict(); !verdict.ok()) return verdict.error();
   if (handler.instances.empty()) return wrong_reply("a launch without an instance");
   return std::move(handler.instances);
 }
 
 Result<std::vector<StateChange>> parse_terminate_instances(std::string_view body, const XmlLimits& limits) {
   TerminateHandler handler;
-  if (auto read = read_xml(body, limits, handler); !read) return read.error();
-  if (auto verdict = handler.verdict(); !verdict) return verdict.error();
+  if (auto read = read_xml(body, limits, handler); !read.ok()) return read.error();
+  if (auto verdict = handler.verdict(); !verdict.ok()) return verdict.error();
   return std::move(handler.changes);
 }
 
 Result<std::vector<Image>> parse_describe_images(std::string_view body, const XmlLimits& limits) {
   ImageHandler handler;
-  if (auto read = read_xml(body, limits, handler); !read) return read.error();
-  if (auto verdict = handler.verdict(); !verdict) return verdict.error();
+  if (auto read = read_xml(body, limits, handler); !read.ok()) return read.error();
+  if (auto verdict = handler.verdict(); !verdict.ok()) return verdict.error();
   return std::move(handler.images);
 }
 
 std::optional<AwsErrorReply> parse_aws_error(std::string_view body, const XmlLimits& limits) {
   ErrorHandler handler;
-  if (!read_xml(body, limits, handler) || handler.reply.code.empty()) return std::nullopt;
+  if (!read_xml(body, limits, handler).ok() || handler.reply.code.empty()) return std::nullopt;
   return std::move(handler.reply);
 }
 

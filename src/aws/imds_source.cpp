@@ -34,7 +34,7 @@ std::string text_in(const Json& object, std::string_view key) {
 
 Result<Credentials> parse_document(const std::string& body) {
   const auto json = parse_json(body);
-  if (!json) return failed("sent no JSON for the role's credentials");
+  if (!json.ok()) return failed("sent no JSON for the role's credentials");
   // The service answers 200 with another code when the role cannot be assumed.
   if (const auto code = text_in(*json, "Code"); code != "Success") {
     return failed("could not give the role's credentials: " + code);
@@ -56,14 +56,14 @@ class ImdsSource final : public CredentialSource {
     if (iequals(environment_("AWS_EC2_METADATA_DISABLED").value_or(""), "true"))
       return std::optional<Credentials>{};
     auto result = fetch_once();
-    for (int attempt = 1; attempt < kTries && !result; ++attempt) result = fetch_once();
+    for (int attempt = 1; attempt < kTries && !result.ok(); ++attempt) result = fetch_once();
     return result;
   }
 
  private:
   Result<std::optional<Credentials>> fetch_once() {
     const auto token = send("PUT", "/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds", "21600"});
-    if (!token) return failed("did not answer: " + token.error().message);
+    if (!token.ok()) return failed("did not answer: " + token.error().message);
     if (token->status == 403 || token->status == 404 || token->status == 405)
       return std::optional<Credentials>{};
     if (token->status != 200) return failed("refused a token with status " + std::to_string(token->status));
@@ -71,17 +71,17 @@ class ImdsSource final : public CredentialSource {
                                                      std::string(trim(token->body))};
 
     const auto roles = send("GET", std::string(kRolePath), header);
-    if (!roles) return failed("did not answer: " + roles.error().message);
+    if (!roles.ok()) return failed("did not answer: " + roles.error().message);
     if (roles->status == 404) return std::optional<Credentials>{};  // no instance role
     if (roles->status != 200) return failed("answered status " + std::to_string(roles->status));
     const auto role = trim(split(roles->body, '\n').front());
     if (!is_role_name(role)) return failed("named no usable role");
 
     const auto document = send("GET", std::string(kRolePath) + std::string(role), header);
-    if (!document) return failed("did not answer: " + document.error().message);
+    if (!document.ok()) return failed("did not answer: " + document.error().message);
     if (document->status != 200) return failed("answered status " + std::to_string(document->status));
     auto credentials = parse_document(document->body);
-    if (!credentials) return credentials.error();
+    if (!credentials.ok()) return credentials.error();
     return std::optional(std::move(*credentials));
   }
 

@@ -75,7 +75,7 @@ class ProfileSource final : public CredentialSource {
     }
     for (const auto* values : {credentials, config}) {
       auto keys = keys_in(name, values);
-      if (!keys || *keys) return keys;
+      if (!keys.ok() || *keys) return keys;
     }
     for (const char* key :
          {"credential_process", "sso_session", "sso_start_url", "web_identity_token_file"}) {

@@ -91,7 +91,7 @@ Status set_tunable(Tunables& tunables, std::string_view key, std::string_view js
     const TunableInfo& info = kTable[i];
     if (info.key != key) continue;
     const auto json = parse_json(json_text);
-    if (!json) return refused(info);
+    if (!json.ok()) return refused(info);
     double storage = 0;
     const double* number = json->if_number(storage);
     if (number == nullptr || !(*number >= info.min && *number <= info.max)) return refused(info);
@@ -116,7 +116,7 @@ Status set_tunable(Tunables& tunables, std::string_view key, std::string_view js
 
 Result<Tunables> changed_tunables(Tunables present, const std::map<std::string, std::string>& values) {
   for (const auto& [key, text] : values) {
-    if (const Status set = set_tunable(present, key, text); !set) return set.error();
+    if (const Status set = set_tunable(present, key, text); !set.ok()) return set.error();
   }
   const std::string lease = std::to_string(present.lease_s);
   const std::string interval = std::to_string(present.heartbeat_interval_s);

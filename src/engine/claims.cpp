@@ -49,7 +49,7 @@ bool is_being_given_back(Parts& parts, const Worker& worker, const std::string& 
 Done<ClaimAnswer> with_tokens(const ClaimRequest& request, Done<ClaimAnswer> done) {
   return [token = request.auth.token.secret(), nonce = request.nonce,
           done = std::move(done)](Result<ClaimAnswer> answer) {
-    if (answer) {
+    if (answer.ok()) {
       for (ClaimedJob& job : answer->jobs)
         job.token = ports::attempt_token(token, nonce, job.attempt.job, job.attempt.attempt);
     }
@@ -59,11 +59,11 @@ Done<ClaimAnswer> with_tokens(const ClaimRequest& request, Done<ClaimAnswer> don
 
 void take_poll(Parts& parts, ClaimRequest request, Done<ClaimAnswer> done) {
   const SteadyTime now = parts.clock.steady();
-  if (const Status known = check_auth(parts, request.auth); !known) {
+  if (const Status known = check_auth(parts, request.auth); !known.ok()) {
     done(known.error());
     return;
   }
-  if (const Status trusted = parts.term.trusted(now); !trusted) {
+  if (const Status trusted = parts.term.trusted(now); !trusted.ok()) {
     done(trusted.error());
     return;
   }
@@ -138,7 +138,7 @@ void take_claim(Parts& parts, ClaimGroup& group, const ports::ReadyJob& of,
     --by->claiming;
     by->claiming_alone = false;
   }
-  if (claimed) {
+  if (claimed.ok()) {
     const ports::OpenAttempt& attempt = claimed->attempt;
     // A batch whose fate was in doubt did not enter memory. Delivery 0 is no lease's, so that nothing is
     // given back if this answer cannot be written.
@@ -324,8 +324,8 @@ void take_keys(Parts& parts, const KeysRead& read) {
   const std::string& queue = question.queue;
   core::ReadyIndex& index = state.index(question.suspects);
   // The answer of a server that has another leader is not used: it may lack what this one has committed.
-  if (!read.answer || read.answer->epoch != state.epoch) {
-    const std::string why = read.answer ? "the server has another leader" : read.answer.error().message;
+  if (!read.answer.ok() || read.answer->epoch != state.epoch) {
+    const std::string why = read.answer.ok() ? "the server has another leader" : read.answer.error().message;
     if (std::exchange(parts.keys_trouble, why) != why) log_warn("ready jobs cannot be read: {}", why);
     index.give_up_reading(queue, read.wanted.reading);
     if (read.wanted.anew) parts.to_rescan.insert(queue);

@@ -38,7 +38,7 @@ Status Counter::begin() {
   const std::lock_guard lock(mutex_);
   if (count != count_) return unavailable("the count was given up");
   begun_ = true;
-  if (!begun) count_.reset();
+  if (!begun.ok()) count_.reset();
   changed_.notify_all();
   return begun;
 }
@@ -59,7 +59,7 @@ void Counter::run() {
 
 void Counter::count(std::int64_t epoch) {
   auto opened = reads_.open_count();
-  if (!opened) {
+  if (!opened.ok()) {
     tell_(Counted{epoch, opened.error()});
     return;
   }

@@ -115,7 +115,7 @@ void QueueEngine::Impl::run() {
 
 void QueueEngine::Impl::make_partitions() {
   const Status made = store.make_partitions(clock.wall());
-  if (!made) log_warn("tables for the coming days were not made: {}", made.error().message);
+  if (!made.ok()) log_warn("tables for the coming days were not made: {}", made.error().message);
 }
 
 QueueEngine::QueueEngine(ports::Store& store, const Clock& clock, ports::Metrics& metrics,
@@ -223,7 +223,7 @@ void QueueEngine::put_artifact(WorkerAuth auth, AttemptRef attempt, std::string 
 void QueueEngine::act(ports::ActOnJob act, Done<ActAnswer> done) {
   apply<ports::ActOnJob>(
       std::move(act), [done = std::move(done)](const Result<ports::ActOnJob::Answer>& acted) {
-        done(acted ? Result<ActAnswer>(ActAnswer{acted->changed, acted->after}) : acted.error());
+        done(acted.ok() ? Result<ActAnswer>(ActAnswer{acted->changed, acted->after}) : acted.error());
       });
 }
 

@@ -36,7 +36,7 @@ void renew(Parts& parts, Lease& lease) {
 
 // Renews the leases in any case, but answers from memory only while no other daemon can lead.
 void hear_heartbeat(Parts& parts, const Heartbeat& heartbeat, const Done<HeartbeatAnswer>& done) {
-  if (const Status known = check_auth(parts, heartbeat.auth); !known) {
+  if (const Status known = check_auth(parts, heartbeat.auth); !known.ok()) {
     done(known.error());
     return;
   }
@@ -64,7 +64,7 @@ void hear_heartbeat(Parts& parts, const Heartbeat& heartbeat, const Done<Heartbe
   }
   if (heartbeat.notice) take_notice(parts, worker, *heartbeat.notice);
   answer.drain = heartbeat.notice || worker.row.state != core::WorkerState::active;
-  if (const Status trusted = parts.term.trusted(now); !trusted) {
+  if (const Status trusted = parts.term.trusted(now); !trusted.ok()) {
     done(trusted.error());
   } else {
     done(std::move(answer));
@@ -91,12 +91,12 @@ core::Outcome outcome_of_broken(Parts& parts, WorkerId id) {
 void check_attempt(Parts& parts, const WorkerAuth& auth, const AttemptRef& attempt,
                    const Done<ports::OpenAttempt>& done) {
   if (parts.state.worker(auth.worker) != nullptr) {
-    if (const Status known = check_auth(parts, auth); !known) {
+    if (const Status known = check_auth(parts, auth); !known.ok()) {
       done(known.error());
       return;
     }
   }
-  if (const Status trusted = parts.term.trusted(parts.clock.steady()); !trusted) {
+  if (const Status trusted = parts.term.trusted(parts.clock.steady()); !trusted.ok()) {
     done(trusted.error());
     return;
   }
@@ -122,7 +122,7 @@ void give_back(Parts& parts, const std::vector<Delivery>& deliveries) {
     parts.pipeline.add(
         work_of<ports::EndAttempt>(ports::key_of(delivery.job), std::move(make),
                                    [&parts, delivery](const Result<ports::EndAttempt::Answer>& ended) {
-                                     if (!ended) end_refused(parts, delivery.job, delivery.attempt);
+                                     if (!ended.ok()) end_refused(parts, delivery.job, delivery.attempt);
                                    }));
   }
 }
@@ -176,7 +176,7 @@ void stage_expiry(Parts& parts, JobNumber job, int attempt) {
   parts.pipeline.add(
       work_of<ports::EndAttempt>(ports::key_of(job), std::move(make),
                                  [&parts, job, attempt](const Result<ports::EndAttempt::Answer>& ended) {
-                                   if (!ended)
+                                   if (!ended.ok())
                                      end_refused(parts, job, attempt);  // tried again at the next sweep
                                  }));
 }
@@ -215,7 +215,7 @@ void lose_worker(Parts& parts, WorkerId id, core::Outcome outcome, const std::st
     parts.pipeline.add(
         work_of<ports::MoveWorker>(ports::MoveWorker{id, core::WorkerMove::gone, reason, parts.clock.wall()},
                                    [done](const Result<ports::MoveWorker::Answer>& moved) {
-                                     done(moved ? Result<Ok>(Ok{}) : Result<Ok>(moved.error()));
+                                     done(moved.ok() ? Result<Ok>(Ok{}) : Result<Ok>(moved.error()));
                                    }));
   };
   const std::vector<JobNumber> jobs(worker->jobs.begin(), worker->jobs.end());
@@ -227,7 +227,7 @@ void lose_worker(Parts& parts, WorkerId id, core::Outcome outcome, const std::st
     broken.with_many = with_many;
     stage_end(parts, job, lease.attempt.attempt, outcome, reason, broken,
               [pending, finish](const Status& ended) {
-                if (!ended) pending->failed = ended.error();
+                if (!ended.ok()) pending->failed = ended.error();
                 if (--pending->ends == 0) finish();
               });
   }

@@ -100,7 +100,7 @@ void Pipeline::make(Work work) {
   taken_.insert(work.keys.begin(), work.keys.end());
   work.place.reset();
   auto made = work.make();
-  if (!made) {
+  if (!made.ok()) {
     work.fail(made.error());
   } else if (*made) {
     rows_ += work.rows;

@@ -65,7 +65,7 @@ void Loop::round(Inbox::Mail mail) {
 
 Loop::Head Loop::head() const {
   const State& state = parts_.state;
-  const bool leading = parts_.term.leading() && parts_.term.trusted(parts_.clock.steady());
+  const bool leading = parts_.term.leading() && parts_.term.trusted(parts_.clock.steady()).ok();
   return {leading,     parts_.term.store_reachable(), state.paused,  state.accounts.counting(),
           state.epoch, parts_.term.standby_reason(),  state.tunables};
 }
@@ -162,7 +162,7 @@ bool Loop::is_of_this_term(std::int64_t epoch) const {
 
 // Takes over what was counted. A queue with more ready jobs than memory has keys is read again.
 void Loop::take_count(const Counted& counted) {
-  if (!counted.depths) {
+  if (!counted.depths.ok()) {
     log_warn("the ready jobs were not counted: {}", counted.depths.error().message);
     parts_.counting.failed(parts_.clock.steady());
     return;

@@ -14,7 +14,7 @@ void State::boot(ports::BootState state, SteadyTime now, WallTime wall) {
   paused = state.paused;
   next_wake = state.next_wake;
   for (const auto& [key, text] : state.settings) {
-    if (const Status set = core::set_tunable(tunables, key, text); !set) {
+    if (const Status set = core::set_tunable(tunables, key, text); !set.ok()) {
       log_warn("tunable {} in the database is ignored: {}", key, set.error().message);
     }
   }

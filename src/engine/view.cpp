@@ -82,7 +82,7 @@ EngineView view_of(const Parts& parts, const QueuesWanted& queues) {
   view.leading = parts.term.leading() && trusted.ok();
   view.trusted_until = parts.term.trusted_until();
   view.standby_reason =
-      parts.term.leading() && !trusted ? trusted.error().message : parts.term.standby_reason();
+      parts.term.leading() && !trusted.ok() ? trusted.error().message : parts.term.standby_reason();
   view.store_reachable = parts.term.store_reachable();
   view.paused = state.paused;
   view.deployment = state.deployment;

@@ -38,7 +38,7 @@ Work work_of(ports::Keys keys, Make<C> make, Told<C> told) {
   work.keys = std::move(keys);
   work.make = [make = std::move(make)]() -> Result<std::optional<ports::Change>> {
     auto made = make();
-    if (!made) return made.error();
+    if (!made.ok()) return made.error();
     if (!*made) return std::optional<ports::Change>();
     return std::optional<ports::Change>(std::move(**made));
   };

@@ -29,7 +29,7 @@ void WorkerTokens::put(const ports::WorkerRow& row) {
 
 Status WorkerTokens::check(const WorkerAuth& auth) const {
   const std::lock_guard lock(mutex_);
-  if (!open_) return open_;
+  if (!open_.ok()) return open_;
   const auto found = hashes_.find(auth.worker);
   if (found != hashes_.end() && auth.token.is(found->second)) return Ok{};
   return unknown_worker();

@@ -53,7 +53,7 @@ void Writer::carry_out(Order order) {
   if (order.count && alive) {
     const Status begun = begin_count_();
     done.count_begun = begun.ok();
-    if (!begun) log_warn("counting the ready jobs did not begin: {}", begun.error().message);
+    if (!begun.ok()) log_warn("counting the ready jobs did not begin: {}", begun.error().message);
   }
   tell_(std::move(done));
   if (!alive && session_) lose(kLost);
@@ -66,7 +66,7 @@ bool Writer::commit(std::span<const ports::Change> changes, std::span<Fate> fate
   const auto start = std::chrono::steady_clock::now();
   auto committed = session_->commit(changes);
   metrics_.observe("drover_commit_seconds", seconds_since(start));
-  if (committed) {
+  if (committed.ok()) {
     contact_.at(asked);
     metrics_.add("drover_commits_total", 1);
     metrics_.add("drover_commands_total", static_cast<double>(changes.size()));
@@ -105,7 +105,7 @@ bool Writer::commit(std::span<const ports::Change> changes, std::span<Fate> fate
 
 bool Writer::reserve(int count, OrderDone& done) {
   const auto first = session_->reserve_numbers(count);
-  if (!first) {
+  if (!first.ok()) {
     log_warn("no job numbers: {}", first.error().message);
     return false;
   }
@@ -116,7 +116,7 @@ bool Writer::reserve(int count, OrderDone& done) {
 
 bool Writer::ping() {
   const SteadyTime asked = clock_.steady();
-  if (!session_->ping()) return false;
+  if (!session_->ping().ok()) return false;
   contact_.at(asked);
   return true;
 }
@@ -144,7 +144,7 @@ void Writer::turn() {
 bool Writer::resolve_doubt() {
   if (!doubt_) return true;
   const auto fate = leadership_.resolve(doubt_->transaction);
-  if (!fate || *fate == ports::TransactionFate::in_progress) return false;
+  if (!fate.ok() || *fate == ports::TransactionFate::in_progress) return false;
   const Doubt doubt = std::move(*std::exchange(doubt_, std::nullopt));
   const bool committed = *fate == ports::TransactionFate::committed;
   log_info("transaction {} was {}committed", doubt.transaction, committed ? "" : "not ");
@@ -154,7 +154,7 @@ bool Writer::resolve_doubt() {
 
 void Writer::try_to_lead() {
   if (options_.before_lead) {
-    if (const Status may = options_.before_lead(); !may) {
+    if (const Status may = options_.before_lead(); !may.ok()) {
       next_try_ = clock_.steady() + kGateRetry;
       tell_(NotLed{may.error().message, false});
       return;
@@ -182,7 +182,7 @@ std::optional<ports::BootState> Writer::begin_term() {
     return std::nullopt;
   };
   auto session = leadership_.lead();
-  if (!session) {
+  if (!session.ok()) {
     const bool reachable = session.error().code == Errc::conflict;
     if (!reachable && said_ != "the store is out of reach")
       log_info("the store: {}", describe(session.error()));
@@ -191,9 +191,9 @@ std::optional<ports::BootState> Writer::begin_term() {
   session_ = std::move(*session);
   auto state = session_->boot();
   DROVER_FAILPOINT("lead.read");
-  if (!state) return give_up("reading the store failed: " + state.error().message, false);
+  if (!state.ok()) return give_up("reading the store failed: " + state.error().message, false);
   if (options_.may_lead) {
-    if (const Status may = options_.may_lead(state->deployment); !may)
+    if (const Status may = options_.may_lead(state->deployment); !may.ok())
       return give_up(may.error().message, true);
   }
   return std::move(*state);

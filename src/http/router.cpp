@@ -331,8 +331,8 @@ std::variant<BodyPolicy, Response> Router::on_head(const Request& head) {
   if (found.entry != nullptr) {
     const Route& route = found.entry->route;
     Status admitted = route.guard ? route.guard(head, found.entry->pattern.values(found.segments)) : Ok{};
-    if (admitted) admitted = check_query(route, head);
-    if (admitted) return BodyPolicy{route.max_body, route.spool};
+    if (admitted.ok()) admitted = check_query(route, head);
+    if (admitted.ok()) return BodyPolicy{route.max_body, route.spool};
     found.refusal = problem(admitted.error());
   }
   const std::string id = request_id_of(head);
@@ -348,8 +348,8 @@ void Router::on_request(Request request, Reply reply) {
   if (found.entry == nullptr) return sink->send(std::move(found.refusal), {});
   const Route& route = found.entry->route;
   Status taken = check_query(route, request);
-  if (taken) taken = check_body(route, request);
-  if (!taken) return sink->send(problem(taken.error()), {});
+  if (taken.ok()) taken = check_body(route, request);
+  if (!taken.ok()) return sink->send(problem(taken.error()), {});
   try {
     route.handler(Context{std::move(request), found.entry->pattern.values(found.segments), route.pattern, id,
                           Reply(sink)});

@@ -25,7 +25,7 @@ class Body {
  public:
   Body(const std::string& text, const std::vector<std::string_view>& known) {
     auto json = parse_json(text.empty() ? "{}" : text);
-    if (!json) {
+    if (!json.ok()) {
       fault_ = json.error();
       return;
     }
@@ -144,7 +144,7 @@ template <class Answer>
 http::RouteHandler answering(Answer answer) {
   return [answer = std::move(answer)](http::Context context) {
     Result<Json> result = answer(context);
-    if (result) {
+    if (result.ok()) {
       context.reply.send(http::Response::json(200, result->dump() + "\n"));
     } else {
       context.reply.send(http::problem(result.error()));
@@ -272,7 +272,7 @@ void add_instances(http::Router& router, Fleet& fleet) {
          const auto notice = body.integer("notice_s", 0, 86'400, 120);
          if (body.fault()) return *body.fault();
          const auto instance = fleet.interrupt(context.path.at("id"), Seconds(notice));
-         if (!instance) return instance.error();
+         if (!instance.ok()) return instance.error();
          return instance_json(fleet, *instance);
        }));
   post(router, "/instances/{id}/kill", answering([&fleet](http::Context& context) -> Result<Json> {
@@ -281,7 +281,7 @@ void add_instances(http::Router& router, Fleet& fleet) {
          if (!is_reason(reason)) body.fail("reason", "must be a state reason's code, Server.… or Client.…");
          if (body.fault()) return *body.fault();
          const auto instance = fleet.kill(context.path.at("id"), reason);
-         if (!instance) return instance.error();
+         if (!instance.ok()) return instance.error();
          return instance_json(fleet, *instance);
        }));
 }

@@ -55,11 +55,11 @@ bool Ec2Service::knows(const std::string& action) {
 }
 
 Result<std::string> Ec2Service::call(const std::string& action, const Params& params) {
-  if (auto sound = check_parameters(action, params); !sound) return sound.error();
+  if (auto sound = check_parameters(action, params); !sound.ok()) return sound.error();
   // Calls that name or make resources ask the policy in their own functions, after the checks of those
   // resources.
   if (action.starts_with("Describe")) {
-    if (auto permitted = permit(action, params); !permitted) return permitted.error();
+    if (auto permitted = permit(action, params); !permitted.ok()) return permitted.error();
   }
   return (this->*find_action(action))(params);
 }

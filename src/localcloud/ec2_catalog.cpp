@@ -71,11 +71,11 @@ std::optional<TypeFigures> figures_of(const std::string& type) {
 Result<std::string> Ec2Service::describe_zones(const Params& params) {
   constexpr std::array<std::string_view, 4> kNames{"zone-name", "zone-id", "state", "region-name"};
   const auto filters = parse_filters(params, kNames);
-  if (!filters) return filters.error();
+  if (!filters.ok()) return filters.error();
   const auto names = params.list("ZoneName");
   const auto ids = params.list("ZoneId");
   for (const auto& given : {names, ids}) {
-    if (auto known = check_among(given, zones(), "availability zone"); !known) return known.error();
+    if (auto known = check_among(given, zones(), "availability zone"); !known.ok()) return known.error();
   }
   Xml xml;
   xml.open("availabilityZoneInfo");
@@ -99,8 +99,8 @@ Result<std::string> Ec2Service::describe_regions(const Params& params) {
   constexpr std::array<std::string_view, 3> kNames{"endpoint", "opt-in-status", "region-name"};
   constexpr const char* kOptIn = "opt-in-not-required";
   const auto filters = parse_filters(params, kNames);
-  if (!filters) return filters.error();
-  if (auto known = check_among(params.list("RegionName"), {options_.region}, "region"); !known) {
+  if (!filters.ok()) return filters.error();
+  if (auto known = check_among(params.list("RegionName"), {options_.region}, "region"); !known.ok()) {
     return known.error();
   }
   const auto endpoint = "ec2." + options_.region + ".amazonaws.com";
@@ -118,7 +118,7 @@ Result<std::string> Ec2Service::describe_regions(const Params& params) {
 Result<std::string> Ec2Service::describe_subnets(const Params& params) {
   constexpr std::array<std::string_view, 4> kNames{"subnet-id", "availability-zone", "vpc-id", "state"};
   const auto filters = parse_filters(params, kNames);
-  if (!filters) return filters.error();
+  if (!filters.ok()) return filters.error();
   // The default subnets, unless others are asked for by id. Any id that a launch would accept for a subnet is
   // one.
   auto ids = params.list("SubnetId");
@@ -128,7 +128,7 @@ Result<std::string> Ec2Service::describe_subnets(const Params& params) {
   std::vector<std::string> items;
   for (const auto& id : ids) {
     const auto zone = zone_of_subnet(id);
-    if (!zone) return zone.error();
+    if (!zone.ok()) return zone.error();
     if (!passes(*filters, "subnet-id", id) || !passes(*filters, "availability-zone", *zone) ||
         !passes(*filters, "vpc-id", "vpc-00000000") || !passes(*filters, "state", "available")) {
       continue;
@@ -145,7 +145,7 @@ Result<std::string> Ec2Service::describe_subnets(const Params& params) {
 Result<std::string> Ec2Service::describe_types(const Params& params) {
   constexpr std::array<std::string_view, 1> kNames{"instance-type"};
   const auto filters = parse_filters(params, kNames);
-  if (!filters) return filters.error();
+  if (!filters.ok()) return filters.error();
   auto names = params.list("InstanceType");
   if (names.empty()) names.assign(kListedTypes.begin(), kListedTypes.end());
   std::vector<std::string> items;
@@ -175,7 +175,7 @@ Result<std::string> Ec2Service::describe_types(const Params& params) {
 Result<std::string> Ec2Service::describe_offerings(const Params& params) {
   constexpr std::array<std::string_view, 2> kNames{"instance-type", "location"};
   const auto filters = parse_filters(params, kNames);
-  if (!filters) return filters.error();
+  if (!filters.ok()) return filters.error();
   const auto kind = params.has("LocationType") ? params.text("LocationType") : std::string("region");
   const auto places = kind == "region"    ? std::vector{options_.region}
                       : kind == "outpost" ? std::vector<std::string>{}

@@ -160,9 +160,9 @@ Result<Params> Ec2Endpoint::read(const http::Request& request) const {
         "InvalidRequest",
         "Send POST / with the parameters as a form in the body, or GET / with them in the query.");
   }
-  if (auto known = authenticate(request); !known) return known.error();
+  if (auto known = authenticate(request); !known.ok()) return known.error();
   const auto parsed = get ? make_params(own_query(request)) : parse_params(request.body);
-  if (!parsed) return parsed.error();
+  if (!parsed.ok()) return parsed.error();
   const Params& params = *parsed;
   if (params.text("Action").empty())
     return ec2_error("MissingAction", "The request must contain the parameter Action");
@@ -184,7 +184,7 @@ Result<Params> Ec2Endpoint::read(const http::Request& request) const {
 void Ec2Endpoint::on_request(http::Request request, http::Reply reply) {
   const auto request_id = to_string(make_random_uuid());
   const auto params = read(request);
-  if (!params) return reply.send(failure(params.error(), request_id));
+  if (!params.ok()) return reply.send(failure(params.error(), request_id));
   const auto action = params->text("Action");
   const auto suffers = faults_.on_call(action, is_unfiltered(*params), instances_in(action, *params));
   auto answer = [this, action, params = *params, suffers, request_id, reply] {
@@ -203,8 +203,8 @@ http::Response Ec2Endpoint::execute(const std::string& action, const Params& par
     return failure(ec2_error("RequestLimitExceeded", "Request limit exceeded."), request_id);
   if (suffers.error) return failure(*suffers.error, request_id);
   const auto result = service_.call(action, params);
-  auto response = result ? respond(200, ec2_response(action, request_id, *result), request_id)
-                         : failure(result.error(), request_id);
+  auto response = result.ok() ? respond(200, ec2_response(action, request_id, *result), request_id)
+                              : failure(result.error(), request_id);
   response.abandon = suffers.lose_reply;
   if (auto* body = std::get_if<std::string>(&response.body); suffers.truncate && body != nullptr) {
     body->resize(body->size() / 2);

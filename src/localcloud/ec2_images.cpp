@@ -59,13 +59,13 @@ Result<std::vector<Volume>> volumes_of(const Params& params, const ImageFigures&
 Result<std::string> Ec2Service::describe_images(const Params& params) {
   constexpr std::array<std::string_view, 4> kNames{"image-id", "name", "state", "root-device-name"};
   const auto filters = parse_filters(params, kNames);
-  if (!filters) return filters.error();
+  if (!filters.ok()) return filters.error();
   auto ids = params.list("ImageId");
   if (ids.empty()) ids = {"ami-00000000", "ami-sda1"};
   std::vector<std::string> items;
   for (const auto& id : ids) {
     const auto image = image_of(id);
-    if (!image) return image.error();
+    if (!image.ok()) return image.error();
     if (!passes(*filters, "image-id", id) || !passes(*filters, "name", "this machine") ||
         !passes(*filters, "state", "available") ||
         !passes(*filters, "root-device-name", image->root_device)) {

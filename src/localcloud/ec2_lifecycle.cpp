@@ -75,44 +75,44 @@ Status set_attribute(const Attribute& attribute, Instance& instance) {
 
 Result<std::string> Ec2Service::terminate_instances(const Params& params) {
   const auto ids = params.list("InstanceId");
-  if (auto known = check_ids(ids); !known) return known.error();
-  if (auto permitted = permit("TerminateInstances", params); !permitted) return permitted.error();
+  if (auto known = check_ids(ids); !known.ok()) return known.error();
+  if (auto permitted = permit("TerminateInstances", params); !permitted.ok()) return permitted.error();
   const auto changes = fleet_.terminate(ids);
-  if (!changes) return changes.error();
+  if (!changes.ok()) return changes.error();
   return changes_xml(*changes);
 }
 
 Result<std::string> Ec2Service::stop_instances(const Params& params) {
   const auto ids = params.list("InstanceId");
-  if (auto known = check_ids(ids); !known) return known.error();
+  if (auto known = check_ids(ids); !known.ok()) return known.error();
   if (params.is_true("Hibernate")) {
     return ec2_error("UnsupportedHibernationConfiguration",
                      "The instances are not configured for hibernation.");
   }
-  if (auto permitted = permit("StopInstances", params); !permitted) return permitted.error();
+  if (auto permitted = permit("StopInstances", params); !permitted.ok()) return permitted.error();
   const auto changes = fleet_.stop(ids);
-  if (!changes) return changes.error();
+  if (!changes.ok()) return changes.error();
   return changes_xml(*changes);
 }
 
 Result<std::string> Ec2Service::start_instances(const Params& params) {
   const auto ids = params.list("InstanceId");
-  if (auto known = check_ids(ids); !known) return known.error();
-  if (auto permitted = permit("StartInstances", params); !permitted) return permitted.error();
+  if (auto known = check_ids(ids); !known.ok()) return known.error();
+  if (auto permitted = permit("StartInstances", params); !permitted.ok()) return permitted.error();
   const auto changes = fleet_.start(ids);
-  if (!changes) return changes.error();
+  if (!changes.ok()) return changes.error();
   return changes_xml(*changes);
 }
 
 Result<std::string> Ec2Service::modify_instance(const Params& params) {
   const auto id = params.text("InstanceId");
-  if (auto known = check_ids({id}); !known) return known.error();
+  if (auto known = check_ids({id}); !known.ok()) return known.error();
   const auto attribute = attribute_of(params);
-  if (!attribute) return attribute.error();
-  if (auto permitted = permit("ModifyInstanceAttribute", params); !permitted) return permitted.error();
+  if (!attribute.ok()) return attribute.error();
+  if (auto permitted = permit("ModifyInstanceAttribute", params); !permitted.ok()) return permitted.error();
   const auto changed =
       fleet_.modify(id, [&](Instance& instance) { return set_attribute(*attribute, instance); });
-  if (!changed) return changed.error();
+  if (!changed.ok()) return changed.error();
   return std::string("<return>true</return>");
 }
 

@@ -39,7 +39,7 @@ Result<std::int64_t> page_start(const Params& params) {
 Result<std::string> page_of(const Params& params, std::string_view set,
                             const std::vector<std::string>& items) {
   const auto start = page_start(params);
-  if (!start) return start.error();
+  if (!start.ok()) return start.error();
   const auto size = static_cast<std::int64_t>(items.size());
   const auto from = std::min(*start, size);
   const auto to = params.has("MaxResults") ? std::min(size, from + params.number("MaxResults")) : size;

@@ -74,7 +74,7 @@ Result<Tags> tags_in(const Params& specification) {
     if (std::ranges::any_of(out, [&](const auto& known) { return known.first == key; })) {
       return ec2_error("InvalidParameterValue", "Duplicate tag key '" + key + "' specified.");
     }
-    if (auto sound = check_tag(key, value); !sound) return sound.error();
+    if (auto sound = check_tag(key, value); !sound.ok()) return sound.error();
     out.emplace_back(key, std::move(value));
   }
   if (out.size() > 50) return ec2_error("TagLimitExceeded", "More than 50 tags for one resource.");
@@ -96,9 +96,9 @@ Status read_tags(const Params& params, LaunchSpec& spec) {
           "created by the request.");
     }
     auto tags = tags_in(specification);
-    if (!tags) return tags.error();
+    if (!tags.ok()) return tags.error();
     for (const auto& [key, value] : spec.shows_tags&& resource == "instance" ? *tags : Tags()) {
-      if (auto fits = check_metadata_tag(key); !fits) return fits;
+      if (auto fits = check_metadata_tag(key); !fits.ok()) return fits;
     }
     if (resource == "instance") {
       spec.tags = *std::move(tags);
@@ -170,19 +170,19 @@ Status check_groups(const std::vector<std::string>& groups) {
 }
 
 Status read_machine(const Params& params, LaunchSpec& spec) {
-  if (auto found = check_template(params); !found) return found;
+  if (auto found = check_template(params); !found.ok()) return found;
   spec.image = params.text("ImageId");
   if (spec.image.empty()) return missing_parameter("ImageId");
   const auto image = image_of(spec.image);
-  if (!image) return image.error();
+  if (!image.ok()) return image.error();
   auto volumes = volumes_of(params, *image);
-  if (!volumes) return volumes.error();
+  if (!volumes.ok()) return volumes.error();
   spec.volumes = *std::move(volumes);
   spec.type = params.has("InstanceType") ? params.text("InstanceType") : "m1.small";
   if (!figures_of(spec.type)) return bad_parameter("InstanceType", spec.type);
   spec.client_token = params.text("ClientToken");
   if (spec.client_token.size() > 64) return bad_parameter("ClientToken", spec.client_token);
-  if (auto sound = check_profile(params); !sound) return sound;
+  if (auto sound = check_profile(params); !sound.ok()) return sound;
   spec.keeps_from_termination = params.is_true("DisableApiTermination");
   spec.keeps_from_stopping = params.is_true("DisableApiStop");
   spec.key_name = params.text("KeyName");
@@ -204,7 +204,7 @@ Result<std::vector<std::string>> Ec2Service::zones_of(const Params& params) cons
   if (!interfaces.empty()) {
     for (const auto& interface : interfaces) {
       if (!interface.has("DeviceIndex")) return missing_parameter("NetworkInterface.DeviceIndex");
-      if (auto sound = check_groups(interface.list("SecurityGroupId")); !sound) return sound.error();
+      if (auto sound = check_groups(interface.list("SecurityGroupId")); !sound.ok()) return sound.error();
     }
     if (!subnet.empty() || !params.list("SecurityGroupId").empty() || !params.list("SecurityGroup").empty()) {
       return ec2_error("InvalidParameterCombination",
@@ -219,7 +219,7 @@ Result<std::vector<std::string>> Ec2Service::zones_of(const Params& params) cons
   }
   if (subnet.empty()) return zone.empty() ? all : std::vector{zone};
   auto of_subnet = zone_of_subnet(subnet);
-  if (!of_subnet) return of_subnet.error();
+  if (!of_subnet.ok()) return of_subnet.error();
   if (zone.empty() || zone == *of_subnet) return std::vector{*std::move(of_subnet)};
   return ec2_error("InvalidParameterValue", "The subnet is not in the availability zone " + zone);
 }
@@ -235,10 +235,10 @@ Result<std::string> Ec2Service::zone_of_subnet(const std::string& subnet) const 
 Result<LaunchSpec> Ec2Service::parse_launch(const Params& params) const {
   LaunchSpec spec;
   for (auto* read : {read_machine, read_counts, read_market, read_tags, read_user_data}) {
-    if (auto done = read(params, spec); !done) return done.error();
+    if (auto done = read(params, spec); !done.ok()) return done.error();
   }
   auto zones = zones_of(params);
-  if (!zones) return zones.error();
+  if (!zones.ok()) return zones.error();
   spec.zones = *std::move(zones);
   spec.subnet = params.text("SubnetId");
   if (const auto interfaces = params.structs("NetworkInterface"); !interfaces.empty()) {
@@ -251,10 +251,10 @@ Result<LaunchSpec> Ec2Service::parse_launch(const Params& params) const {
 
 Result<std::string> Ec2Service::run_instances(const Params& params) {
   auto spec = parse_launch(params);
-  if (!spec) return spec.error();
-  if (auto permitted = permit("RunInstances", params); !permitted) return permitted.error();
+  if (!spec.ok()) return spec.error();
+  if (auto permitted = permit("RunInstances", params); !permitted.ok()) return permitted.error();
   const auto launched = fleet_.launch(*spec);
-  if (!launched) return launched.error();
+  if (!launched.ok()) return launched.error();
   Xml xml;
   xml.leaf("reservationId", launched->front().reservation).leaf("ownerId", "000000000000");
   xml.open("groupSet").close("groupSet").open("instancesSet");

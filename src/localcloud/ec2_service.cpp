@@ -117,10 +117,10 @@ Result<std::vector<Instance>> Ec2Service::select(const Params& params, bool only
                      "The parameter instancesSet cannot be used with the parameter maxResults");
   }
   const auto filters = parse_filters(params);
-  if (!filters) return filters.error();
-  if (auto known = check_ids(ids); !known) return known.error();
+  if (!filters.ok()) return filters.error();
+  if (auto known = check_ids(ids); !known.ok()) return known.error();
   const auto after = page_start(params);
-  if (!after) return after.error();
+  if (!after.ok()) return after.error();
   const auto limit =
       params.has("MaxResults") ? static_cast<std::size_t>(params.number("MaxResults")) : SIZE_MAX;
   const std::set<std::string> wanted(ids.begin(), ids.end());
@@ -141,7 +141,7 @@ Result<std::vector<Instance>> Ec2Service::select(const Params& params, bool only
 Result<std::string> Ec2Service::describe_instances(const Params& params) {
   std::string next;
   const auto found = select(params, false, next);
-  if (!found) return found.error();
+  if (!found.ok()) return found.error();
   Xml xml;
   xml.open("reservationSet");
   for (std::size_t i = 0; i < found->size();) {
@@ -159,7 +159,7 @@ Result<std::string> Ec2Service::describe_instances(const Params& params) {
 Result<std::string> Ec2Service::describe_instance_status(const Params& params) {
   std::string next;
   const auto found = select(params, !params.is_true("IncludeAllInstances"), next);
-  if (!found) return found.error();
+  if (!found.ok()) return found.error();
   Xml xml;
   xml.open("instanceStatusSet");
   for (const auto& instance : *found) {
@@ -212,7 +212,7 @@ Result<std::string> Ec2Service::describe_spot_requests(const Params& params) {
       "tag:",  "tag-key",     "spot-instance-request-id",  "instance-id",
       "state", "status-code", "launched-availability-zone"};
   const auto filters = parse_filters(params, kNames);
-  if (!filters) return filters.error();
+  if (!filters.ok()) return filters.error();
   const auto ids = params.list("SpotInstanceRequestId");
   std::set<std::string> wanted(ids.begin(), ids.end());
   std::vector<std::string> items;
@@ -238,8 +238,8 @@ Result<std::string> Ec2Service::describe_spot_requests(const Params& params) {
 
 Result<std::string> Ec2Service::get_console_output(const Params& params) {
   const auto id = params.text("InstanceId");
-  if (auto known = check_ids({id}); !known) return known.error();
-  if (auto permitted = permit("GetConsoleOutput", params); !permitted) return permitted.error();
+  if (auto known = check_ids({id}); !known.ok()) return known.error();
+  if (auto permitted = permit("GetConsoleOutput", params); !permitted.ok()) return permitted.error();
   Xml xml;
   xml.leaf("instanceId", id)
       .leaf("timestamp", ec2_time(std::chrono::floor<Micros>(std::chrono::system_clock::now())))

@@ -30,7 +30,7 @@ Status check_metadata_tag(const std::string& key) {
 Result<std::string> Ec2Service::describe_tags(const Params& params) {
   constexpr std::array<std::string_view, 4> kNames{"resource-id", "resource-type", "key", "value"};
   const auto filters = parse_filters(params, kNames);
-  if (!filters) return filters.error();
+  if (!filters.ok()) return filters.error();
   std::vector<std::string> items;
   const auto add = [&](const std::string& id, std::string_view type, const Tags& tags) {
     if (!passes(*filters, "resource-id", id) || !passes(*filters, "resource-type", type)) return;
@@ -54,30 +54,30 @@ Result<std::string> Ec2Service::describe_tags(const Params& params) {
 
 Result<std::string> Ec2Service::create_tags(const Params& params) {
   const auto ids = params.list("ResourceId");
-  if (auto known = check_ids(ids); !known) return known.error();
+  if (auto known = check_ids(ids); !known.ok()) return known.error();
   std::vector<std::pair<std::string, std::optional<std::string>>> tags;
   for (const auto& tag : params.structs("Tag")) {
-    if (auto sound = check_tag(tag.text("Key"), tag.text("Value")); !sound) return sound.error();
+    if (auto sound = check_tag(tag.text("Key"), tag.text("Value")); !sound.ok()) return sound.error();
     tags.emplace_back(tag.text("Key"), tag.text("Value"));
   }
   for (const auto& instance : visible()) {
     if (!instance.shows_tags || std::ranges::find(ids, instance.id) == ids.end()) continue;
     for (const auto& [key, value] : tags) {
-      if (auto fits = check_metadata_tag(key); !fits) return fits.error();
+      if (auto fits = check_metadata_tag(key); !fits.ok()) return fits.error();
     }
   }
-  if (auto permitted = permit("CreateTags", params); !permitted) return permitted.error();
-  if (auto tagged = fleet_.tag(ids, tags); !tagged) return tagged.error();
+  if (auto permitted = permit("CreateTags", params); !permitted.ok()) return permitted.error();
+  if (auto tagged = fleet_.tag(ids, tags); !tagged.ok()) return tagged.error();
   return std::string("<return>true</return>");
 }
 
 Result<std::string> Ec2Service::delete_tags(const Params& params) {
   const auto ids = params.list("ResourceId");
-  if (auto known = check_ids(ids); !known) return known.error();
+  if (auto known = check_ids(ids); !known.ok()) return known.error();
   std::vector<std::pair<std::string, std::optional<std::string>>> tags;
   for (const auto& tag : params.structs("Tag")) tags.emplace_back(tag.text("Key"), std::nullopt);
-  if (auto permitted = permit("DeleteTags", params); !permitted) return permitted.error();
-  if (auto removed = fleet_.tag(ids, tags); !removed) return removed.error();
+  if (auto permitted = permit("DeleteTags", params); !permitted.ok()) return permitted.error();
+  if (auto removed = fleet_.tag(ids, tags); !removed.ok()) return removed.error();
   return std::string("<return>true</return>");
 }
 

@@ -36,7 +36,7 @@ InstancePaths Fleet::paths(const std::string& id) const {
 
 void Fleet::save(const Instance& instance) const {
   const auto written = write_file(paths(instance.id).record(), to_json(instance).dump());
-  if (!written) log_error("instance {}: {}", instance.id, written.error().message);
+  if (!written.ok()) log_error("instance {}: {}", instance.id, written.error().message);
 }
 
 std::optional<Result<std::vector<Instance>>> Fleet::earlier_launch(const LaunchSpec& spec) const {
@@ -146,10 +146,10 @@ void Fleet::boot(Entry& entry, const Status& prepared) {
   auto argv = options_.supervisor_argv;
   argv.push_back(files.directory);
   const auto spawned =
-      prepared ? spawn({argv, std::nullopt, "/", files.log()}) : Result<pid_t>(prepared.error());
-  if (spawned) entry.process = ProcessHandle::open(*spawned);
+      prepared.ok() ? spawn({argv, std::nullopt, "/", files.log()}) : Result<pid_t>(prepared.error());
+  if (spawned.ok()) entry.process = ProcessHandle::open(*spawned);
   if (entry.process == nullptr) {
-    log_error("instance {}: {}", id, spawned ? "its supervisor vanished" : spawned.error().message);
+    log_error("instance {}: {}", id, spawned.ok() ? "its supervisor vanished" : spawned.error().message);
     finish(entry, "Server.InternalError", "Internal error on launch");
     return;
   }
@@ -221,7 +221,7 @@ Result<Instance> Fleet::kill(const std::string& id, const std::string& reason) {
 Status Fleet::tag(const std::vector<std::string>& ids,
                   const std::vector<std::pair<std::string, std::optional<std::string>>>& tags) {
   const std::lock_guard lock(mutex_);
-  if (auto known = check_known(ids); !known) return known;
+  if (auto known = check_known(ids); !known.ok()) return known;
   for (const auto& id : ids) {
     auto& instance = entries_.at(id).instance;
     for (const auto& [key, value] : tags) {

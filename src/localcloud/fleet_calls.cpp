@@ -45,7 +45,7 @@ Status check_stop(const Instance& instance) {
 
 Result<std::vector<StateChange>> Fleet::terminate(const std::vector<std::string>& ids) {
   const std::lock_guard lock(mutex_);
-  if (auto known = check_known(ids); !known) return known.error();
+  if (auto known = check_known(ids); !known.ok()) return known.error();
   std::set<std::string> kept_zones;
   const Instance* kept = nullptr;
   for (const auto& id : ids) {
@@ -68,9 +68,9 @@ Result<std::vector<StateChange>> Fleet::terminate(const std::vector<std::string>
 
 Result<std::vector<StateChange>> Fleet::stop(const std::vector<std::string>& ids) {
   const std::lock_guard lock(mutex_);
-  if (auto known = check_known(ids); !known) return known.error();
+  if (auto known = check_known(ids); !known.ok()) return known.error();
   for (const auto& id : ids) {
-    if (auto can = check_stop(entries_.at(id).instance); !can) return can.error();
+    if (auto can = check_stop(entries_.at(id).instance); !can.ok()) return can.error();
   }
   std::vector<StateChange> out;
   for (const auto& id : ids) {
@@ -91,7 +91,7 @@ Result<std::vector<StateChange>> Fleet::stop(const std::vector<std::string>& ids
 
 Result<std::vector<StateChange>> Fleet::start(const std::vector<std::string>& ids) {
   const std::lock_guard lock(mutex_);
-  if (auto known = check_known(ids); !known) return known.error();
+  if (auto known = check_known(ids); !known.ok()) return known.error();
   int wanted = 0;
   for (const auto& id : ids) {
     const auto& instance = entries_.at(id).instance;
@@ -130,10 +130,10 @@ Result<std::vector<StateChange>> Fleet::start(const std::vector<std::string>& id
 
 Status Fleet::modify(const std::string& id, const std::function<Status(Instance&)>& change) {
   const std::lock_guard lock(mutex_);
-  if (auto known = check_known({id}); !known) return known;
+  if (auto known = check_known({id}); !known.ok()) return known;
   auto& instance = entries_.at(id).instance;
   if (is_ending(instance)) return wrong_state(instance, "modified");
-  if (auto changed = change(instance); !changed) return changed;
+  if (auto changed = change(instance); !changed.ok()) return changed;
   save(instance);
   return Ok{};
 }

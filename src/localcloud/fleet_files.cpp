@@ -8,9 +8,9 @@ namespace {
 
 std::optional<Json> load_json(const std::string& path) {
   const auto text = read_file(path);
-  if (!text) return std::nullopt;
+  if (!text.ok()) return std::nullopt;
   auto json = parse_json(*text);
-  return json ? std::optional(*std::move(json)) : std::nullopt;
+  return json.ok() ? std::optional(*std::move(json)) : std::nullopt;
 }
 
 }  // namespace

@@ -174,7 +174,7 @@ Status Fleet::open() {
   const std::lock_guard lock(mutex_);
   for (const auto& item : std::filesystem::directory_iterator(folder, failed)) {
     auto instance = load_instance(InstancePaths{item.path().string()}.record());
-    if (!instance || instance->id != item.path().filename()) {
+    if (!instance.ok() || instance->id != item.path().filename()) {
       log_warn("{} holds no instance's record; left alone", item.path().string());
       continue;
     }

@@ -126,7 +126,7 @@ http::Response Imds::answer(const http::Request& request) const {
     return data.empty() ? http::Response::text(404, "Not Found") : http::Response::text(200, std::move(data));
   }
   const auto instance = load_();
-  if (!instance) return http::Response::text(503, "Service Unavailable");
+  if (!instance.ok()) return http::Response::text(503, "Service Unavailable");
   const auto tree = make_tree(*instance);
   if (const auto leaf = tree.find(path); leaf != tree.end()) return http::Response::text(200, leaf->second);
   if (!path.ends_with('/')) path += '/';

@@ -164,9 +164,9 @@ Result<Instance> instance_from_json(const Json& json) {
 
 Result<Instance> load_instance(const std::string& path) {
   const auto text = read_file(path);
-  if (!text) return text.error();
+  if (!text.ok()) return text.error();
   const auto json = parse_json(*text);
-  if (!json) return json.error();
+  if (!json.ok()) return json.error();
   return instance_from_json(*json);
 }
 

@@ -68,7 +68,7 @@ Status check(const LocalCloudOptions& options) {
 std::optional<http::Response> refuse_pages(const http::Request& head) {
   static const http::ServedHosts hosts;
   if (auto refusal = hosts.refusal(head, "none can be set for the control port")) return refusal;
-  if (const Status origin = http::check_origin(head); !origin) return http::problem(origin.error());
+  if (const Status origin = http::check_origin(head); !origin.ok()) return http::problem(origin.error());
   return std::nullopt;
 }
 
@@ -136,7 +136,7 @@ Status LocalCloud::Impl::serve() {
   listen.port = options.port;
   listen.server_name = "AmazonEC2";
   endpoint_server = transport::make_beast_server(listen, endpoint);
-  if (auto started = endpoint_server->start(); !started) return started;
+  if (auto started = endpoint_server->start(); !started.ok()) return started;
   listen.address = options.control_address;
   listen.port = options.control_port;
   listen.server_name = "drover-localcloud";
@@ -149,10 +149,10 @@ LocalCloud::LocalCloud(LocalCloudOptions options) : impl_(std::make_unique<Impl>
 LocalCloud::~LocalCloud() = default;
 
 Status LocalCloud::start() {
-  if (auto sound = check(impl_->options); !sound) return sound;
-  if (auto taken = impl_->take_directory(); !taken) return taken;
-  if (auto started = impl_->loop.start(); !started) return started;
-  if (auto opened = impl_->fleet.open(); !opened) return opened;
+  if (auto sound = check(impl_->options); !sound.ok()) return sound;
+  if (auto taken = impl_->take_directory(); !taken.ok()) return taken;
+  if (auto started = impl_->loop.start(); !started.ok()) return started;
+  if (auto opened = impl_->fleet.open(); !opened.ok()) return opened;
   return impl_->serve();
 }
 
@@ -192,7 +192,7 @@ int run_local_cloud(const LocalCloudOptions& options, const std::function<void(c
   // Before any thread: they inherit the mask, and the signal waits for sigwait.
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   LocalCloud cloud(options);
-  if (auto started = cloud.start(); !started) {
+  if (auto started = cloud.start(); !started.ok()) {
     log_error("the local cloud cannot start: {}", started.error().message);
     return 1;
   }
@@ -201,7 +201,7 @@ int run_local_cloud(const LocalCloudOptions& options, const std::function<void(c
   sigwait(&signals, &number);
   int status = 0;
   if (options.terminate_on_exit) {
-    if (auto ended = cloud.terminate_all(options.shutdown_grace + Seconds(15)); !ended) {
+    if (auto ended = cloud.terminate_all(options.shutdown_grace + Seconds(15)); !ended.ok()) {
       log_error("{}", ended.error().message);
       status = 1;
     }

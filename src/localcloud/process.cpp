@@ -172,7 +172,7 @@ void kill_marked(const std::string& instance_id) {
       if (entry.state == 'Z') continue;
       const auto handle = ProcessHandle::open(entry.pid);
       const auto text = read_file("/proc/" + std::to_string(entry.pid) + "/environ");
-      if (!handle || !text) continue;
+      if (!handle || !text.ok()) continue;
       for (const auto variable : split(*text, '\0')) {
         if (variable != wanted) continue;
         handle->signal(SIGKILL);

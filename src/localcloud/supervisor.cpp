@@ -97,15 +97,15 @@ int Supervisor::run() {
     log_error("cannot become a subreaper");
     return 1;
   }
-  if (auto started = start_imds(); !started) {
+  if (auto started = start_imds(); !started.ok()) {
     log_error("{}", started.error().message);
     return 1;
   }
   // The supervisor writes its mark, then reads the record; a local cloud that gives the instance up writes
   // the record, then reads the mark. So at least one of the two sees the other.
   const auto current = load_instance(paths_.record());
-  if (!current || !runs(*current)) return 0;
-  if (auto started = start_user_data(); !started) {
+  if (!current.ok() || !runs(*current)) return 0;
+  if (auto started = start_user_data(); !started.ok()) {
     log_error("{}", started.error().message);
     write_exit("script");
     return 0;
@@ -138,7 +138,7 @@ Status Supervisor::start_imds() {
   options.server_name = "EC2ws";
   options.spool_directory = paths_.directory;
   server_ = transport::make_beast_server(options, *imds_);
-  if (auto started = server_->start(); !started) return started;
+  if (auto started = server_->start(); !started.ok()) return started;
   return write_file(paths_.supervisor(), to_json(own_mark()).set("imds_port", int{server_->port()}).dump());
 }
 
@@ -167,7 +167,7 @@ Status Supervisor::start_user_data() {
   if (!read_file(paths_.user_data()).value_or("").starts_with("#!")) return Ok{};
   chmod(paths_.user_data().c_str(), 0700);
   const auto spawned = spawn({{paths_.user_data()}, environment(), paths_.root(), paths_.console()});
-  if (!spawned) return spawned.error();
+  if (!spawned.ok()) return spawned.error();
   script_ = *spawned;
   return Ok{};
 }
@@ -219,7 +219,7 @@ void Supervisor::write_exit(std::string_view cause) const {
   if (script_status_ && WIFEXITED(*script_status_)) exit.set("exit_code", WEXITSTATUS(*script_status_));
   if (script_status_ && WIFSIGNALED(*script_status_)) exit.set("signal", WTERMSIG(*script_status_));
   if (!std::filesystem::exists(paths_.directory)) return;
-  if (auto written = write_file(paths_.exit(), exit.dump()); !written)
+  if (auto written = write_file(paths_.exit(), exit.dump()); !written.ok())
     log_error("{}", written.error().message);
 }
 
@@ -232,7 +232,7 @@ int run_instance_supervisor(std::span<const std::string> args) {
   }
   const InstancePaths paths{args[0]};
   auto instance = load_instance(paths.record());
-  if (!instance) {
+  if (!instance.ok()) {
     log_error("{}", instance.error().message);
     return 1;
   }

@@ -38,7 +38,7 @@ Status carry_out_kind(Data& data, std::span<const ports::Change> batch,
     const C* change = std::get_if<I>(&batch[i]);
     if (change == nullptr) continue;
     auto done = carry_out(data, *change);
-    if (!done && done.error().code == Errc::data) return done.error();
+    if (!done.ok() && done.error().code == Errc::data) return done.error();
     settled[i] = ports::settled<C>(std::move(done));
   }
   return Ok{};
@@ -105,7 +105,7 @@ class MemStore::Session final : public ports::LeaderSession {
       settled.push_back(ports::refused(change, internal("not carried out")));
     Data next = shared_->data;
     if (Status done = carry_out_all(next, batch, settled, std::make_index_sequence<ports::kChanges>());
-        !done) {
+        !done.ok()) {
       return done.error();
     }
     if (fault != Fault::doubt_aborted) shared_->data = std::move(next);

@@ -43,10 +43,10 @@ Status write(Batch& batch) {
     for (const auto& writer : writers) writer->ask(round, trip);
     if (trip.statements.size() > own) {
       auto rows = batch.connection.pipeline(trip.statements);
-      if (!rows) return rows.error();
+      if (!rows.ok()) return rows.error();
       trip.results = std::move(*rows);
       if (!begun) {
-        if (auto same = check_epoch(batch, trip.at(1)); !same) return same;
+        if (auto same = check_epoch(batch, trip.at(1)); !same.ok()) return same;
       }
       begun = true;
     }

@@ -16,7 +16,7 @@ Json pairs(const Pairs& values) {
 
 Json parsed(std::string_view text) {
   auto json = parse_json(text);
-  return json ? std::move(*json) : Json();
+  return json.ok() ? std::move(*json) : Json();
 }
 
 }  // namespace

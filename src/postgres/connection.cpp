@@ -124,7 +124,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const SessionOptions& optio
   const std::string idle = std::to_string(options.idle_timeout.count());
   auto set = made->run_once("admin_session", Params::of(std::to_string(options.statement_timeout.count()),
                                                         idle, std::string(options.read_only ? "on" : "off")));
-  if (!set) return set.error();
+  if (!set.ok()) return set.error();
   return made;
 }
 
@@ -146,19 +146,19 @@ Status Connection::prepare(std::string_view prefix) {
 }
 
 Result<Rows> Connection::run(std::string_view prepared, const Params& params) {
-  if (auto sent = send({prepared, params}); !sent) return sent.error();
+  if (auto sent = send({prepared, params}); !sent.ok()) return sent.error();
   return collect(prepared);
 }
 
 Result<Rows> Connection::run_once(std::string_view query, const Params& params) {
   const std::string_view text = query_text(query);
   DROVER_CHECK(!text.empty(), "there is no such query");
-  if (auto sent = send({text, params, true}); !sent) return sent.error();
+  if (auto sent = send({text, params, true}); !sent.ok()) return sent.error();
   return collect(query);
 }
 
 Result<Rows> Connection::script(std::string_view sql) {
-  if (auto sent = send_script(sql); !sent) return sent.error();
+  if (auto sent = send_script(sql); !sent.ok()) return sent.error();
   return reply();
 }
 
@@ -176,10 +176,10 @@ Result<std::vector<Rows>> Connection::pipeline(std::span<const Statement> statem
   if (broken_) return lost("the connection to PostgreSQL is closed");
   PQenterPipelineMode(connection_);
   for (const Statement& statement : statements) {
-    if (auto sent = send(statement); !sent) return sent.error();
+    if (auto sent = send(statement); !sent.ok()) return sent.error();
   }
   std::vector<Rows> rows;
-  if (auto done = finish_pipeline(rows, statements.size()); !done) return done.error();
+  if (auto done = finish_pipeline(rows, statements.size()); !done.ok()) return done.error();
   for (std::size_t i = 0; i < rows.size(); ++i) rows[i].set_statement(statements[i].name);
   return rows;
 }
@@ -207,7 +207,7 @@ Status Connection::flush(Deadline deadline) {
     const int pending = PQflush(connection_);
     if (pending == 0) return Ok{};
     if (pending < 0) return lost("cannot send to PostgreSQL");
-    if (auto ready = wait(true, deadline); !ready) return ready;
+    if (auto ready = wait(true, deadline); !ready.ok()) return ready;
     if (PQconsumeInput(connection_) == 0) return lost("the connection to PostgreSQL was lost");
   }
 }
@@ -228,7 +228,7 @@ Status Connection::wait(bool for_write, Deadline deadline) {
 // nullptr at the end of one statement's results.
 Result<pg_result*> Connection::next_result(Deadline deadline) {
   while (PQisBusy(connection_) != 0) {
-    if (auto ready = wait(false, deadline); !ready) return ready.error();
+    if (auto ready = wait(false, deadline); !ready.ok()) return ready.error();
     // A connection that the server closed may still hold results; PQgetResult then answers the error.
     if (PQconsumeInput(connection_) == 0) break;
   }
@@ -238,12 +238,12 @@ Result<pg_result*> Connection::next_result(Deadline deadline) {
 // The last result of what was sent, or its first error.
 Result<Rows> Connection::collect(std::string_view statement) {
   const Deadline deadline = std::chrono::steady_clock::now() + reply_timeout_;
-  if (auto sent = flush(deadline); !sent) return sent.error();
+  if (auto sent = flush(deadline); !sent.ok()) return sent.error();
   std::optional<Error> failure;
   Rows last;
   for (;;) {
     auto result = next_result(deadline);
-    if (!result) return failure.value_or(result.error());
+    if (!result.ok()) return failure.value_or(result.error());
     if (*result == nullptr) break;
     Rows rows(*result);
     const ExecStatusType status = PQresultStatus(*result);
@@ -262,12 +262,12 @@ Result<Rows> Connection::collect(std::string_view statement) {
 Status Connection::finish_pipeline(std::vector<Rows>& rows, std::size_t expected) {
   const Deadline deadline = std::chrono::steady_clock::now() + reply_timeout_;
   if (PQpipelineSync(connection_) == 0) return lost("cannot send to PostgreSQL");
-  if (auto sent = flush(deadline); !sent) return sent;
+  if (auto sent = flush(deadline); !sent.ok()) return sent;
   std::optional<Error> failure;
   rows.reserve(expected);
   for (;;) {
     auto result = next_result(deadline);
-    if (!result) return failure.value_or(result.error());
+    if (!result.ok()) return failure.value_or(result.error());
     if (*result == nullptr) {
       if (PQstatus(connection_) != CONNECTION_OK) {
         return failure.value_or(lost("the connection to PostgreSQL was lost"));

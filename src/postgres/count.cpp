@@ -21,14 +21,14 @@ class PgCount final : public ports::DepthCount {
         "SET LOCAL enable_bitmapscan = on;"
         "SET LOCAL enable_hashjoin = on;"
         "SET LOCAL enable_sort = on");
-    if (done) done = connection_->run_once("count_begin");
-    if (!done) return done.error();
+    if (done.ok()) done = connection_->run_once("count_begin");
+    if (!done.ok()) return done.error();
     return Ok{};
   }
 
   Result<std::vector<ports::QueueDepth>> result() override {
     auto rows = connection_->run_once("count_ready");
-    if (!rows) return rows.error();
+    if (!rows.ok()) return rows.error();
     std::vector<ports::QueueDepth> out;
     out.reserve(static_cast<std::size_t>(rows->size()));
     for (int r = 0; r < rows->size(); ++r) {
@@ -50,7 +50,7 @@ class PgCount final : public ports::DepthCount {
 
 Result<std::unique_ptr<ports::DepthCount>> open_count(const SessionOptions& session) {
   auto connection = Connection::open(session);
-  if (!connection) return connection.error();
+  if (!connection.ok()) return connection.error();
   return std::unique_ptr<ports::DepthCount>(std::make_unique<PgCount>(std::move(*connection)));
 }
 

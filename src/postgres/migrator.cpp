@@ -42,7 +42,7 @@ Result<std::vector<Migration>> known_migrations(std::span<const EmbeddedFile> fi
 Status take_lock(Connection& connection) {
   for (int poll = 0;; ++poll) {
     auto free = connection.run_once("admin_migration_try_lock");
-    if (!free) return free.error();
+    if (!free.ok()) return free.error();
     if ((*free)[0].get<bool>("locked")) return Ok{};
     if (poll == 0) log_info("another daemon migrates the database: waiting for it");
     if (poll == kLockPolls) break;
@@ -54,7 +54,7 @@ Status take_lock(Connection& connection) {
 // How many of `known` are applied.
 Result<std::size_t> check_applied(Connection& connection, const std::vector<Migration>& known) {
   auto rows = connection.run_once("admin_migrations_applied");
-  if (!rows) return rows.error();
+  if (!rows.ok()) return rows.error();
   const auto applied = static_cast<std::size_t>(rows->size());
   for (std::size_t i = 0; i < applied; ++i) {
     Migration there;
@@ -79,17 +79,17 @@ Result<std::size_t> check_applied(Connection& connection, const std::vector<Migr
 
 Status apply(Connection& connection, const Migration& migration) {
   log_info("applying migration {}", migration.name);
-  if (auto begun = connection.script("BEGIN"); !begun) return begun.error();
+  if (auto begun = connection.script("BEGIN"); !begun.ok()) return begun.error();
   auto done = connection.script(migration.sql);
   DROVER_FAILPOINT("migrate.run");
-  if (done) {
+  if (done.ok()) {
     done = connection.run_once("admin_migration_record",
                                Params::of(migration.version, migration.name, migration.sha256));
   }
   DROVER_FAILPOINT("migrate.written");
-  if (done) done = connection.script("COMMIT");
+  if (done.ok()) done = connection.script("COMMIT");
   DROVER_FAILPOINT("migrate.committed");
-  if (done) return Ok{};
+  if (done.ok()) return Ok{};
   if (!connection.broken()) (void)connection.script("ROLLBACK");
   Error error = done.error();
   error.message = fmt::format("migration {} failed: {}", migration.name, error.message);
@@ -100,26 +100,26 @@ Status apply(Connection& connection, const Migration& migration) {
 
 Result<int> migrate(Connection& connection, std::span<const EmbeddedFile> files) {
   auto known = known_migrations(files);
-  if (!known) return known.error();
-  if (auto locked = take_lock(connection); !locked) return locked.error();
+  if (!known.ok()) return known.error();
+  if (auto locked = take_lock(connection); !locked.ok()) return locked.error();
   DROVER_FAILPOINT("migrate.locked");
-  if (auto made = connection.run_once("admin_migrations_table"); !made) return made.error();
+  if (auto made = connection.run_once("admin_migrations_table"); !made.ok()) return made.error();
   auto applied = check_applied(connection, *known);
-  if (!applied) return applied.error();
+  if (!applied.ok()) return applied.error();
   for (std::size_t i = *applied; i < known->size(); ++i) {
-    if (auto done = apply(connection, (*known)[i]); !done) return done.error();
+    if (auto done = apply(connection, (*known)[i]); !done.ok()) return done.error();
   }
   auto identity = connection.run_once("admin_deployment", Params::of(make_random_uuid(), random_token()));
-  if (!identity) return identity.error();
+  if (!identity.ok()) return identity.error();
   DROVER_FAILPOINT("migrate.done");
   return static_cast<int>(known->size() - *applied);
 }
 
 Result<int> count_missing(Connection& connection, std::span<const EmbeddedFile> files) {
   auto known = known_migrations(files);
-  if (!known) return known.error();
+  if (!known.ok()) return known.error();
   auto applied = check_applied(connection, *known);
-  if (!applied) return applied.error();
+  if (!applied.ok()) return applied.error();
   return static_cast<int>(known->size() - *applied);
 }
 

@@ -121,13 +121,13 @@ class PgStore final : public ports::Store {
   template <class Row>
   Result<std::vector<Row>> all(std::string_view query, const Params& params, Row (*read)(RowReader)) {
     auto rows = pool_.run(query, params);
-    if (!rows) return rows.error();
+    if (!rows.ok()) return rows.error();
     return read_all(*rows, read);
   }
   template <class Row>
   Result<std::optional<Row>> first(std::string_view query, const Params& params, Row (*read)(RowReader)) {
     auto rows = pool_.run(query, params);
-    if (!rows) return rows.error();
+    if (!rows.ok()) return rows.error();
     return read_first(*rows, read);
   }
 
@@ -142,7 +142,7 @@ Result<int> PgStore::migrate() {
   session.application_name = "drover migrate";
   session.reply_timeout = kMigrateTimeout;
   auto connection = Connection::open(session);
-  if (!connection) return connection.error();
+  if (!connection.ok()) return connection.error();
   return postgres::migrate(**connection, embedded_files());
 }
 
@@ -164,19 +164,19 @@ Result<ports::TransactionFate> PgStore::resolve(const std::string& transaction_i
   for (int poll = 0;; ++poll) {
     auto rows = pool_.run("read_xact_status", Params::of(id->xid));
     // 22023: the xid is beyond the server's counter, so a crash has undone the transaction.
-    if (!rows && rows.error().detail == "22023") return ports::TransactionFate::aborted;
-    if (!rows) return rows.error();
+    if (!rows.ok() && rows.error().detail == "22023") return ports::TransactionFate::aborted;
+    if (!rows.ok()) return rows.error();
     (*rows)[0].read("status", status);
     if (status != "in progress") break;
     if (poll == kEndingPolls) return ports::TransactionFate::in_progress;
-    if (auto ended = pool_.run("read_xact_end", Params::of(id->xid)); !ended) return ended.error();
+    if (auto ended = pool_.run("read_xact_end", Params::of(id->xid)); !ended.ok()) return ended.error();
     std::this_thread::sleep_for(kEndingPoll);
   }
   if (id->mark == 0) {
     return status == "committed" ? ports::TransactionFate::committed : ports::TransactionFate::aborted;
   }
   auto rows = pool_.run("read_batch_mark", Params::of(id->mark, id->epoch));
-  if (!rows) return rows.error();
+  if (!rows.ok()) return rows.error();
   return (*rows)[0].get<bool>("written") ? ports::TransactionFate::committed
                                          : ports::TransactionFate::aborted;
 }
@@ -198,7 +198,7 @@ Result<ports::ReadyAnswer> PgStore::ready(const ports::ReadyQuestion& question) 
        Params::of(question.queue, from.rank, from.number, std::int64_t{question.limit})},
       {"read_epoch"}};
   auto rows = keys_.snapshot(reads);
-  if (!rows) return rows.error();
+  if (!rows.ok()) return rows.error();
   const Rows& keys = (*rows)[0];
   ports::ReadyAnswer out;
   out.epoch = (*rows)[1][0].get<std::int64_t>("epoch");
@@ -221,11 +221,11 @@ Status PgStore::make_partitions(WallTime now) {
   session.reply_timeout = kWriteTimeout + kReplyGrace;
   session.primary = true;
   auto connection = Connection::open(session);
-  if (!connection) return connection.error();
+  if (!connection.ok()) return connection.error();
   Status made = Ok{};
   for (int day = kFirstDay; day <= kLastDay && !(*connection)->broken(); ++day) {
     const auto done = (*connection)->run_once("admin_make_partitions", Params::of(now, day));
-    if (!done) made = done.error();
+    if (!done.ok()) made = done.error();
   }
   return made;
 }
@@ -233,7 +233,7 @@ Status PgStore::make_partitions(WallTime now) {
 // Most questions are about living jobs: their partition is asked alone first.
 Result<std::optional<ports::JobRow>> PgStore::job(JobNumber number) {
   auto live = first("read_job_live", Params::of(number), read_job);
-  if (!live || *live) return live;
+  if (!live.ok() || *live) return live;
   return first("read_job", Params::of(number), read_job);
 }
 
@@ -244,7 +244,7 @@ Result<std::vector<ports::JobRow>> PgStore::jobs(const ports::JobFilter& filter)
 
 Result<std::vector<ports::AttemptRow>> PgStore::attempts(JobNumber number) {
   auto rows = pool_.run("read_attempts", Params::of(number));
-  if (!rows) return rows.error();
+  if (!rows.ok()) return rows.error();
   std::vector<ports::AttemptRow> out;
   for (int r = 0; r < rows->size(); ++r) out.push_back(read_attempt((*rows)[r], number));
   return out;
@@ -254,7 +254,7 @@ Result<ports::FleetSnapshot> PgStore::fleet() {
   const std::vector<Statement> reads{{"read_workers_alive", Params::of(kNoBound, kNoBound)},
                                      {"read_launches_open"}};
   auto rows = pool_.snapshot(reads);
-  if (!rows) return rows.error();
+  if (!rows.ok()) return rows.error();
   return ports::FleetSnapshot{read_all((*rows)[0], read_worker), read_all((*rows)[1], read_launch)};
 }
 

@@ -10,7 +10,7 @@ constexpr std::chrono::milliseconds kPatience{500};
 Result<Rows> ReadPool::run(std::string_view query, const Params& params) {
   const Statement one{query, params};
   auto rows = run_all({&one, 1});
-  if (!rows) return rows.error();
+  if (!rows.ok()) return rows.error();
   return std::move(rows->front());
 }
 
@@ -20,7 +20,7 @@ Result<std::vector<Rows>> ReadPool::snapshot(std::span<const Statement> statemen
   all.insert(all.end(), statements.begin(), statements.end());
   all.push_back({"COMMIT", {}, true});
   auto rows = run_all(all);
-  if (!rows) return rows.error();
+  if (!rows.ok()) return rows.error();
   rows->pop_back();
   rows->erase(rows->begin());
   return rows;
@@ -33,17 +33,17 @@ Result<std::vector<Rows>> ReadPool::run_all(std::span<const Statement> statement
     bool fresh = false;
     const auto start = std::chrono::steady_clock::now();
     auto connection = take(fresh);
-    if (!connection) {
+    if (!connection.ok()) {
       give_back(nullptr);
       return connection.error();
     }
     auto rows = (*connection)->pipeline(statements);
     const bool died = (*connection)->broken();
-    if (!rows && !died && statements.size() > 1) (void)(*connection)->script("ROLLBACK");
+    if (!rows.ok() && !died && statements.size() > 1) (void)(*connection)->script("ROLLBACK");
     give_back(std::move(*connection));
     // A read that timed out is not tried again: the second try would take the caller as long.
     const bool hung = std::chrono::steady_clock::now() - start >= kPatience;
-    if (rows || !died || fresh || hung) return rows;
+    if (rows.ok() || !died || fresh || hung) return rows;
   }
 }
 
@@ -66,7 +66,7 @@ Result<std::unique_ptr<Connection>> ReadPool::take(bool& fresh) {
   refused_.reset();
   // Only a failure that took its time is remembered for other callers. One that came at once costs them
   // little, and may be over.
-  if (!opened && end - start >= kPatience) {
+  if (!opened.ok() && end - start >= kPatience) {
     refused_ = opened.error();
     refused_until_ = end + kPatience;
   }
@@ -75,8 +75,8 @@ Result<std::unique_ptr<Connection>> ReadPool::take(bool& fresh) {
 
 Result<std::unique_ptr<Connection>> ReadPool::open() {
   auto opened = Connection::open(options_);
-  if (!opened) return opened;
-  if (auto prepared = (*opened)->prepare("read_"); !prepared) return prepared.error();
+  if (!opened.ok()) return opened;
+  if (auto prepared = (*opened)->prepare("read_"); !prepared.ok()) return prepared.error();
   return opened;
 }
 

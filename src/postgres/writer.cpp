@@ -55,7 +55,7 @@ Result<ports::BootState> PgWriter::boot() {
   connection_->wait_at_most(boot_patience_);
   auto rows = connection_->pipeline(reads);
   connection_->wait_at_most(commit_patience_);
-  if (!rows) return rows.error();
+  if (!rows.ok()) return rows.error();
   ports::BootState out;
   std::string secret;
   if ((*rows)[0].empty()) return conflict("the database was never migrated");
@@ -78,25 +78,25 @@ Result<ports::BootState> PgWriter::boot() {
 Result<std::vector<ports::Settled>> PgWriter::commit(std::span<const ports::Change> changes) {
   partial_.clear();
   Batch batch{*connection_, epoch_, last_event_, changes};
-  if (auto done = write(batch); !done) return roll_back(done.error());
+  if (auto done = write(batch); !done.ok()) return roll_back(done.error());
   partial_ = std::move(batch.settled);
-  if (auto done = commit_transaction(batch); !done) return done.error();
+  if (auto done = commit_transaction(batch); !done.ok()) return done.error();
   return take_partial();
 }
 
 Error PgWriter::roll_back(Error error) {
   if (connection_->broken()) return error;
   auto done = connection_->script("ROLLBACK");
-  return done ? error : done.error();
+  return done.ok() ? error : done.error();
 }
 
 Status PgWriter::commit_transaction(const Batch& batch) {
   DROVER_FAILPOINT_EACH("commit", batch.changes, "written");
   const Status sent = connection_->send_script("COMMIT");
   DROVER_FAILPOINT_EACH("commit", batch.changes, "sent");
-  auto done = sent ? connection_->reply() : Result<Rows>(sent.error());
+  auto done = sent.ok() ? connection_->reply() : Result<Rows>(sent.error());
   DROVER_FAILPOINT_EACH("commit", batch.changes, "replied");
-  if (done && done->command_tag() == "COMMIT") return Ok{};
+  if (done.ok() && done->command_tag() == "COMMIT") return Ok{};
   if (connection_->broken()) {
     return Error{Errc::commit_unknown,
                  "the reply to COMMIT was lost: " + done.error().message,
@@ -105,31 +105,31 @@ Status PgWriter::commit_transaction(const Batch& batch) {
                  1};
   }
   partial_.clear();
-  if (!done) return roll_back(done.error());
+  if (!done.ok()) return roll_back(done.error());
   return internal(fmt::format("COMMIT was answered with {}", done->command_tag()));
 }
 
 Result<JobNumber> PgWriter::reserve_numbers(int count) {
   auto rows = connection_->run("write_reserve", Params::of(std::int64_t{count}));
-  if (!rows) return rows.error();
+  if (!rows.ok()) return rows.error();
   return (*rows)[0].get<JobNumber>("first_number");
 }
 
 Status PgWriter::give_back_numbers(JobNumber first, std::int64_t count) {
   auto done = connection_->run("write_give_back", Params::of(first, count));
-  if (!done) return done.error();
+  if (!done.ok()) return done.error();
   return Ok{};
 }
 
 Status PgWriter::ping() {
   auto rows = connection_->run("write_ping");
-  if (!rows) return rows.error();
+  if (!rows.ok()) return rows.error();
   return Ok{};
 }
 
 Status check_durability(Connection& connection) {
   auto rows = connection.run_once("admin_durability");
-  if (!rows) return rows.error();
+  if (!rows.ok()) return rows.error();
   RowReader row = (*rows)[0];
   const bool fsync = row.get<bool>("fsync");
   const bool full_pages = row.get<bool>("full_page_writes");
@@ -143,7 +143,7 @@ Status check_durability(Connection& connection) {
 Status prepare_all(Connection& connection) {
   for (const std::string_view prefix : {"read_", "write_"}) {
     auto done = connection.prepare(prefix);
-    if (done) continue;
+    if (done.ok()) continue;
     Error error = done.error();
     if (error.code == Errc::conflict)
       error.message += ": the database has no schema of this version; migrate it first";
@@ -156,27 +156,27 @@ Status prepare_all(Connection& connection) {
 
 Result<std::unique_ptr<ports::LeaderSession>> lead(const LeaderOptions& options) {
   auto opened = Connection::open(options.session);
-  if (!opened) return opened.error();
+  if (!opened.ok()) return opened.error();
   Connection& connection = **opened;
   if (!options.allow_unsafe) {
-    if (auto durable = check_durability(connection); !durable) return durable.error();
+    if (auto durable = check_durability(connection); !durable.ok()) return durable.error();
   }
-  if (auto prepared = prepare_all(connection); !prepared) return prepared.error();
+  if (auto prepared = prepare_all(connection); !prepared.ok()) return prepared.error();
   auto locked = connection.run("write_lead_lock");
-  if (!locked) return locked.error();
+  if (!locked.ok()) return locked.error();
   if (!(*locked)[0].get<bool>("locked")) {
     const Millis limit = options.session.idle_timeout;
     auto ended = connection.run("write_lead_end_silent", Params::of(std::int64_t{limit.count()}));
-    if (!ended) return ended.error();
+    if (!ended.ok()) return ended.error();
     if (!ended->empty()) log_warn("ended the session of a leader that fell silent amid its work");
     return conflict("another daemon leads");
   }
   DROVER_FAILPOINT("lead.locked");
   auto epoch = connection.run("write_lead_epoch");
-  if (!epoch) return epoch.error();
+  if (!epoch.ok()) return epoch.error();
   DROVER_FAILPOINT("lead.epoch");
   auto last = connection.run("write_last_event");
-  if (!last) return last.error();
+  if (!last.ok()) return last.error();
   const std::int64_t last_event = last->empty() ? 0 : (*last)[0].get<std::int64_t>("id");
   return std::unique_ptr<ports::LeaderSession>(std::make_unique<PgWriter>(
       std::move(*opened), options, (*epoch)[0].get<std::int64_t>("epoch"), last_event));

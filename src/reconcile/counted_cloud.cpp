@@ -12,7 +12,7 @@ CountedCloud::CountedCloud(ports::Cloud& cloud, const Clock& clock, ports::Metri
 template <class T>
 core::CloudResult<T> CountedCloud::counted(const char* call, core::CloudResult<T> result) {
   on_progress_();
-  if (result) {
+  if (result.ok()) {
     metrics_.add("drover_cloud_calls_total", 1, {{"call", call}, {"outcome", "ok"}});
     if (trouble && trouble->call == call) trouble.reset();
     return result;

@@ -69,7 +69,7 @@ bool Executor::may_call() {
   if (!may_go_on_()) return false;
   if (clock_.steady() < trusted_until_) return true;
   const auto view = fleet_.view();
-  const bool leads = view && view->leading && view->epoch == world_->view.epoch;
+  const bool leads = view.ok() && view->leading && view->epoch == world_->view.epoch;
   if (leads) trusted_until_ = view->trusted_until;
   if (leads && clock_.steady() < trusted_until_) return true;
   log_warn("reconcile: the rest of the plan is dropped: it is not certain that this daemon still leads");
@@ -110,15 +110,15 @@ void Executor::lose_workers(const std::vector<core::Action>& actions) {
   if (lost.empty()) return;
   const std::vector<Status> done = fleet_.lose_workers(lost);
   for (std::size_t i = 0; i < lost.size(); ++i) {
-    if (done[i]) count(*asked[i]);
+    if (done[i].ok()) count(*asked[i]);
     // The machine was meant to end: no loss to count.
     if (std::holds_alternative<core::MarkGone>(*asked[i])) {
       DROVER_FAILPOINT("terminate.gone");
-      if (!done[i]) dropped("the end of a worker", done[i].error());
+      if (!done[i].ok()) dropped("the end of a worker", done[i].error());
       continue;
     }
     DROVER_FAILPOINT("lose.stored");
-    if (!done[i]) {
+    if (!done[i].ok()) {
       dropped("the loss of a worker", done[i].error());
     } else {
       metrics_.add("drover_workers_lost_total", 1, {{"outcome", core::to_string(lost[i].outcome)}});
@@ -130,7 +130,7 @@ bool Executor::move_worker(WorkerId worker, core::WorkerMove move, const std::st
   DROVER_FAILPOINT("terminate.chosen");
   const auto changed = fleet_.apply(ports::MoveWorker{worker, move, reason, clock_.wall()});
   DROVER_FAILPOINT("terminate.marked");
-  if (!changed) dropped("a change of a worker", changed.error());
+  if (!changed.ok()) dropped("a change of a worker", changed.error());
   return changed.ok();
 }
 
@@ -161,7 +161,7 @@ void Executor::terminate_collected() {
   asked();
   const core::CloudStatus done = cloud_.terminate(ids);
   DROVER_FAILPOINT("terminate.called");
-  if (!done) {
+  if (!done.ok()) {
     const core::CloudErrorClass refused = done.error().error_class;
     if (refused != core::CloudErrorClass::protection && refused != core::CloudErrorClass::id) return;
   }
@@ -173,7 +173,7 @@ bool Executor::carry_out(const core::BlockPool& action) {
   if (row == nullptr) return false;
   const auto blocked =
       fleet_.apply(ports::PutPool{row->spec, false, action.version, action.reason, clock_.wall()});
-  if (blocked) {
+  if (blocked.ok()) {
     log_error("pool {} is blocked: {}", action.pool, action.reason);
   } else {
     dropped("a pool's block", blocked.error());

@@ -79,7 +79,7 @@ bool Executor::carry_out(const core::InsertLaunch& action) {
   DROVER_FAILPOINT("launch.chosen");
   const auto inserted = fleet_.apply(std::move(insert));
   DROVER_FAILPOINT("launch.intended");
-  if (!inserted) return drop_launch(action.pool, inserted.error().message);
+  if (!inserted.ok()) return drop_launch(action.pool, inserted.error().message);
   log_info("launch {} of pool {}: {} x {} ({})", inserted->launch.value, action.pool, action.count,
            action.instance_type, action.reason);
   call(inserted->launch, action.pool, std::move(*request));
@@ -101,7 +101,7 @@ bool Executor::call(LaunchId launch, const std::string& pool, core::LaunchReques
   DROVER_FAILPOINT("launch.call");
   auto instances = cloud_.launch(request);
   DROVER_FAILPOINT("launch.called");
-  if (!instances) {
+  if (!instances.ok()) {
     refused(launch, offering, request.count, instances.error());
     return true;
   }
@@ -112,7 +112,7 @@ bool Executor::call(LaunchId launch, const std::string& pool, core::LaunchReques
   const auto recorded = record(launch, core::LaunchState::fulfilled, std::move(*instances), {});
   DROVER_FAILPOINT("launch.recorded");
   // The next listing shows the instances under this launch's token, and they are adopted then.
-  if (!recorded)
+  if (!recorded.ok())
     log_warn("launch {}: the answer could not be stored: {}", launch.value, recorded.error().message);
   return true;
 }
@@ -142,7 +142,7 @@ void Executor::refused(LaunchId launch, const core::Offering& offering, int coun
   }
   again_ = again_ || reaction.again;
   const auto state = reaction.repeat ? core::LaunchState::intended : core::LaunchState::failed;
-  if (const auto recorded = record(launch, state, {}, core::describe_with_class(error)); !recorded) {
+  if (const auto recorded = record(launch, state, {}, core::describe_with_class(error)); !recorded.ok()) {
     log_warn("launch {}: its refusal could not be stored: {}", launch.value, recorded.error().message);
   }
 }
@@ -158,7 +158,7 @@ bool Executor::carry_out(const core::AdoptInstances& action) {
   log_info("launch {}: {} instances adopted: {}", action.launch.value, action.instances.size(),
            action.reason);
   const auto recorded = record(action.launch, core::LaunchState::fulfilled, action.instances, {});
-  if (!recorded) {
+  if (!recorded.ok()) {
     log_info("reconcile: adoption dropped: {}", recorded.error().message);
     return false;
   }
@@ -182,7 +182,7 @@ bool Executor::carry_out(const core::CloseLaunch& action) {
   const ports::LaunchRow* row = launch_row(action.launch);
   std::string last_error = row == nullptr ? "" : row->error;  // kept, since it says what the cloud answered
   const auto recorded = record(action.launch, core::LaunchState::closed, {}, std::move(last_error));
-  if (!recorded) log_info("reconcile: closing a launch dropped: {}", recorded.error().message);
+  if (!recorded.ok()) log_info("reconcile: closing a launch dropped: {}", recorded.error().message);
   return recorded.ok();
 }
 

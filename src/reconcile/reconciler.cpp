@@ -112,16 +112,16 @@ void Reconciler::Impl::list(Sight& sight) {
     return;
   }
   auto listing = cloud.list(to_string(sight.view.deployment));
-  if (listing) {
+  if (listing.ok()) {
     const auto ids = ids_to_list(sight.view, sight.before);
     auto more = ids.empty() ? Listing(std::vector<core::Instance>{}) : cloud.look_up(ids);
-    if (more) {
+    if (more.ok()) {
       listing->insert(listing->end(), more->begin(), more->end());
     } else {
       listing = std::move(more);  // a listing without these instances would be incomplete
     }
   }
-  if (listing) {
+  if (listing.ok()) {
     list_failures = 0;
     sight.listing = std::move(*listing);
     return;
@@ -136,14 +136,14 @@ void Reconciler::Impl::list(Sight& sight) {
 bool Reconciler::Impl::look(Sight& sight) {
   looked = true;
   auto before = fleet.fleet();
-  if (!before) return false;
+  if (!before.ok()) return false;
   sight.before = std::move(*before);
   list(sight);
   auto after = fleet.fleet();
-  if (!after) return false;
+  if (!after.ok()) return false;
   sight.after = std::move(*after);
   auto view = fleet.view();
-  if (!view || !view->leading || view->epoch != epoch) return false;
+  if (!view.ok() || !view->leading || view->epoch != epoch) return false;
   sight.view = std::move(*view);
   return true;
 }
@@ -154,7 +154,7 @@ core::Plan Reconciler::Impl::plan_with_look_ups(core::Observation& seen) {
     const auto* ask = std::get_if<core::LookUp>(&action);
     if (ask == nullptr) continue;
     const auto answer = cloud.look_up(ask->instance_ids);
-    if (!answer) return plan;  // asked again in the next tick
+    if (!answer.ok()) return plan;  // asked again in the next tick
     for (const auto& id : ask->instance_ids) seen.looked_up[id] = std::nullopt;
     for (const auto& instance : *answer) seen.looked_up[instance.id] = instance;
     return core::plan(seen);
@@ -166,12 +166,12 @@ core::Plan Reconciler::Impl::plan_with_look_ups(core::Observation& seen) {
 const char* Reconciler::Impl::look_and_act() {
   next_wake = kBlindRetry;
   auto view = fleet.view();
-  if (!view || !view->leading) {
+  if (!view.ok() || !view->leading) {
     const std::lock_guard lock(mutex);
     status.leading = false;
     status.frozen.clear();
     status.notes.clear();
-    return view ? "standby" : "no_engine";
+    return view.ok() ? "standby" : "no_engine";
   }
   begin_term(view->epoch);
   Sight sight;

@@ -39,7 +39,7 @@ class TempDir {
 };
 
 std::string key_of(const Result<std::optional<Credentials>>& result) {
-  if (!result) return "error: " + result.error().message;
+  if (!result.ok()) return "error: " + result.error().message;
   return *result ? (*result)->access_key : "none";
 }
 
@@ -212,7 +212,7 @@ class Chain : public ::testing::Test {
   void fail() { second_.answer = Error{Errc::unavailable, "down"}; }
   std::string key() {
     const auto got = chain_.get();
-    return got ? got->access_key : "error: " + got.error().message;
+    return got.ok() ? got->access_key : "error: " + got.error().message;
   }
   static std::vector<std::unique_ptr<CredentialSource>> sources(Script& first, Script& second) {
     std::vector<std::unique_ptr<CredentialSource>> out;

@@ -134,7 +134,7 @@ class Ec2CloudTest : public ::testing::Test {
 
 template <class T>
 std::string detail_of(const core::CloudResult<T>& result) {
-  if (result) return "ok";
+  if (result.ok()) return "ok";
   return std::string(to_string(result.error().error_class)) + '/' + result.error().code;
 }
 

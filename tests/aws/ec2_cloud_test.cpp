@@ -22,7 +22,7 @@ using testing::StartsWith;
 
 std::vector<std::string> ids_of(const core::CloudResult<std::vector<core::Instance>>& result) {
   std::vector<std::string> out;
-  if (!result) return {"error: " + test::detail_of(result)};
+  if (!result.ok()) return {"error: " + test::detail_of(result)};
   for (const auto& instance : *result) out.push_back(instance.id);
   return out;
 }

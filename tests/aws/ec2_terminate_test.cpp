@@ -118,7 +118,7 @@ TEST_F(Ec2CloudTest, WhatARefusalNamesIsLeftOutAndReportedAndTheRestTerminated) 
     std::vector<std::string> ids;
     for (int i = 0; i < 1000; ++i) ids.push_back("i-" + std::to_string(i));
     const auto ended = cloud().terminate(ids);
-    ASSERT_FALSE(ended) << code;
+    ASSERT_FALSE(ended.ok()) << code;
     EXPECT_EQ(ended.error().code, code);
     for (const char* id : {"i-1", "i-500", "i-999"}) {
       EXPECT_NE(ended.error().message.find(id), std::string::npos) << ended.error().message;
@@ -139,7 +139,7 @@ TEST_F(Ec2CloudTest, WhatWasRefusedIsAskedAloneAndLastUntilItIsEnded) {
 
   http_.requests.clear();
   const std::vector<std::string> again{"i-1", "i-2", "i-4", "i-5"};
-  EXPECT_FALSE(cloud().terminate(again));
+  EXPECT_FALSE(cloud().terminate(again).ok());
   ASSERT_EQ(http_.requests.size(), 3U);
   EXPECT_THAT(parameters(0, "InstanceId."), ElementsAre("i-4", "i-5"));
   EXPECT_THAT(parameters(1, "InstanceId."), ElementsAre("i-1"));
@@ -159,7 +159,7 @@ TEST_F(Ec2CloudTest, TheRestOfARefusedBatchWaitsForTheOtherBatches) {
   http_.otherwise(naming({"i-100"}, "OperationNotPermitted", done));
   std::vector<std::string> ids;
   for (int i = 100; i < 300; ++i) ids.push_back("i-" + std::to_string(i));
-  EXPECT_FALSE(cloud().terminate(ids));
+  EXPECT_FALSE(cloud().terminate(ids).ok());
   ASSERT_EQ(http_.requests.size(), 3U);
   EXPECT_EQ(parameters(0, "InstanceId.").front(), "i-100");
   EXPECT_EQ(parameters(1, "InstanceId.").front(), "i-200");

@@ -302,15 +302,15 @@ TEST(Ec2Xml, ReadsImages) {
       "rootDeviceName>"
       "<blockDeviceMapping><item><deviceName>/dev/sdb</deviceName></item></blockDeviceMapping></item>"
       "<item><imageId>ami-2</imageId></item></imagesSet></DescribeImagesResponse>");
-  ASSERT_TRUE(images);
+  ASSERT_TRUE(images.ok());
   ASSERT_EQ(images->size(), 2U);
   EXPECT_EQ(images->at(0).id, "ami-1");
   EXPECT_EQ(images->at(0).root_device, "/dev/sda1");
   EXPECT_EQ(images->at(0).root_device_type, "ebs");
   EXPECT_EQ(images->at(1).root_device, "");
-  EXPECT_FALSE(parse_describe_images("<DescribeImagesResponse/>"));
-  EXPECT_FALSE(parse_describe_images("<html><imagesSet/></html>"));
-  EXPECT_FALSE(parse_describe_images("<DescribeImagesResponse><imagesSet><item>"));
+  EXPECT_FALSE(parse_describe_images("<DescribeImagesResponse/>").ok());
+  EXPECT_FALSE(parse_describe_images("<html><imagesSet/></html>").ok());
+  EXPECT_FALSE(parse_describe_images("<DescribeImagesResponse><imagesSet><item>").ok());
 }
 
 }  // namespace

@@ -8,7 +8,7 @@ namespace {
 
 std::string reprint(std::string_view text) {
   auto parsed = parse_json(text);
-  return parsed ? parsed->dump() : "error: " + parsed.error().message;
+  return parsed.ok() ? parsed->dump() : "error: " + parsed.error().message;
 }
 
 TEST(Json, KeepsOrderAndTheTextOfFractions) {

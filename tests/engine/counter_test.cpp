@@ -53,13 +53,13 @@ class CounterTest : public ::testing::Test {
 };
 
 TEST_F(CounterTest, CountsFromWhereItIsToldToBegin) {
-  EXPECT_FALSE(counter_.begin()) << "nothing was opened";
+  EXPECT_FALSE(counter_.begin().ok()) << "nothing was opened";
   counter_.open(7);
   EXPECT_EQ(epoch_of<CountOpen>(told()), 7);
-  ASSERT_TRUE(counter_.begin());
+  ASSERT_TRUE(counter_.begin().ok());
   const News news = told();
   ASSERT_EQ(epoch_of<Counted>(news), 7);
-  EXPECT_TRUE(std::get<Counted>(news).depths);
+  EXPECT_TRUE(std::get<Counted>(news).depths.ok());
 }
 
 TEST_F(CounterTest, TheNextTermsCountTakesThePlaceOfOneThatDidNotBegin) {
@@ -67,7 +67,7 @@ TEST_F(CounterTest, TheNextTermsCountTakesThePlaceOfOneThatDidNotBegin) {
   EXPECT_EQ(epoch_of<CountOpen>(told()), 7);
   counter_.open(8);
   EXPECT_EQ(epoch_of<CountOpen>(told()), 8);
-  ASSERT_TRUE(counter_.begin());
+  ASSERT_TRUE(counter_.begin().ok());
   EXPECT_EQ(epoch_of<Counted>(told()), 8);
 }
 

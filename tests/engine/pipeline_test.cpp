@@ -21,7 +21,7 @@ class PipelineTest : public ::testing::Test {
     };
     auto told = [job, this](const Result<ActOnJob::Answer>& done) {
       answered.push_back(job);
-      codes[job] = done ? std::optional<Errc>() : done.error().code;
+      codes[job] = done.ok() ? std::optional<Errc>() : done.error().code;
     };
     Work out = work_of<ActOnJob>(ports::key_of(JobNumber{job}), std::move(make), std::move(told));
     out.bytes = bytes;

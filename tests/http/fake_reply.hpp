@@ -33,7 +33,7 @@ inline std::string header_of(const Response& response, std::string_view name) {
 inline Request request_to(std::string method, std::string_view target) {
   Request request;
   request.method = std::move(method);
-  if (!parse_target(target, request)) request.path = "unparsable";
+  if (!parse_target(target, request).ok()) request.path = "unparsable";
   return request;
 }
 

@@ -61,7 +61,7 @@ class EngineTest : public PgTest {
 
   // As the daemon does before it leads.
   void SetUp() override {
-    ASSERT_TRUE(store_->make_partitions(clock_.wall()));
+    ASSERT_TRUE(store_->make_partitions(clock_.wall()).ok());
     start(engine_);
   }
 
@@ -71,7 +71,7 @@ class EngineTest : public PgTest {
   }
   static engine::EngineView view(engine::Engine& engine) {
     auto seen = wait<engine::EngineView>([&](auto done) { engine.view(done); });
-    return seen ? *seen : engine::EngineView{};
+    return seen.ok() ? *seen : engine::EngineView{};
   }
   Result<std::vector<engine::Submitted>> submit(std::vector<core::JobSpec> specs) {
     return wait<std::vector<engine::Submitted>>([&](auto done) { engine_.submit(specs, done); });
@@ -104,7 +104,7 @@ class EngineTest : public PgTest {
     put.create = true;
     put.now = clock_.wall();
     const auto made = apply(put);
-    EXPECT_TRUE(made) << made.error().message;
+    EXPECT_TRUE(made.ok()) << made.error().message;
     return pools_[name] = made->pool.id;
   }
 
@@ -118,17 +118,17 @@ class EngineTest : public PgTest {
     const Secret bootstrap = ports::bootstrap_token(*secret_, request.client_token);
     const auto launch =
         apply(ports::InsertLaunch{pool(pool_name), request, sha256(bootstrap.reveal()), "test", now});
-    EXPECT_TRUE(launch) << launch.error().message;
+    EXPECT_TRUE(launch.ok()) << launch.error().message;
     core::Instance machine;
     machine.id = instance;
     machine.state = core::InstanceState::running;
     const auto recorded =
         apply(ports::RecordLaunch{launch->launch, core::LaunchState::fulfilled, {machine}, "", now});
-    EXPECT_TRUE(recorded) << recorded.error().message;
+    EXPECT_TRUE(recorded.ok()) << recorded.error().message;
     engine::Registration registration{instance, bootstrap, "nonce", slots, {}, "host", "test"};
     const auto registered =
         wait<engine::Registered>([&](auto done) { engine_.register_worker(registration, done); });
-    EXPECT_TRUE(registered) << registered.error().message;
+    EXPECT_TRUE(registered.ok()) << registered.error().message;
     return {registered->worker, registered->token};
   }
 

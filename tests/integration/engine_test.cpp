@@ -14,25 +14,25 @@ namespace {
 
 TEST_F(EngineTest, AJobGoesFromSubmitOverClaimToItsEnd) {
   const auto submitted = submit({job_spec("one"), job_spec("two")});
-  ASSERT_TRUE(submitted);
+  ASSERT_TRUE(submitted.ok());
   const auto worker = add_worker("i-0001");
   const auto claimed = claim(worker, "n1", 2);
-  ASSERT_TRUE(claimed) << claimed.error().message;
+  ASSERT_TRUE(claimed.ok()) << claimed.error().message;
   ASSERT_EQ(claimed->jobs.size(), 2U);
   EXPECT_EQ(claimed->jobs[0].attempt.name, "one") << "older first";
   const auto running = store_->job(submitted->front().number);
-  ASSERT_TRUE(running && *running);
+  ASSERT_TRUE(running.ok() && *running);
   EXPECT_EQ((*running)->state, core::JobState::running);
   EXPECT_EQ((*running)->worker, "i-0001");
   const auto ended = report(worker, claimed->jobs[0]);
-  ASSERT_TRUE(ended) << ended.error().message;
+  ASSERT_TRUE(ended.ok()) << ended.error().message;
   EXPECT_EQ(ended->state, core::JobState::succeeded);
   EXPECT_FALSE(ended->repeated);
   const auto again = report(worker, claimed->jobs[0]);
-  ASSERT_TRUE(again) << again.error().message;
+  ASSERT_TRUE(again.ok()) << again.error().message;
   EXPECT_TRUE(again->repeated);
   const auto other = report(worker, claimed->jobs[0], core::Outcome::failure);
-  ASSERT_FALSE(other);
+  ASSERT_FALSE(other.ok());
   EXPECT_EQ(other.error().code, Errc::stale);
 }
 
@@ -40,34 +40,34 @@ TEST_F(EngineTest, AJobGoesFromSubmitOverClaimToItsEnd) {
 TEST_F(EngineTest, AJobOfTheFarFutureIsSleptForNotSpunFor) {
   auto far = job_spec("far");
   far.run_at = *parse_rfc3339("9999-12-31T23:59:59Z");
-  ASSERT_TRUE(submit({far}));
+  ASSERT_TRUE(submit({far}).ok());
   const std::int64_t before = clock_.asked();
   std::this_thread::sleep_for(Seconds{1});  // what is measured: how often an idle engine wakes up
   EXPECT_LT(clock_.asked() - before, 1000);
-  ASSERT_TRUE(submit({job_spec("near")}));
+  ASSERT_TRUE(submit({job_spec("near")}).ok());
   const auto claimed = claim(add_worker("i-0001"), "n1", 2);
-  ASSERT_TRUE(claimed);
+  ASSERT_TRUE(claimed.ok());
   EXPECT_EQ(claimed->jobs.size(), 1U);
 }
 
 TEST_F(EngineTest, ARepeatedClaimGivesTheSameAttempts) {
-  ASSERT_TRUE(submit({job_spec("one"), job_spec("two"), job_spec("three")}));
+  ASSERT_TRUE(submit({job_spec("one"), job_spec("two"), job_spec("three")}).ok());
   const auto worker = add_worker("i-0001");
   const auto first = claim(worker, "n1", 2);
   const auto again = claim(worker, "n1", 2);
-  ASSERT_TRUE(first && again);
+  ASSERT_TRUE(first.ok() && again.ok());
   ASSERT_EQ(again->jobs.size(), 2U);
   for (std::size_t i = 0; i < 2; ++i) {
     EXPECT_EQ(again->jobs[i].attempt.job, first->jobs[i].attempt.job);
     EXPECT_EQ(again->jobs[i].token.reveal(), first->jobs[i].token.reveal());
   }
   const auto next = claim(worker, "n2", 2);
-  ASSERT_TRUE(next);
+  ASSERT_TRUE(next.ok());
   EXPECT_EQ(next->jobs.size(), 1U);
 }
 
 TEST_F(EngineTest, ARepeatedClaimHasAFullTerm) {
-  ASSERT_TRUE(submit({job_spec("one"), job_spec("two")}));
+  ASSERT_TRUE(submit({job_spec("one"), job_spec("two")}).ok());
   const auto repeats = add_worker("i-0001", 1);
   const auto silent = add_worker("i-0002", 1);
   const auto first = claim(repeats, "n1", 1);
@@ -85,10 +85,10 @@ TEST_F(EngineTest, ARepeatedClaimHasAFullTerm) {
 TEST_F(EngineTest, PriorityThenAgeAcrossQueuesAndSlotsBoundAClaim) {
   auto urgent = job_spec("urgent");
   urgent.priority = 5;
-  ASSERT_TRUE(submit({job_spec("a"), job_spec("b"), urgent}));
+  ASSERT_TRUE(submit({job_spec("a"), job_spec("b"), urgent}).ok());
   const auto worker = add_worker("i-0001", 2);
   const auto claimed = claim(worker, "n1", 10);
-  ASSERT_TRUE(claimed);
+  ASSERT_TRUE(claimed.ok());
   ASSERT_EQ(claimed->jobs.size(), 2U) << "two slots, two jobs";
   EXPECT_EQ(claimed->jobs[0].attempt.name, "urgent");
   EXPECT_EQ(claimed->jobs[1].attempt.name, "a");
@@ -101,10 +101,10 @@ TEST_F(EngineTest, AWaitingClaimIsAnsweredWhenAJobComes) {
                 [promise](Result<engine::ClaimAnswer> answer) { promise->set_value(std::move(answer)); });
   auto future = promise->get_future();
   EXPECT_EQ(future.wait_for(Millis{50}), std::future_status::timeout) << "nothing to claim yet";
-  ASSERT_TRUE(submit({job_spec("one")}));
+  ASSERT_TRUE(submit({job_spec("one")}).ok());
   ASSERT_EQ(future.wait_for(kPatience), std::future_status::ready);
   const auto answer = future.get();
-  ASSERT_TRUE(answer);
+  ASSERT_TRUE(answer.ok());
   EXPECT_EQ(answer->jobs.size(), 1U);
 }
 
@@ -113,11 +113,11 @@ TEST_F(EngineTest, NothingIsClaimedForAPeerThatIsGone) {
   std::atomic<bool> answered{false};
   engine_.claim({worker, "n1", 1, Seconds{20}, [] { return false; }}, [&](const auto&) { answered = true; });
   const auto submitted = submit({job_spec("one")});
-  ASSERT_TRUE(submitted);
+  ASSERT_TRUE(submitted.ok());
   const auto job = store_->job(submitted->front().number);
   EXPECT_EQ((*job)->state, core::JobState::queued);
   const auto claimed = claim(worker, "n2", 1);
-  ASSERT_TRUE(claimed);
+  ASSERT_TRUE(claimed.ok());
   EXPECT_EQ(claimed->jobs.size(), 1U) << "a live poll gets it";
 }
 
@@ -132,11 +132,11 @@ TEST_F(EngineTest, AnUndeliveredClaimLeavesTheJobAsItWas) {
   const auto submitted = submit({spec});
   const auto worker = add_worker("i-0001");
   const auto claimed = claim(worker, "n1", 1);
-  ASSERT_TRUE(claimed);
+  ASSERT_TRUE(claimed.ok());
   ASSERT_EQ(claimed->jobs.size(), 1U);
   engine_.unclaim({delivery_of(claimed->jobs[0])});
   const auto again = claim(worker, "n2", 1, 10);
-  ASSERT_TRUE(again);
+  ASSERT_TRUE(again.ok());
   ASSERT_EQ(again->jobs.size(), 1U);
   EXPECT_EQ(again->jobs[0].attempt.counters, core::Counters{});
   EXPECT_EQ(again->jobs[0].attempt.attempt, 2);
@@ -165,12 +165,12 @@ TEST_F(EngineTest, ALateGiveBackTakesNothingFromTheRepeat) {
   // Nor from a worker that has shown to have it, whatever the transport thinks.
   const engine::ClaimedJob& has = repeat->jobs[0];
   ASSERT_TRUE(wait<engine::HeartbeatAnswer>([&](auto done) {
-    engine_.heartbeat({worker, {{has.attempt.job, has.attempt.attempt, has.token}}, {}}, done);
-  }));
+                engine_.heartbeat({worker, {{has.attempt.job, has.attempt.attempt, has.token}}, {}}, done);
+              }).ok());
   engine_.unclaim({delivery_of(has)});
   for (const engine::ClaimedJob& job : repeat->jobs) {
     const auto ended = report(worker, job);
-    EXPECT_TRUE(ended) << ended.error().message;
+    EXPECT_TRUE(ended.ok()) << ended.error().message;
   }
 }
 
@@ -182,28 +182,28 @@ TEST_F(EngineTest, ALeaveOfAWorkerQueuesItsJobsAgainAndRefusesItsLateReport) {
   const auto gone = wait<Ok>([&](auto done) {
     engine_.lose_worker(lost.worker, core::Outcome::interruption, "instance terminated", false, done);
   });
-  ASSERT_TRUE(gone) << gone.error().message;
+  ASSERT_TRUE(gone.ok()) << gone.error().message;
   const auto other = add_worker("i-0002");
   const auto again = claim(other, "n1", 1);
   ASSERT_EQ(again->jobs.size(), 1U);
   EXPECT_EQ(again->jobs[0].attempt.counters.interruptions, 1);
-  ASSERT_TRUE(report(other, again->jobs[0]));
+  ASSERT_TRUE(report(other, again->jobs[0]).ok());
   const auto late = report(lost, claimed->jobs[0]);
-  ASSERT_FALSE(late);
+  ASSERT_FALSE(late.ok());
   EXPECT_EQ(late.error().code, Errc::stale);
   EXPECT_EQ((*store_->job(submitted->front().number))->state, core::JobState::succeeded);
 }
 
 TEST_F(EngineTest, AReleaseOfAWorkerThatWasAskedToEndIsFreeAndAnyOtherBacksOff) {
-  ASSERT_TRUE(submit({job_spec("one"), job_spec("two")}));
+  ASSERT_TRUE(submit({job_spec("one"), job_spec("two")}).ok());
   const auto asked = add_worker("i-0001");
   const auto other = add_worker("i-0002");
   const auto first = claim(asked, "n1", 1);
   const auto second = claim(other, "n1", 1);
-  ASSERT_TRUE(first && second && first->jobs.size() == 1U && second->jobs.size() == 1U);
-  ASSERT_TRUE(apply(ports::MoveWorker{asked.worker, core::WorkerMove::drain, "why", clock_.wall()}));
-  ASSERT_TRUE(report(asked, first->jobs[0], std::nullopt));
-  ASSERT_TRUE(report(other, second->jobs[0], std::nullopt));
+  ASSERT_TRUE(first.ok() && second.ok() && first->jobs.size() == 1U && second->jobs.size() == 1U);
+  ASSERT_TRUE(apply(ports::MoveWorker{asked.worker, core::WorkerMove::drain, "why", clock_.wall()}).ok());
+  ASSERT_TRUE(report(asked, first->jobs[0], std::nullopt).ok());
+  ASSERT_TRUE(report(other, second->jobs[0], std::nullopt).ok());
   const auto freed = **store_->job(first->jobs[0].attempt.job);
   EXPECT_EQ(freed.counters, (core::Counters{0, 0, 1}));
   EXPECT_FALSE(freed.wake_at);
@@ -214,14 +214,15 @@ TEST_F(EngineTest, AReleaseOfAWorkerThatWasAskedToEndIsFreeAndAnyOtherBacksOff) 
 }
 
 TEST_F(EngineTest, ASuspectAtTheHeadOfItsQueueHasAWorkerKeptFreeForIt) {
-  ASSERT_TRUE(apply(ports::PutSettings{{{"lease_s", "600"}}, clock_.wall()}));
+  ASSERT_TRUE(apply(ports::PutSettings{{{"lease_s", "600"}}, clock_.wall()}).ok());
   const auto submitted = submit({job_spec("one"), job_spec("two")});
   const auto broken = add_worker("i-0001");
   ASSERT_EQ(claim(broken, "n1", 2)->jobs.size(), 2U);
-  ASSERT_TRUE(wait<Ok>(
-      [&](auto done) { engine_.lose_worker(broken.worker, core::Outcome::infra, "gone", false, done); }));
+  ASSERT_TRUE(wait<Ok>([&](auto done) {
+                engine_.lose_worker(broken.worker, core::Outcome::infra, "gone", false, done);
+              }).ok());
   const auto worker = add_worker("i-0002");
-  ASSERT_TRUE(submit({job_spec("three"), job_spec("four"), job_spec("five")}));
+  ASSERT_TRUE(submit({job_spec("three"), job_spec("four"), job_spec("five")}).ok());
   const auto beside = claim(worker, "n1", 1);  // the suspects are not due yet
   ASSERT_EQ(beside->jobs.size(), 1U);
   pass(Seconds{2});
@@ -230,9 +231,9 @@ TEST_F(EngineTest, ASuspectAtTheHeadOfItsQueueHasAWorkerKeptFreeForIt) {
   ASSERT_EQ(more->jobs.size(), 1U) << "while it has something to do, others pass them";
   pass(Seconds{61});
   EXPECT_TRUE(claim(worker, "n3", 1)->jobs.empty()) << "but not for longer than a minute";
-  ASSERT_TRUE(report(worker, beside->jobs[0]));
+  ASSERT_TRUE(report(worker, beside->jobs[0]).ok());
   EXPECT_TRUE(claim(worker, "n4", 2)->jobs.empty());
-  ASSERT_TRUE(report(worker, more->jobs[0]));
+  ASSERT_TRUE(report(worker, more->jobs[0]).ok());
   const auto suspect = claim(worker, "n5", 4);
   ASSERT_EQ(suspect->jobs.size(), 1U);
   EXPECT_EQ(suspect->jobs[0].attempt.job, submitted->front().number);
@@ -240,7 +241,7 @@ TEST_F(EngineTest, ASuspectAtTheHeadOfItsQueueHasAWorkerKeptFreeForIt) {
   EXPECT_TRUE(view(engine_).workers.at(0).alone);
   // The other suspect would have it kept free for itself next.
   const ports::ActOnJob hold{submitted->back().number, {}, core::JobAction::hold, clock_.wall()};
-  ASSERT_TRUE(wait<engine::ActAnswer>([&](auto done) { engine_.act(hold, done); }));
+  ASSERT_TRUE(wait<engine::ActAnswer>([&](auto done) { engine_.act(hold, done); }).ok());
   pass(Seconds{61});
   EXPECT_EQ(claim(worker, "n7", 3, 10)->jobs.size(), 1U) << "until its time is over";
 }
@@ -248,7 +249,7 @@ TEST_F(EngineTest, ASuspectAtTheHeadOfItsQueueHasAWorkerKeptFreeForIt) {
 TEST_F(EngineTest, KnowsItsWorkersTokensWhileItLeads) {
   const auto code = [](const engine::Engine& engine, const engine::WorkerAuth& auth) {
     const Status known = engine.check_worker(auth);
-    return known ? std::nullopt : std::optional(known.error().code);
+    return known.ok() ? std::nullopt : std::optional(known.error().code);
   };
   const auto worker = add_worker("i-0001");
   const auto other = add_worker("i-0002");
@@ -256,8 +257,8 @@ TEST_F(EngineTest, KnowsItsWorkersTokensWhileItLeads) {
   EXPECT_EQ(code(engine_, {worker.worker, other.token}), Errc::unauthenticated);
   EXPECT_EQ(code(engine_, {WorkerId{999}, worker.token}), Errc::unauthenticated);
   ASSERT_TRUE(wait<Ok>([&](auto done) {
-    engine_.lose_worker(other.worker, core::Outcome::interruption, "gone", false, done);
-  }));
+                engine_.lose_worker(other.worker, core::Outcome::interruption, "gone", false, done);
+              }).ok());
   EXPECT_EQ(code(engine_, other), Errc::unauthenticated);
   // A daemon that does not lead knows nobody, which says nothing against them.
   engine::QueueEngine second(*store_, clock_, metrics_, often());
@@ -270,17 +271,17 @@ TEST_F(EngineTest, KnowsItsWorkersTokensWhileItLeads) {
 }
 
 TEST_F(EngineTest, AnAttemptIsEndedByItsWorkerAlone) {
-  ASSERT_TRUE(submit({job_spec("mine")}));
+  ASSERT_TRUE(submit({job_spec("mine")}).ok());
   const auto worker = add_worker("i-0001");
   const auto other = add_worker("i-0002");
   const auto claimed = claim(worker, "n1", 1);
-  ASSERT_TRUE(claimed && claimed->jobs.size() == 1U);
+  ASSERT_TRUE(claimed.ok() && claimed->jobs.size() == 1U);
   for (const auto& foreign : {other, engine::WorkerAuth{WorkerId{999}, worker.token}}) {
     const auto refused = report(foreign, claimed->jobs[0]);
-    ASSERT_FALSE(refused);
+    ASSERT_FALSE(refused.ok());
     EXPECT_EQ(refused.error().code, Errc::stale);
   }
-  EXPECT_TRUE(report(worker, claimed->jobs[0]));
+  EXPECT_TRUE(report(worker, claimed->jobs[0]).ok());
 }
 
 TEST_F(EngineTest, HoldOfAQueuedJobTakesItOutAndReleasePutsItBack) {
@@ -312,7 +313,7 @@ TEST_F(EngineTest, OneBadValueAmongAThousandFailsAlone) {
   for (int i = 0; i < 1000; ++i) {
     const auto answer = answers[static_cast<std::size_t>(i)].get();
     EXPECT_EQ(answer.ok(), i != 617) << i;
-    if (!answer) {
+    if (!answer.ok()) {
       EXPECT_EQ(answer.error().code, Errc::data);
     }
   }
@@ -342,7 +343,7 @@ TEST_F(EngineTest, ACommitKilledBeforeItTookPlaceIsRunAgain) {
   auto future = promise->get_future();
   ASSERT_EQ(future.wait_for(kPatience), std::future_status::ready);
   const auto answer = future.get();
-  ASSERT_TRUE(answer) << answer.error().message;
+  ASSERT_TRUE(answer.ok()) << answer.error().message;
   EXPECT_EQ(value("SELECT count(*) FROM jobs"), "1");
   EXPECT_EQ(value("SELECT number FROM jobs"), std::to_string(answer->front().number.value));
 }
@@ -350,7 +351,7 @@ TEST_F(EngineTest, ACommitKilledBeforeItTookPlaceIsRunAgain) {
 TEST_F(EngineTest, ACommitThatTookPlaceButWhoseReplyWasLostIsAnsweredAsDone) {
   // With a synchronous standby that never comes, COMMIT has taken place but does not answer: ended there, its
   // reply is lost.
-  ASSERT_TRUE(submit({job_spec("zero")}));  // takes a block of numbers, which is a commit too
+  ASSERT_TRUE(submit({job_spec("zero")}).ok());  // takes a block of numbers, which is a commit too
   sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
   sql("SELECT pg_reload_conf()");
   const std::string pid = leader_pid();
@@ -374,7 +375,7 @@ TEST_F(EngineTest, ACommitThatTookPlaceButWhoseReplyWasLostIsAnsweredAsDone) {
   sql("SELECT pg_reload_conf()");
   ASSERT_EQ(answers.back().wait_for(kPatience), std::future_status::ready);
   const auto answer = answers.back().get();
-  ASSERT_TRUE(answer) << answer.error().message;
+  ASSERT_TRUE(answer.ok()) << answer.error().message;
   EXPECT_EQ(value("SELECT count(*) FROM jobs WHERE name = 'one'"), std::to_string(answers.size()))
       << "not run twice";
   EXPECT_EQ(value("SELECT max(number) FROM jobs WHERE name = 'one'"),
@@ -403,7 +404,7 @@ TEST_F(EngineTest, WhatWasAcknowledgedIsStoredThoughTheConnectionIsCutAgainAndAg
       while (!stop) {
         const auto answer = submit({job_spec("storm"), job_spec("storm")});
         const std::lock_guard lock(mutex);
-        if (!answer) {
+        if (!answer.ok()) {
           ++refused;
           continue;
         }
@@ -437,20 +438,20 @@ TEST_F(EngineTest, WhatWasAcknowledgedIsStoredThoughTheConnectionIsCutAgainAndAg
 }
 
 TEST_F(EngineTest, AnOutageOfTheStoreRequeuesNothing) {
-  ASSERT_TRUE(submit({job_spec("one")}));
+  ASSERT_TRUE(submit({job_spec("one")}).ok());
   const auto worker = add_worker("i-0001");
   const auto claimed = claim(worker, "n1", 1);
   ASSERT_EQ(claimed->jobs.size(), 1U);
   PgCluster::get().crash();
   ASSERT_TRUE(eventually([&] { return !view(engine_).leading; }));
   const auto refused = submit({job_spec("two")});
-  ASSERT_FALSE(refused);
+  ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, Errc::unavailable);
   EXPECT_GT(refused.error().retry_after_s, 0);
   PgCluster::get().start();
   ASSERT_TRUE(eventually([&] { return view(engine_).leading; }));
   const auto ended = report(worker, claimed->jobs[0]);
-  ASSERT_TRUE(ended) << ended.error().message;
+  ASSERT_TRUE(ended.ok()) << ended.error().message;
   EXPECT_EQ(ended->state, core::JobState::succeeded);
 }
 
@@ -459,11 +460,11 @@ TEST_F(EngineTest, SettingsThatContradictWhatIsThereAreRefused) {
     return apply(ports::PutSettings{std::move(values), clock_.wall()});
   };
   const auto refused = put({{"heartbeat_interval_s", "30"}});
-  ASSERT_FALSE(refused);
+  ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, Errc::invalid);
   EXPECT_EQ(refused.error().field, "heartbeat_interval_s");
   EXPECT_EQ(value("SELECT count(*) FROM setting"), "0");
-  ASSERT_TRUE(put({{"heartbeat_interval_s", "30"}, {"lease_s", "90"}}));
+  ASSERT_TRUE(put({{"heartbeat_interval_s", "30"}, {"lease_s", "90"}}).ok());
   EXPECT_EQ(put({{"lease_s", "60"}}).error().field, "lease_s");
   EXPECT_EQ(view(engine_).tunables.lease_s, 90);
 }
@@ -480,8 +481,9 @@ TEST_F(EngineTest, StoredSettingsThatContradictEachOtherAreMadeToFit) {
 
 // While the store keeps the writer waiting workers are heard: who is silent meanwhile is silent.
 TEST_F(EngineTest, ALongCommitHidesNeitherALiveWorkerNorADeadOne) {
-  ASSERT_TRUE(apply(ports::PutSettings{{{"heartbeat_interval_s", "1"}, {"lease_s", "5"}}, clock_.wall()}));
-  ASSERT_TRUE(submit({job_spec("one"), job_spec("two")}));
+  ASSERT_TRUE(
+      apply(ports::PutSettings{{{"heartbeat_interval_s", "1"}, {"lease_s", "5"}}, clock_.wall()}).ok());
+  ASSERT_TRUE(submit({job_spec("one"), job_spec("two")}).ok());
   const auto live = add_worker("i-0001", 1);
   const auto dead = add_worker("i-0002", 1);
   const auto claimed = claim(live, "n1", 1);
@@ -500,7 +502,7 @@ TEST_F(EngineTest, ALongCommitHidesNeitherALiveWorkerNorADeadOne) {
       std::this_thread::sleep_for(Millis{300});
     }
   });
-  EXPECT_TRUE(submit({job_spec("three")}));  // commits when the lock goes, after more than a lease
+  EXPECT_TRUE(submit({job_spec("three")}).ok());  // commits when the lock goes, after more than a lease
   locks.join();
   const auto row = [&](const auto& of) { return **store_->job(of->jobs[0].attempt.job); };
   EXPECT_TRUE(eventually([&] { return row(lost).state == core::JobState::queued; }));
@@ -541,7 +543,7 @@ TEST_F(EngineTest, AFullQueueRefusesWithAHintInsteadOfGrowing) {
   int refused = 0;
   for (auto& future : answers) {
     const auto answer = future.get();
-    if (answer) {
+    if (answer.ok()) {
       ++accepted;
     } else {
       ++refused;
@@ -563,9 +565,9 @@ TEST_F(EngineTest, OneOfTwoLeadsAndTheOtherRefuses) {
       [&] { return !view(second).standby_reason.empty() && view(second).standby_reason != "starting"; }));
   const auto refused =
       wait<std::vector<engine::Submitted>>([&](auto done) { second.submit({job_spec("x")}, done); });
-  ASSERT_FALSE(refused);
+  ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, Errc::unavailable);
-  ASSERT_TRUE(submit({job_spec("one")}));
+  ASSERT_TRUE(submit({job_spec("one")}).ok());
   const auto epoch = view(engine_).epoch;
   engine_.stop();
   ASSERT_TRUE(eventually([&] { return view(second).leading; })) << "the second takes over";
@@ -586,13 +588,13 @@ TEST_F(EngineTest, AfterAPauseBeyondItsTrustALeaderAnswersNothingFromMemory) {
     engine::Heartbeat beat{worker, {{JobNumber{1}, 1, Secret("token")}}, std::nullopt};
     return wait<engine::HeartbeatAnswer>([&](auto done) { stopped.heartbeat(beat, done); });
   };
-  ASSERT_TRUE(heartbeat());
+  ASSERT_TRUE(heartbeat().ok());
   sql("SELECT pg_terminate_backend(" + leader_pid() + ")");
   auto next = store_->lead();
-  while (!next) next = store_->lead();
+  while (!next.ok()) next = store_->lead();
   clock.jump(Seconds{301});
   const auto late = heartbeat();
-  ASSERT_FALSE(late);
+  ASSERT_FALSE(late.ok());
   EXPECT_EQ(late.error().code, Errc::unavailable);
   EXPECT_TRUE(eventually([&] { return !view(stopped).leading; }));
 }
@@ -608,25 +610,25 @@ TEST_F(EngineTest, AStoppedEngineSaysSoAndNothingElse) {
 
 TEST_F(EngineTest, ALaunchPlannedBeforeAPauseIsRefusedAfterIt) {
   const PoolId into = pool("default");
-  ASSERT_TRUE(apply(ports::SetPaused{true, clock_.wall()}));
+  ASSERT_TRUE(apply(ports::SetPaused{true, clock_.wall()}).ok());
   core::LaunchRequest request;
   request.client_token = "planned";
   const ports::InsertLaunch planned{into, request, {}, "planned", clock_.wall()};
   const auto refused = apply(planned);
-  ASSERT_FALSE(refused);
+  ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, Errc::conflict);
-  ASSERT_TRUE(apply(ports::SetPaused{false, clock_.wall()}));
-  EXPECT_TRUE(apply(planned));
+  ASSERT_TRUE(apply(ports::SetPaused{false, clock_.wall()}).ok());
+  EXPECT_TRUE(apply(planned).ok());
 }
 
 TEST_F(EngineTest, AJobForLaterBecomesReadyAtItsTime) {
   auto later = job_spec("later");
   later.run_at = clock_.wall() + Millis{300};
-  ASSERT_TRUE(submit({later}));
+  ASSERT_TRUE(submit({later}).ok());
   const auto worker = add_worker("i-0001");
   EXPECT_EQ(view(engine_).queues["default"].ready, 0);
   const auto claimed = claim(worker, "n1", 1, 15);
-  ASSERT_TRUE(claimed);
+  ASSERT_TRUE(claimed.ok());
   ASSERT_EQ(claimed->jobs.size(), 1U);
   EXPECT_GE(clock_.wall(), *later.run_at);
 }
@@ -634,31 +636,31 @@ TEST_F(EngineTest, AJobForLaterBecomesReadyAtItsTime) {
 TEST_F(EngineTest, RowsChangedByHandAreNoticedByTheRescan) {
   auto held = job_spec("held");
   held.hold = true;
-  ASSERT_TRUE(submit({held}));
+  ASSERT_TRUE(submit({held}).ok());
   const auto worker = add_worker("i-0001");
   EXPECT_EQ(claim(worker, "n1", 1)->jobs.size(), 0U);
   sql("UPDATE jobs SET state = 'queued'");
   ASSERT_TRUE(eventually([&] {
     const auto claimed = claim(worker, "n2", 1);
-    return claimed && claimed->jobs.size() == 1;
+    return claimed.ok() && claimed->jobs.size() == 1;
   }));
 }
 
 TEST_F(EngineTest, RowsPutByHandIntoANewQueueOfAPoolAreNoticedToo) {
   auto held = job_spec("held");
   held.hold = true;
-  ASSERT_TRUE(submit({held}));
+  ASSERT_TRUE(submit({held}).ok());
   const auto worker = add_worker("i-0001");
   ports::PutPool edit;
   edit.spec.name = "default";
   edit.spec.provider = core::Provider::none;
   edit.spec.queues = {"default", "new"};
   edit.now = clock_.wall();
-  ASSERT_TRUE(apply(edit));
+  ASSERT_TRUE(apply(edit).ok());
   sql("UPDATE jobs SET state = 'queued', queue = 'new'");
   ASSERT_TRUE(eventually([&] {
     const auto claimed = claim(worker, "n1", 1);
-    return claimed && claimed->jobs.size() == 1;
+    return claimed.ok() && claimed->jobs.size() == 1;
   }));
 }
 

@@ -144,7 +144,7 @@ std::string PgCluster::create_database(bool migrated) {
     postgres::PgOptions options;
     options.conninfo = Secret(conninfo("pattern"));
     const auto done = postgres::make_pg_store(options)->migrate();
-    if (!done) throw std::runtime_error(done.error().message);
+    if (!done.ok()) throw std::runtime_error(done.error().message);
   }
   const std::string name = "d" + std::to_string(databases_++);
   query(conninfo("postgres"), "CREATE DATABASE " + name + (migrated ? " TEMPLATE pattern" : ""));

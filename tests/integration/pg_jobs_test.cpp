@@ -15,8 +15,8 @@ class PgJobs : public PgWriterTest {
   std::vector<std::int64_t> listed(const ports::JobFilter& filter) {
     std::vector<std::int64_t> out;
     const auto rows = store_->jobs(filter);
-    EXPECT_TRUE(rows) << rows.error().message;
-    if (!rows) return out;
+    EXPECT_TRUE(rows.ok()) << rows.error().message;
+    if (!rows.ok()) return out;
     for (const auto& row : *rows) out.push_back(row.number.value);
     return out;
   }
@@ -382,12 +382,12 @@ TEST_F(PgJobs, AValueThatTheDatabaseRefusesFailsTheBatchAsDataAndTheSessionGoesO
   ports::NewJob good = new_job();
   const auto failed =
       session_->commit(std::vector<ports::Change>{ports::InsertJobs{{good}}, ports::InsertJobs{{bad}}});
-  ASSERT_FALSE(failed);
+  ASSERT_FALSE(failed.ok());
   EXPECT_EQ(failed.error().code, Errc::data);
   EXPECT_EQ(value("SELECT count(*) FROM jobs"), "0");
   apply(ports::InsertJobs{{good}});
   const auto twice = session_->commit(std::vector<ports::Change>{ports::InsertJobs{{good}}});
-  ASSERT_FALSE(twice);
+  ASSERT_FALSE(twice.ok());
   EXPECT_EQ(twice.error().code, Errc::data);
   EXPECT_EQ(twice.error().detail, "23505");
 }

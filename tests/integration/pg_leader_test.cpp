@@ -43,7 +43,7 @@ class PgLeader : public PgWriterTest {
 
 TEST_F(PgLeader, ThereIsOneAndItsEpochRises) {
   const auto second = store_->lead();
-  ASSERT_FALSE(second);
+  ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.error().code, Errc::conflict);
   EXPECT_EQ(second.error().message, "another daemon leads");
   EXPECT_EQ(session_->boot()->epoch, 1);
@@ -58,9 +58,9 @@ TEST_F(PgLeader, ADeposedLeaderCommitsNothingAndItsSuccessorGoesOn) {
   ports::NewJob lost = new_job();
   end_leader();
   auto successor = postgres::make_pg_store(options(conninfo_))->lead();
-  while (!successor) successor = postgres::make_pg_store(options(conninfo_))->lead();
+  while (!successor.ok()) successor = postgres::make_pg_store(options(conninfo_))->lead();
   const auto failed = session_->commit(std::vector<ports::Change>{ports::InsertJobs{{lost}}});
-  ASSERT_FALSE(failed);
+  ASSERT_FALSE(failed.ok());
   EXPECT_EQ(failed.error().code, Errc::unavailable);
   EXPECT_EQ(session_->ping().error().code, Errc::unavailable);
   EXPECT_EQ(session_->reserve_numbers(1).error().code, Errc::unavailable);
@@ -73,7 +73,7 @@ TEST_F(PgLeader, ALeaderWhoseEpochWasRaisedRefusesToWrite) {
   ports::NewJob lost = new_job();
   sql("UPDATE leader SET epoch = epoch + 1");
   const auto failed = session_->commit(std::vector<ports::Change>{ports::InsertJobs{{lost}}});
-  ASSERT_FALSE(failed);
+  ASSERT_FALSE(failed.ok());
   EXPECT_EQ(failed.error().code, Errc::unavailable);
   session_.reset();
   ASSERT_TRUE(
@@ -122,11 +122,11 @@ TEST_F(PgLeader, EveryKindOfWriteOfAnOldEpochIsRefused) {
   for (const ports::Change& change : every) {
     session_.reset();
     auto led = store_->lead();
-    while (!led && led.error().message == "another daemon leads") led = store_->lead();
-    ASSERT_TRUE(led) << led.error().message;
+    while (!led.ok() && led.error().message == "another daemon leads") led = store_->lead();
+    ASSERT_TRUE(led.ok()) << led.error().message;
     sql("UPDATE leader SET epoch = epoch + 1");
     const auto failed = (*led)->commit(std::vector<ports::Change>{change});
-    ASSERT_FALSE(failed) << ports::name_of(change);
+    ASSERT_FALSE(failed.ok()) << ports::name_of(change);
     EXPECT_EQ(failed.error().code, Errc::unavailable) << ports::name_of(change);
     led->reset();
     ASSERT_EQ(value(all_rows), before) << ports::name_of(change);
@@ -136,7 +136,7 @@ TEST_F(PgLeader, EveryKindOfWriteOfAnOldEpochIsRefused) {
   for (const ports::Change& change : every) {
     const std::string events = value("SELECT count(*) FROM event");
     const auto done = session_->commit(std::vector<ports::Change>{change});
-    ASSERT_TRUE(done) << done.error().message;
+    ASSERT_TRUE(done.ok()) << done.error().message;
     const Error* refused = ports::refusal(done->front());
     EXPECT_EQ(refused, nullptr) << ports::name_of(change) << ": " << refused->message;
     const bool writes = std::visit([]<class C>(const C&) { return C::kWritesEvent; }, change);
@@ -165,7 +165,7 @@ TEST_F(PgLeader, ALeaderThatFallsSilentInTheMiddleOfABatchIsEndedByWhoeverWantsT
   const auto store = postgres::make_pg_store(quick);
   auto next = store->lead();
   EXPECT_TRUE(drover::eventually([&] { return (next = store->lead()).ok(); }));
-  ASSERT_TRUE(next) << next.error().message;
+  ASSERT_TRUE(next.ok()) << next.error().message;
 }
 
 TEST_F(PgLeader, ALeaderAtWorkIsLeftAlone) {
@@ -179,12 +179,12 @@ TEST_F(PgLeader, ALeaderAtWorkIsLeftAlone) {
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(3);
   for (int refusals = 0; refusals < 3 || std::chrono::steady_clock::now() < until;) {
     const auto led = store->lead();
-    ASSERT_FALSE(led);
+    ASSERT_FALSE(led.ok());
     if (led.error().message == "another daemon leads") ++refusals;
   }
   EXPECT_EQ(value(waiting_), "1");
   end_leader();
-  EXPECT_FALSE(done.get());
+  EXPECT_FALSE(done.get().ok());
 }
 
 TEST_F(PgLeader, ASilentLeaderIsEndedByTheServer) {
@@ -192,12 +192,12 @@ TEST_F(PgLeader, ASilentLeaderIsEndedByTheServer) {
   postgres::PgOptions quick = options(conninfo_);
   quick.takeover = Millis{200};
   auto led = postgres::make_pg_store(quick)->lead();
-  while (!led && led.error().code == Errc::conflict) led = postgres::make_pg_store(quick)->lead();
-  ASSERT_TRUE(led) << led.error().message;
+  while (!led.ok() && led.error().code == Errc::conflict) led = postgres::make_pg_store(quick)->lead();
+  ASSERT_TRUE(led.ok()) << led.error().message;
   // Not a word from it: the lock comes free all the same.
   auto next = store_->lead();
   EXPECT_TRUE(drover::eventually([&] { return (next = store_->lead()).ok(); }));
-  ASSERT_TRUE(next) << next.error().message;
+  ASSERT_TRUE(next.ok()) << next.error().message;
   EXPECT_EQ((*led)->ping().error().code, Errc::unavailable);
 }
 
@@ -207,7 +207,7 @@ TEST_F(PgLeader, ACommitEndedBeforeItTookPlaceIsUnknownAndResolvesToAborted) {
   ASSERT_TRUE(eventually(waiting_, "1"));
   end_leader();
   const auto failed = done.get();
-  ASSERT_FALSE(failed);
+  ASSERT_FALSE(failed.ok());
   ASSERT_EQ(failed.error().code, Errc::commit_unknown) << failed.error().message;
   EXPECT_EQ(session_->take_partial().size(), 1U);
   EXPECT_EQ(*store_->resolve(failed.error().detail), TransactionFate::aborted);
@@ -228,7 +228,7 @@ TEST_F(PgLeader, ACommitThatTookPlaceWithoutAReplyResolvesToCommitted) {
   sql("SELECT pg_reload_conf()");
   ASSERT_TRUE(waits);
   const auto failed = done.get();
-  ASSERT_FALSE(failed);
+  ASSERT_FALSE(failed.ok());
   ASSERT_EQ(failed.error().code, Errc::commit_unknown);
   EXPECT_EQ(*store_->resolve(failed.error().detail), TransactionFate::committed);
   const auto partial = session_->take_partial();
@@ -245,7 +245,7 @@ TEST_F(PgLeader, ResolvingATransactionInProgressEndsItFirst) {
       value("SELECT backend_xid FROM pg_stat_activity WHERE application_name = 'drover leader'");
   EXPECT_EQ(*store_->resolve(xid + ":1:2"), TransactionFate::aborted);
   const auto failed = done.get();
-  ASSERT_FALSE(failed);
+  ASSERT_FALSE(failed.ok());
   EXPECT_EQ(failed.error().code, Errc::commit_unknown);
 }
 
@@ -269,10 +269,10 @@ TEST_F(PgLeader, AServerThatMayLoseCommitsIsRefusedUnlessAllowed) {
   sql("ALTER SYSTEM RESET fsync");
   sql("SELECT pg_reload_conf()");
   ASSERT_TRUE(off);
-  ASSERT_FALSE(refused);
+  ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, Errc::conflict);
   EXPECT_NE(refused.error().message.find("fsync = off"), std::string::npos);
-  EXPECT_TRUE(allowed || allowed.error().message == "another daemon leads") << allowed.error().message;
+  EXPECT_TRUE(allowed.ok() || allowed.error().message == "another daemon leads") << allowed.error().message;
 }
 
 TEST_F(PgLeader, WhatWasCommittedSurvivesACrashOfTheServerAndReadsComeBackByThemselves) {
@@ -287,7 +287,7 @@ TEST_F(PgLeader, WhatWasCommittedSurvivesACrashOfTheServerAndReadsComeBackByThem
   EXPECT_EQ(session_->ping().error().code, Errc::unavailable);
   EXPECT_EQ(store_->pools().error().code, Errc::unavailable);
   cluster.start();
-  EXPECT_TRUE(store_->pools());
+  EXPECT_TRUE(store_->pools().ok());
   EXPECT_TRUE(*store_->job(number));
   become_leader();
   EXPECT_GT(insert().value, number.value);
@@ -297,7 +297,7 @@ TEST_F(PgLeader, WhatWasCommittedSurvivesACrashOfTheServerAndReadsComeBackByThem
 
 TEST_F(PgLeader, AConnectionStringThatCannotBeReadIsNotQuoted) {
   const auto failed = postgres::make_pg_store(options("host=x password=hunter2 oops"))->pools();
-  ASSERT_FALSE(failed);
+  ASSERT_FALSE(failed.ok());
   EXPECT_EQ(failed.error().code, Errc::invalid);
   EXPECT_EQ(failed.error().message.find("hunter2"), std::string::npos);
   EXPECT_EQ(failed.error().message.find("oops"), std::string::npos);
@@ -328,7 +328,7 @@ TEST_F(PgLeader, ARowWhoseTableIsMadeMeanwhileIsNotRefusedAsData) {
                  "1"));
   const auto refused = session_->commit(std::vector<ports::Change>{end});
   table.join();
-  ASSERT_FALSE(refused);
+  ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, Errc::unavailable) << refused.error().message;
 }
 
@@ -340,7 +340,7 @@ TEST_F(PgLeader, ADayWithoutAPartitionFallsIntoTheNetAndIsFoundThere) {
   EXPECT_EQ(value("SELECT count(*) FROM jobs_default"), "1");
   EXPECT_EQ(job(end.job).state, core::JobState::succeeded);
   // Making that day's partitions later must not fail, nor hide the row.
-  ASSERT_TRUE(store_->make_partitions(end.now));
+  ASSERT_TRUE(store_->make_partitions(end.now).ok());
   EXPECT_EQ(job(end.job).state, core::JobState::succeeded);
   EXPECT_EQ(store_->attempts(end.job)->size(), 1U);
 }

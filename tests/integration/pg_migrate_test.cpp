@@ -23,7 +23,7 @@ class PgMigrate : public ::testing::Test {
     postgres::SessionOptions session;
     session.conninfo = Secret(conninfo_);
     auto connection = Connection::open(session);
-    if (!connection) return connection.error();
+    if (!connection.ok()) return connection.error();
     return postgres::migrate(**connection, files);
   }
   std::string value(const std::string& sql) const {
@@ -53,13 +53,13 @@ TEST_F(PgMigrate, CheckpointsKeptAsArtifactsAreFoundAndListed) {
     if (!file.path.starts_with("migrations/") || file.path.starts_with("migrations/0001"))
       first.push_back(file);
   }
-  ASSERT_TRUE(migrate(first));
+  ASSERT_TRUE(migrate(first).ok());
   value(
       "INSERT INTO artifact (number, name, attempt, size, sha256, created_at) "
       "SELECT 7, name, attempt, 10 * attempt, sha256(''), now() "
       "FROM unnest(ARRAY['checkpoint.tar.gz', 'other']) name, generate_series(1, 2) attempt");
   const auto upgraded = store();
-  ASSERT_TRUE(upgraded->migrate());
+  ASSERT_TRUE(upgraded->migrate().ok());
   const auto found = *upgraded->artifact(JobNumber{7}, ports::kCheckpointName);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->attempt, 2);
@@ -74,8 +74,8 @@ TEST_F(PgMigrate, TwoAtOnceOnAnEmptyDatabaseBothComeUp) {
   auto two = std::async(std::launch::async, [&] { return store()->migrate(); });
   const auto first = one.get();
   const auto second = two.get();
-  ASSERT_TRUE(first) << first.error().message;
-  ASSERT_TRUE(second) << second.error().message;
+  ASSERT_TRUE(first.ok()) << first.error().message;
+  ASSERT_TRUE(second.ok()) << second.error().message;
   EXPECT_EQ(std::min(*first, *second), 0);
   EXPECT_GT(std::max(*first, *second), 0);
   EXPECT_EQ(value("SELECT count(*) FROM deployment"), "1");
@@ -87,14 +87,14 @@ TEST_F(PgMigrate, RefusesANewerOrAnEditedDatabaseAndLeavesItAlone) {
   two.push_back({"migrations/0002_b.sql", "CREATE TABLE b (x int)"});
   // The identity's table comes with the real first migration.
   ASSERT_EQ(value("CREATE TABLE deployment (id uuid, secret text)"), "");
-  ASSERT_TRUE(migrate(two));
+  ASSERT_TRUE(migrate(two).ok());
   const auto newer = migrate(one);
-  ASSERT_FALSE(newer);
+  ASSERT_FALSE(newer.ok());
   EXPECT_EQ(newer.error().code, Errc::conflict);
   EXPECT_NE(newer.error().message.find("newer version (migration 2 0002_b.sql)"), std::string::npos);
   two[1].text = "CREATE TABLE b (y int)";
   const auto edited = migrate(two);
-  ASSERT_FALSE(edited);
+  ASSERT_FALSE(edited.ok());
   EXPECT_EQ(edited.error().code, Errc::conflict);
   EXPECT_NE(edited.error().message.find("0002_b.sql"), std::string::npos);
 }
@@ -102,7 +102,7 @@ TEST_F(PgMigrate, RefusesANewerOrAnEditedDatabaseAndLeavesItAlone) {
 TEST_F(PgMigrate, AFailingMigrationLeavesNothingOfItself) {
   ASSERT_EQ(value("CREATE TABLE deployment (id uuid, secret text)"), "");
   const auto failed = migrate({{"migrations/0001_a.sql", "CREATE TABLE a (x int); SELECT 1/0"}});
-  ASSERT_FALSE(failed);
+  ASSERT_FALSE(failed.ok());
   EXPECT_NE(failed.error().message.find("0001_a.sql failed: PostgreSQL: division by zero"),
             std::string::npos);
   EXPECT_EQ(value("SELECT count(*) FROM pg_class WHERE relname = 'a'"), "0");
@@ -111,7 +111,7 @@ TEST_F(PgMigrate, AFailingMigrationLeavesNothingOfItself) {
 
 TEST_F(PgMigrate, NobodyLeadsADatabaseWithoutTheSchema) {
   const auto led = store()->lead();
-  ASSERT_FALSE(led);
+  ASSERT_FALSE(led.ok());
   EXPECT_EQ(led.error().code, Errc::conflict);
   EXPECT_NE(led.error().message.find("migrate it first"), std::string::npos);
 }

@@ -22,7 +22,7 @@ class PgRows : public PgTest {
     postgres::SessionOptions session;
     session.conninfo = Secret(conninfo_);
     auto opened = postgres::Connection::open(session);
-    ASSERT_TRUE(opened) << opened.error().message;
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
     connection_ = std::move(*opened);
   }
 
@@ -31,8 +31,8 @@ class PgRows : public PgTest {
   postgres::Rows rows(std::string_view text) {
     const std::vector<postgres::Statement> one{{text, {}, true}};
     auto results = connection_->pipeline(one);
-    EXPECT_TRUE(results) << results.error().message;
-    return results ? std::move(results->front()) : postgres::Rows();
+    EXPECT_TRUE(results.ok()) << results.error().message;
+    return results.ok() ? std::move(results->front()) : postgres::Rows();
   }
 
   // What a defect's message says; empty: there was none.
@@ -86,17 +86,17 @@ TEST_F(PgRows, TellTheColumnThatTheirStatementForgot) {
 TEST_F(PgRows, TellTheNameOfTheStatementThatForgotAColumn) {
   const std::string message = "the rows of read_epoch have no column queue; they have: epoch";
   const auto once = connection_->run_once("read_epoch");
-  ASSERT_TRUE(once) << once.error().message;
+  ASSERT_TRUE(once.ok()) << once.error().message;
   EXPECT_EQ(defect_of([&] { (void)(*once)[0].get<std::string>("queue"); }), message);
-  ASSERT_TRUE(connection_->prepare("read_"));
+  ASSERT_TRUE(connection_->prepare("read_").ok());
   const auto prepared = connection_->run("read_epoch");
-  ASSERT_TRUE(prepared) << prepared.error().message;
+  ASSERT_TRUE(prepared.ok()) << prepared.error().message;
   EXPECT_EQ(defect_of([&] { (void)(*prepared)[0].get<std::string>("queue"); }), message);
 }
 
 TEST_F(PgRows, OfAnInspectionHaveAllThatIsTold) {
   const auto found = postgres::inspect(options(conninfo_));
-  ASSERT_TRUE(found) << found.error().message;
+  ASSERT_TRUE(found.ok()) << found.error().message;
   EXPECT_GE(found->server_version, 150000);
   EXPECT_TRUE(found->fsync && found->full_page_writes && found->may_create);
   EXPECT_FALSE(found->standby || found->led);

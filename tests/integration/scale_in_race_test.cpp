@@ -123,16 +123,16 @@ void ScaleInRace::Lane::round() {
   in_any_order(std::move(calls));
   if (submits) {
     const auto answer = submitted.get();
-    if (!answer) return fail("submit: " + answer.error().message);
+    if (!answer.ok()) return fail("submit: " + answer.error().message);
     waiting_ = answer->front().number;
   }
-  if (pokes && !poked.get()) return fail("a release of a job was refused");
+  if (pokes && !poked.get().ok()) return fail("a release of a job was refused");
   const auto cordon_answer = cordoned.get();
   const auto claim_answer = claimed.get();
-  if (!claim_answer) return fail("claim: " + claim_answer.error().message);
+  if (!claim_answer.ok()) return fail("claim: " + claim_answer.error().message);
   const bool has_job = !claim_answer->jobs.empty();
-  if (has_job && cordon_answer) return fail("the worker was cordoned and has a job");
-  if (!has_job && !cordon_answer) return fail("no job, and yet: " + cordon_answer.error().message);
+  if (has_job && cordon_answer.ok()) return fail("the worker was cordoned and has a job");
+  if (!has_job && !cordon_answer.ok()) return fail("no job, and yet: " + cordon_answer.error().message);
   if (!has_job) {
     ++tally.cordoned;
     return leave();
@@ -161,9 +161,9 @@ void ScaleInRace::Lane::end_and_cordon(const engine::ClaimedJob& job) {
   if (races) calls.push_back([&] { race_.engine_.apply(cordon(), cordoned.done()); });
   in_any_order(std::move(calls), races && below(4) == 0);
   const auto answer = ended.get();
-  if (!answer) return fail("a report was refused: " + answer.error().message);
+  if (!answer.ok()) return fail("a report was refused: " + answer.error().message);
   if (!races) return;
-  if (!cordoned.get()) {
+  if (!cordoned.get().ok()) {
     ++tally.cordon_refused;
   } else {
     ++tally.ended_first;
@@ -177,7 +177,7 @@ void ScaleInRace::Lane::leave() {
     Pending<engine::ClaimAnswer> late;
     race_.engine_.claim(claim_request(0), late.done());
     const auto answer = late.get();
-    if (!answer || !answer->jobs.empty() || !answer->drain)
+    if (!answer.ok() || !answer->jobs.empty() || !answer->drain)
       return fail("a cordoned worker is not told to drain");
   }
   race_.engine_.lose_worker(worker_->worker, core::Outcome::interruption, "scaled in", false,

@@ -24,16 +24,16 @@ class StoreCase : public Backend {
 
   void become_leader() {
     auto led = store_->lead();
-    ASSERT_TRUE(led) << led.error().message;
+    ASSERT_TRUE(led.ok()) << led.error().message;
     session_ = std::move(*led);
-    ASSERT_TRUE(store_->make_partitions(now_));
+    ASSERT_TRUE(store_->make_partitions(now_).ok());
   }
 
   [[nodiscard]] std::vector<core::ReadyKey> ready(std::optional<core::ReadyKey> after = {}, int limit = 10,
                                                   bool suspects = false) {
     const auto answer = store_->ready({"default", suspects, after, limit});
-    EXPECT_TRUE(answer) << answer.error().message;
-    return answer ? answer->keys : std::vector<core::ReadyKey>();
+    EXPECT_TRUE(answer.ok()) << answer.error().message;
+    return answer.ok() ? answer->keys : std::vector<core::ReadyKey>();
   }
 
   static core::PoolSpec pool_spec(const std::string& name) {
@@ -50,8 +50,8 @@ class StoreCase : public Backend {
 
   std::vector<ports::Settled> commit(const std::vector<ports::Change>& batch) {
     auto done = session_->commit(batch);
-    EXPECT_TRUE(done) << done.error().message;
-    if (done) return std::move(*done);
+    EXPECT_TRUE(done.ok()) << done.error().message;
+    if (done.ok()) return std::move(*done);
     std::vector<ports::Settled> out;
     for (const ports::Change& change : batch) out.push_back(ports::refused(change, done.error()));
     return out;
@@ -61,8 +61,8 @@ class StoreCase : public Backend {
   ports::AnswerOf<C> apply(C change) {
     const auto settled = commit({std::move(change)});
     const auto& result = ports::result_of<C>(settled.front());
-    EXPECT_TRUE(result) << result.error().message;
-    return result ? *result : ports::AnswerOf<C>{};
+    EXPECT_TRUE(result.ok()) << result.error().message;
+    return result.ok() ? *result : ports::AnswerOf<C>{};
   }
   // One change that must be refused.
   Error refusal(ports::Change change) {
@@ -171,8 +171,8 @@ class StoreCase : public Backend {
   }
   ports::JobRow job(JobNumber number) {
     auto row = store_->job(number);
-    EXPECT_TRUE(row && *row) << "no job " << number.value;
-    return row && *row ? **row : ports::JobRow{};
+    EXPECT_TRUE(row.ok() && *row) << "no job " << number.value;
+    return row.ok() && *row ? **row : ports::JobRow{};
   }
 
   const WallTime now_ = SystemClock().wall();

@@ -247,7 +247,7 @@ TYPED_TEST(AnyStore, AValueThatNoRowCanHoldRefusesTheBatchAsDataAndTheSessionGoe
   const ports::NewJob good = this->new_job();
   const auto failed =
       this->session_->commit(std::vector<ports::Change>{ports::InsertJobs{{good}}, ports::InsertJobs{{bad}}});
-  ASSERT_FALSE(failed);
+  ASSERT_FALSE(failed.ok());
   EXPECT_EQ(failed.error().code, Errc::data);
   EXPECT_FALSE(*this->store_->job(good.number));
   this->apply(ports::InsertJobs{{good}});
@@ -257,7 +257,7 @@ TYPED_TEST(AnyStore, ADeposedLeaderCommitsNothing) {
   const ports::NewJob job = this->new_job();
   this->depose();
   const auto failed = this->session_->commit(std::vector<ports::Change>{ports::InsertJobs{{job}}});
-  ASSERT_FALSE(failed);
+  ASSERT_FALSE(failed.ok());
   EXPECT_EQ(failed.error().code, Errc::unavailable);
   EXPECT_FALSE(*this->store_->job(job.number));
   this->session_.reset();
@@ -267,11 +267,11 @@ TYPED_TEST(AnyStore, ADeposedLeaderCommitsNothing) {
 
 TYPED_TEST(AnyStore, NumbersThatAreGivenBackAreTheNextUnlessOthersWereReservedSince) {
   const JobNumber first = *this->session_->reserve_numbers(10);
-  ASSERT_TRUE(this->session_->give_back_numbers(JobNumber{first.value + 4}, 6));
+  ASSERT_TRUE(this->session_->give_back_numbers(JobNumber{first.value + 4}, 6).ok());
   const JobNumber next = *this->session_->reserve_numbers(5);
   EXPECT_EQ(next.value, first.value + 4);
   EXPECT_EQ(this->session_->reserve_numbers(1)->value, first.value + 9);
-  ASSERT_TRUE(this->session_->give_back_numbers(next, 5));
+  ASSERT_TRUE(this->session_->give_back_numbers(next, 5).ok());
   EXPECT_EQ(this->session_->reserve_numbers(1)->value, first.value + 10);
 }
 
@@ -302,7 +302,7 @@ TYPED_TEST(AnyStore, ACountIsOfWhatWasReadyWhenItBegan) {
   this->apply(ports::InsertJobs{{later}});
   const auto count = *this->store_->open_count();
   this->insert();
-  ASSERT_TRUE(count->begin());
+  ASSERT_TRUE(count->begin().ok());
   this->insert();
   this->claim(numbers[2], who);
   this->insert("new");
@@ -316,16 +316,16 @@ TYPED_TEST(AnyStore, ACountIsOfWhatWasReadyWhenItBegan) {
 
 TYPED_TEST(AnyStore, ACountThatWasCancelledSaysSo) {
   const auto count = *this->store_->open_count();
-  ASSERT_TRUE(count->begin());
+  ASSERT_TRUE(count->begin().ok());
   count->cancel();
   const auto depths = count->result();
-  ASSERT_FALSE(depths);
+  ASSERT_FALSE(depths.ok());
   EXPECT_EQ(depths.error().code, Errc::unavailable);
 }
 
 TYPED_TEST(AnyStore, ThereIsOneLeaderAndItsBootHasAllThatIsOpen) {
   const auto second = this->store_->lead();
-  ASSERT_FALSE(second);
+  ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.error().code, Errc::conflict);
   const WorkerId who = this->worker("i-1");
   const auto numbers = this->insert_many(3);

@@ -58,7 +58,7 @@ void CloudTest::SetUp() {
 void CloudTest::TearDown() {
   if (!cloud_) start();
   const auto ended = cloud_->terminate_all(Seconds(20));
-  EXPECT_TRUE(ended) << ended.error().message;
+  EXPECT_TRUE(ended.ok()) << ended.error().message;
   cloud_.reset();
   std::filesystem::remove_all(directory_);
 }
@@ -77,7 +77,7 @@ LocalCloudOptions CloudTest::options() const {
 void CloudTest::start(const LocalCloudOptions& options) {
   cloud_ = std::make_unique<LocalCloud>(options);
   const auto started = cloud_->start();
-  ASSERT_TRUE(started) << started.error().message;
+  ASSERT_TRUE(started.ok()) << started.error().message;
 }
 
 Result<ports::HttpReply> CloudTest::send(const std::string& body, const Signing& signing) {
@@ -125,8 +125,8 @@ std::string encode(const std::string& action, const Form& form) {
 
 ports::HttpReply CloudTest::call(const std::string& action, const Form& form) {
   auto reply = send(encode(action, form), {});
-  EXPECT_TRUE(reply) << action << ": " << (reply ? "" : reply.error().message);
-  return reply ? *reply : ports::HttpReply{};
+  EXPECT_TRUE(reply.ok()) << action << ": " << (reply.ok() ? "" : reply.error().message);
+  return reply.ok() ? *reply : ports::HttpReply{};
 }
 
 std::string CloudTest::ok(const std::string& action, const Form& form) {
@@ -164,13 +164,13 @@ ports::HttpReply CloudTest::control(const std::string& method, const std::string
   request.body = body;
   if (!body.empty()) request.headers = {{"Content-Type", "application/json"}};
   auto reply = http_.send(request);
-  EXPECT_TRUE(reply) << path;
-  return reply ? *reply : ports::HttpReply{};
+  EXPECT_TRUE(reply.ok()) << path;
+  return reply.ok() ? *reply : ports::HttpReply{};
 }
 
 Json CloudTest::instance(const std::string& id) {
   auto json = parse_json(control("GET", "/instances/" + id).body);
-  return json ? *json : Json();
+  return json.ok() ? *json : Json();
 }
 
 std::string CloudTest::text(const std::string& id, const std::string& member) {
@@ -194,15 +194,15 @@ ports::HttpReply CloudTest::imds(const std::string& id, const std::string& path)
   request.url = base + "/latest/api/token";
   request.headers = {{"X-aws-ec2-metadata-token-ttl-seconds", "60"}};
   const auto token = http_.send(request);
-  EXPECT_TRUE(token) << base;
-  if (!token) return {};
+  EXPECT_TRUE(token.ok()) << base;
+  if (!token.ok()) return {};
   EXPECT_EQ(token->status, 200);
   request.method = "GET";
   request.url = base + path;
   request.headers = {{"X-aws-ec2-metadata-token", token->body}};
   const auto reply = http_.send(request);
-  EXPECT_TRUE(reply) << path;
-  return reply ? *reply : ports::HttpReply{};
+  EXPECT_TRUE(reply.ok()) << path;
+  return reply.ok() ? *reply : ports::HttpReply{};
 }
 
 }  // namespace drover::localcloud

@@ -18,7 +18,7 @@ class EndpointTest : public CloudTest {
   }
   std::string refused(const Signing& signing) {
     const auto reply = send(kDescribe, signing);
-    return reply ? std::to_string(reply->status) + " " + value_of(reply->body, "Code") : "no answer";
+    return reply.ok() ? std::to_string(reply->status) + " " + value_of(reply->body, "Code") : "no answer";
   }
   std::set<std::string> listed(const Form& form) {
     const auto ids = values_of(ok("DescribeInstances", form), "instanceId");
@@ -43,7 +43,7 @@ TEST_F(EndpointTest, RefusesARequestWithoutOrWithAnothersSignature) {
   request.url = cloud_->endpoint() + "/";
   request.body = kDescribe;
   auto reply = http_.send(request);
-  ASSERT_TRUE(reply);
+  ASSERT_TRUE(reply.ok());
   EXPECT_EQ(reply->status, 403);
   EXPECT_EQ(value_of(reply->body, "Code"), "MissingAuthenticationToken");
   EXPECT_FALSE(value_of(reply->body, "RequestID").empty());
@@ -59,11 +59,11 @@ TEST_F(EndpointTest, RefusesARequestWithoutOrWithAnothersSignature) {
     request.headers.push_back(header);
   }
   reply = http_.send(request);
-  ASSERT_TRUE(reply);
+  ASSERT_TRUE(reply.ok());
   EXPECT_EQ(reply->status, 200);
   request.body += "&DryRun=false";
   reply = http_.send(request);
-  ASSERT_TRUE(reply);
+  ASSERT_TRUE(reply.ok());
   EXPECT_EQ(value_of(reply->body, "Code"), "SignatureDoesNotMatch");
 }
 
@@ -71,11 +71,11 @@ TEST_F(EndpointTest, TakesRequestsByGet) {
   const auto id = run_one(kIdle, {{"ClientToken", "a b+c"}});
   const std::string describe = "Action=DescribeInstances&Version=2016-11-15";
   const auto code = [&](const Result<ports::HttpReply>& reply) {
-    return reply ? std::to_string(reply->status) + " " + value_of(reply->body, "Code") : "no answer";
+    return reply.ok() ? std::to_string(reply->status) + " " + value_of(reply->body, "Code") : "no answer";
   };
   const auto filter = "&Filter.1.Name=client-token&Filter.1.Value.1=";
   const auto listed = get(describe + filter + "a%20b%2Bc", {});
-  ASSERT_TRUE(listed);
+  ASSERT_TRUE(listed.ok());
   EXPECT_EQ(values_of(listed->body, "instanceId"), std::vector<std::string>{id});
   EXPECT_EQ(code(get(describe, {.secret = "another"})), "403 SignatureDoesNotMatch");
   EXPECT_EQ(code(get(describe, {.clock_offset = Seconds(-16 * 60)})), "400 RequestExpired");
@@ -110,7 +110,7 @@ TEST_F(EndpointTest, TakesASignatureInTheQuery) {
     request.url = cloud_->endpoint() + "/?" + query +
                   "&X-Amz-Signature=" + aws::expected_signature(parts, *claim, date, Secret(secret));
     const auto reply = http_.send(request);
-    return reply ? std::to_string(reply->status) + " " + value_of(reply->body, "Code") : "no answer";
+    return reply.ok() ? std::to_string(reply->status) + " " + value_of(reply->body, "Code") : "no answer";
   };
   EXPECT_EQ(presigned("60", Seconds(0), "a secret"), "200 ");
   EXPECT_EQ(presigned("7200", Seconds(3600), "a secret"), "200 ");
@@ -334,7 +334,7 @@ TEST_F(EndpointTest, ServesTheEc2Client) {
   ec2.region = "us-east-1";
   ec2.endpoint = cloud_->endpoint();
   auto made = aws::Ec2Cloud::make(ec2, {.http = http_, .credentials = credentials, .clock = clock});
-  ASSERT_TRUE(made) << made.error().message;
+  ASSERT_TRUE(made.ok()) << made.error().message;
   auto& cloud = **made;
   core::LaunchRequest request;
   request.client_token = "launch-1";
@@ -344,13 +344,13 @@ TEST_F(EndpointTest, ServesTheEc2Client) {
   request.user_data = kIdle;
   request.tags = {{"drover:deployment", "d 1"}};
   const auto launched = cloud.run_instances(request);
-  ASSERT_TRUE(launched) << launched.error().message;
+  ASSERT_TRUE(launched.ok()) << launched.error().message;
   ASSERT_EQ(launched->size(), 2U);
   const auto& id = launched->front().id;
   ASSERT_TRUE(reaches(id, "running"));
 
   const auto tagged = cloud.list_by_tag("drover:deployment", "d 1");
-  ASSERT_TRUE(tagged) << tagged.error().message;
+  ASSERT_TRUE(tagged.ok()) << tagged.error().message;
   ASSERT_EQ(tagged->size(), 2U);
   EXPECT_EQ(tagged->front().id, id);
   EXPECT_EQ(tagged->front().state, core::InstanceState::running);
@@ -361,12 +361,12 @@ TEST_F(EndpointTest, ServesTheEc2Client) {
 
   const std::vector<std::string> ids{id, "i-0123456789abcdef0"};
   const auto known = cloud.list_by_id(ids);
-  ASSERT_TRUE(known) << known.error().message;
+  ASSERT_TRUE(known.ok()) << known.error().message;
   EXPECT_EQ(known->size(), 1U);
-  EXPECT_TRUE(cloud.terminate(ids));
+  EXPECT_TRUE(cloud.terminate(ids).ok());
   ASSERT_TRUE(reaches(id, "terminated"));
   const auto after = cloud.list_by_id(std::vector<std::string>{id});
-  ASSERT_TRUE(after);
+  ASSERT_TRUE(after.ok());
   EXPECT_EQ(after->front().state, core::InstanceState::terminated);
   EXPECT_EQ(after->front().state_reason, "Client.UserInitiatedShutdown");
 }

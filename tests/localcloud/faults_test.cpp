@@ -75,12 +75,12 @@ TEST_F(FaultsTest, LosesTheReplyOfACallThatHappened) {
   arm("lose-reply", R"({"action":"RunInstances","count":1})");
   const auto lost =
       send("Action=RunInstances&Version=2016-11-15&ImageId=ami-1&MinCount=1&MaxCount=1&ClientToken=lost", {});
-  ASSERT_FALSE(lost) << lost->status;
+  ASSERT_FALSE(lost.ok()) << lost->status;
   EXPECT_EQ(lost.error().code, Errc::unavailable);
   EXPECT_EQ(count(), 1U);
   const auto again =
       send("Action=RunInstances&Version=2016-11-15&ImageId=ami-1&MinCount=1&MaxCount=1&ClientToken=lost", {});
-  ASSERT_TRUE(again);
+  ASSERT_TRUE(again.ok());
   EXPECT_EQ(again->status, 200);
   EXPECT_EQ(count(), 1U);
 }
@@ -173,14 +173,14 @@ TEST_F(FaultsTest, RunsOnAnotherClock) {
   arm("clock", R"({"offset_s":3600})");
   const std::string body = "Action=DescribeInstances&Version=2016-11-15";
   const auto early = send(body, {});
-  ASSERT_TRUE(early);
+  ASSERT_TRUE(early.ok());
   EXPECT_EQ(value_of(early->body, "Code"), "RequestExpired");
   // The answer says what time it is there, so that a client can correct its own.
   const auto date = parse_http_date(early->header("date"));
   ASSERT_TRUE(date);
   EXPECT_GT(*date, std::chrono::system_clock::now() + Seconds(3500));
   const auto right = send(body, {.clock_offset = Seconds(3600)});
-  ASSERT_TRUE(right);
+  ASSERT_TRUE(right.ok());
   EXPECT_EQ(right->status, 200);
 }
 
@@ -206,7 +206,7 @@ TEST_F(FaultsTest, TheControlInterfaceNamesTheBadMember) {
     EXPECT_GE(reply.status, 400);
     EXPECT_LT(reply.status, 500);
     const auto json = parse_json(reply.body);
-    const auto* field = json ? json->find("field") : nullptr;
+    const auto* field = json.ok() ? json->find("field") : nullptr;
     return field == nullptr || field->if_string() == nullptr ? std::string("none") : *field->if_string();
   };
   const auto id = run_one(kIdle);
@@ -244,12 +244,12 @@ TEST_F(FaultsTest, LimitsTheNumberOfInstances) {
 TEST_F(FaultsTest, OneLocalCloudToADirectoryAndOnLoopbackOnly) {
   LocalCloud second(options());
   const auto started = second.start();
-  ASSERT_FALSE(started);
+  ASSERT_FALSE(started.ok());
   EXPECT_EQ(started.error().code, Errc::conflict);
   const auto field_of = [](const LocalCloudOptions& wrong) {
     LocalCloud cloud(wrong);
     const auto result = cloud.start();
-    return result ? std::string("started") : result.error().field;
+    return result.ok() ? std::string("started") : result.error().field;
   };
   auto wrong = options();
   wrong.address = "0.0.0.0";

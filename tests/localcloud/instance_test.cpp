@@ -145,7 +145,7 @@ TEST_F(InstanceTest, MetadataNeedsAToken) {
     request.url = base + path;
     request.headers = headers;
     const auto reply = http_.send(request);
-    return reply ? reply->status : 0;
+    return reply.ok() ? reply->status : 0;
   };
   EXPECT_EQ(raw("GET", "/latest/meta-data/instance-id", {}), 401);
   EXPECT_EQ(raw("GET", "/latest/meta-data/instance-id", {{"X-aws-ec2-metadata-token", "99999999999-00"}}),
@@ -188,7 +188,7 @@ TEST_F(InstanceTest, InterruptionIsAnnouncedAndThenHappens) {
   const auto notice = imds(id, "/latest/meta-data/spot/instance-action");
   EXPECT_EQ(notice.status, 200);
   const auto json = parse_json(notice.body);
-  ASSERT_TRUE(json);
+  ASSERT_TRUE(json.ok());
   EXPECT_EQ(*json->find("action")->if_string(), "terminate");
   const auto when = parse_rfc3339(*json->find("time")->if_string());
   ASSERT_TRUE(when);

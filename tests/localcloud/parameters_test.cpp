@@ -262,7 +262,7 @@ TEST_F(ParametersTest, RefusesNamesThatDoNotExist) {
 TEST_F(ParametersTest, RefusesARepeatedNameAndAnotherVersion) {
   const auto code = [&](const std::string& body) {
     const auto reply = send(body, {});
-    return reply ? std::to_string(reply->status) + " " + value_of(reply->body, "Code") : "no answer";
+    return reply.ok() ? std::to_string(reply->status) + " " + value_of(reply->body, "Code") : "no answer";
   };
   EXPECT_EQ(code("Action=DescribeRegions&Version=2016-11-15&DryRun=false&DryRun=true"),
             "400 InvalidParameterCombination");

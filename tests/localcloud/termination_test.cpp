@@ -26,9 +26,9 @@ class TerminationTest : public CloudTest {
     EXPECT_TRUE(reaches(first, "stopped"));
     stop();
     const auto record = parse_json(read_text(record_of(first)));
-    EXPECT_TRUE(record) << first;
+    EXPECT_TRUE(record.ok()) << first;
     std::vector<std::string> ids{first};
-    while (record && ids.size() < count) {
+    while (record.ok() && ids.size() < count) {
       const auto n = static_cast<std::int64_t>(ids.size());
       ids.push_back("i-" + std::to_string(kFirstCopy + n));
       auto copy = *record;
@@ -50,7 +50,7 @@ class TerminationTest : public CloudTest {
       client.region = "us-east-1";
       client.endpoint = cloud_->endpoint();
       auto made = aws::Ec2Cloud::make(client, {http_, credentials_, clock_});
-      if (!made) return core::CloudError{{}, "NoClient", made.error().message};
+      if (!made.ok()) return core::CloudError{{}, "NoClient", made.error().message};
       ec2_ = std::move(*made);
     }
     return ec2_->terminate(ids);
@@ -60,7 +60,7 @@ class TerminationTest : public CloudTest {
   std::set<std::string> not_ended() {
     std::set<std::string> out;
     const auto listed = parse_json(control("GET", "/instances").body);
-    if (!listed) return {"no listing"};
+    if (!listed.ok()) return {"no listing"};
     for (const auto& one : *listed->if_array()) {
       const auto state = *one.find("state")->if_string();
       if (state != "terminated" && state != "shutting-down") out.insert(*one.find("id")->if_string());
@@ -70,7 +70,7 @@ class TerminationTest : public CloudTest {
 
   std::int64_t calls(const std::string& action) {
     const auto counts = parse_json(control("GET", "/calls").body);
-    const auto* count = counts ? counts->find(action) : nullptr;
+    const auto* count = counts.ok() ? counts->find(action) : nullptr;
     return count == nullptr ? 0 : *count->if_int();
   }
 
@@ -86,7 +86,7 @@ class TerminationTest : public CloudTest {
 };
 
 void expect_named(const core::CloudStatus& ended, const std::set<std::string>& ids) {
-  ASSERT_FALSE(ended);
+  ASSERT_FALSE(ended.ok());
   EXPECT_EQ(ended.error().error_class, core::CloudErrorClass::protection);
   for (const auto& id : ids) {
     EXPECT_NE(ended.error().message.find(id), std::string::npos) << ended.error().message;

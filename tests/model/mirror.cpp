@@ -120,7 +120,7 @@ template <class C>
 Result<ports::AnswerOf<C>> Mirror::commit(C change) {
   const std::array<ports::Change, 1> batch{std::move(change)};
   auto settled = session_->commit(batch);
-  if (!settled) return settled.error();
+  if (!settled.ok()) return settled.error();
   return std::move(ports::result_of<C>(settled->front()));
 }
 
@@ -165,7 +165,7 @@ bool Mirror::claim(int job, int machine) {
   const Known& by = machines_.at(static_cast<std::size_t>(machine));
   ports::ClaimJob claim{number_of(job), by.worker, random_token(), by.token, kWall};
   const auto claimed = commit(std::move(claim));
-  if (!claimed) return false;
+  if (!claimed.ok()) return false;
   const auto at = static_cast<std::size_t>(job);
   claimed_[at] = claimed->attempt;
   token_hashes_[{job, ++tokens_[at]}] = claimed->attempt.token_hash;
@@ -193,7 +193,7 @@ bool Mirror::end(const Change& change) {
   const auto ended =
       commit(reported(engine::end_of(known, change.outcome, "for a reason", broken, kWall), change));
   // Back-off is not in the model: time passes.
-  if (ended && ended->wake_at) (void)*commit(ports::WakeJobs{kLongAfter});
+  if (ended.ok() && ended->wake_at) (void)*commit(ports::WakeJobs{kLongAfter});
   return ended.ok() && !ended->repeated;
 }
 
@@ -216,9 +216,9 @@ bool Mirror::launch(int machine) {
   const Secret bootstrap = ports::bootstrap_token(Secret("secret"), insert.request.client_token);
   insert.bootstrap_hash = sha256(bootstrap.reveal());
   insert.now = kWall;
-  if (!engine::admit(engine_, insert)) return false;
+  if (!engine::admit(engine_, insert).ok()) return false;
   const auto intended = commit(std::move(insert));
-  if (!intended) return false;
+  if (!intended.ok()) return false;
   ports::RecordLaunch record;
   record.launch = intended->launch;
   record.instances.emplace_back();
@@ -226,7 +226,7 @@ bool Mirror::launch(int machine) {
   record.now = kWall;
   const std::string instance = record.instances.back().id;
   const auto recorded = commit(std::move(record));
-  if (!recorded || recorded->workers.size() != 1) return false;
+  if (!recorded.ok() || recorded->workers.size() != 1) return false;
   made = {recorded->workers.front().id, instance, bootstrap, {}};
   return true;
 }

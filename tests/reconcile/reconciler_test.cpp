@@ -422,7 +422,7 @@ TEST(ReconcilerThread, TicksByItselfAndAgainWhenWoken) {
   EngineFleet fleet(engine, store);
   ASSERT_TRUE(eventually([&] {
     const auto view = fleet.view();
-    return view && view->leading;
+    return view.ok() && view->leading;
   }));
   ASSERT_TRUE(fleet.apply(ports::PutSettings{{{"reconcile_interval_s", "300"}}, clock.wall()}).ok());
   ReconcileOptions options;

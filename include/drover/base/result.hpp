@@ -89,7 +89,6 @@ class [[nodiscard]] Result {
   Result(T value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
   Result(E error) : value_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
   [[nodiscard]] bool ok() const { return value_.index() == 0; }
-  explicit operator bool() const { return ok(); }
   T& operator*() & { return std::get<0>(value_); }
   const T& operator*() const& { return std::get<0>(value_); }
   T&& operator*() && { return std::get<0>(std::move(value_)); }

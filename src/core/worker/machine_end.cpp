@@ -77,7 +77,7 @@ Outcome outcome_of_broken_worker(WorkerState worker, bool noticed) {
 
 WallTime notice_end(std::string_view notice, WallTime now) {
   WallTime until = now + Seconds{120};
-  if (const auto json = parse_json(notice)) {
+  if (const auto json = parse_json(notice); json.ok()) {
     const Json* time = json->find("time");
     const std::string* text = time == nullptr ? nullptr : time->if_string();
     if (text != nullptr) until = parse_rfc3339(*text).value_or(until);

@@ -32,7 +32,7 @@ void put_artifact(Parts& parts, Place place, const WorkerAuth& auth, ports::PutA
 template <class C>
 void apply(Parts& parts, Place place, const C& change, Told<C> told) {
   auto make = [&parts, change]() -> Result<std::optional<C>> {
-    if (const Status may = admit(parts.state, change); !may) return may.error();
+    if (const Status may = admit(parts.state, change); !may.ok()) return may.error();
     return std::optional(change);
   };
   parts.pipeline.add(at(std::move(place), work_of<C>(change.keys(), std::move(make), std::move(told))));

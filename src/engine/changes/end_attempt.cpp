@@ -80,8 +80,8 @@ void stage_end(Parts& parts, JobNumber job, int attempt, core::Outcome outcome, 
     return std::optional(make_end(parts, *lease, outcome, reason, broken));
   };
   auto told = [&parts, job, attempt, done](const Result<EndAttempt::Answer>& ended) {
-    if (!ended) end_refused(parts, job, attempt);
-    done(ended ? Status(Ok{}) : Status(ended.error()));
+    if (!ended.ok()) end_refused(parts, job, attempt);
+    done(ended.ok() ? Status(Ok{}) : Status(ended.error()));
   };
   parts.pipeline.add(work_of<EndAttempt>(ports::key_of(job), std::move(make), std::move(told)));
 }
@@ -94,7 +94,7 @@ void report(Parts& parts, Place place, const Report& report, const Done<ReportAn
   // A worker that is gone from memory is not asked for its token: the attempt's own token decides.
   const Worker* worker = parts.state.worker(report.auth.worker);
   if (worker != nullptr) {
-    if (const Status known = check_auth(parts, report.auth); !known) {
+    if (const Status known = check_auth(parts, report.auth); !known.ok()) {
       done(known.error());
       return;
     }
@@ -106,7 +106,7 @@ void report(Parts& parts, Place place, const Report& report, const Done<ReportAn
   const int attempt = report.attempt.attempt;
   auto make = [&parts, report] { return end_reported(parts, report); };
   auto told = [&parts, job, attempt, done](const Result<EndAttempt::Answer>& ended) {
-    if (ended) {
+    if (ended.ok()) {
       done(ReportAnswer{ended->repeated, ended->state});
     } else {
       end_refused(parts, job, attempt);

@@ -34,7 +34,7 @@ void submit(Parts& parts, Place place, std::vector<core::JobSpec> specs,
     return std::optional(make_jobs(parts, *shared, *answer));
   };
   auto told = [answer, done](const Result<InsertJobs::Answer>& inserted) {
-    if (inserted) {
+    if (inserted.ok()) {
       done(std::move(*answer));
     } else {
       done(inserted.error());

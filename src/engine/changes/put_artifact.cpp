@@ -24,7 +24,7 @@ void put_artifact(Parts& parts, Place place, const WorkerAuth& auth, ports::PutA
                   const Token& token, const Done<Ok>& done) {
   const AttemptRef attempt{put.job, put.attempt, token};
   check_attempt(parts, auth, attempt, [&](const Result<ports::OpenAttempt>& open) {
-    if (!open) {
+    if (!open.ok()) {
       done(open.error());
       return;
     }
@@ -33,7 +33,7 @@ void put_artifact(Parts& parts, Place place, const WorkerAuth& auth, ports::PutA
     parts.pipeline.add(
         at(std::move(place),
            work_of<PutArtifact>(std::move(put), [done](const Result<PutArtifact::Answer>& kept) {
-             done(kept ? Result<Ok>(Ok{}) : Result<Ok>(kept.error()));
+             done(kept.ok() ? Result<Ok>(Ok{}) : Result<Ok>(kept.error()));
            })));
   });
 }

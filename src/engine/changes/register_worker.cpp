@@ -39,7 +39,7 @@ void register_worker(Parts& parts, Place place, HashedRegistration registration,
   registration.change.now = parts.clock.wall();
   auto told = [&parts, token = std::move(registration.token),
                done](const Result<RegisterWorker::Answer>& registered) {
-    if (!registered) {
+    if (!registered.ok()) {
       done(registered.error());
       return;
     }

@@ -28,7 +28,7 @@ class Wake final : public Chore {
       under_way_ = false;
       // Refused, perhaps because the store has no room. It is tried again, or jobs that are due would sleep
       // on.
-      if (!woken) not_before_ = parts.clock.steady() + kRefusedPause;
+      if (!woken.ok()) not_before_ = parts.clock.steady() + kRefusedPause;
     };
     parts.pipeline.add(work_of<ports::WakeJobs>(ports::WakeJobs{parts.clock.wall(), kSlice}, told));
   }

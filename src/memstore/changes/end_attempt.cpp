@@ -58,7 +58,7 @@ bool same_report(const EndAttempt& end, const Attempt& kept) {
 template <>
 struct InMemory<EndAttempt> {
   static Result<EndAttempt::Answer> carry_out(Data& data, const EndAttempt& end) {
-    if (Status good = check_text(end.reason); !good) return good.error();
+    if (Status good = check_text(end.reason); !good.ok()) return good.error();
     Job* job = data.job(end.job);
     if (job == nullptr) return not_found("there is no job " + std::to_string(end.job.value));
     const Lease* lease = data.lease(end.job);

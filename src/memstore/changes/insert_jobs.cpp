@@ -9,7 +9,7 @@ struct InMemory<InsertJobs> {
   static Result<InsertJobs::Answer> carry_out(Data& data, const InsertJobs& insert) {
     for (const ports::NewJob& one : insert.jobs) {
       for (const std::string* text : {&one.spec.queue, &one.spec.name, &one.spec.owner, &one.spec.task}) {
-        if (Status good = check_text(*text); !good) return good.error();
+        if (Status good = check_text(*text); !good.ok()) return good.error();
       }
       if (data.jobs.contains(one.number)) {
         return Error{Errc::data, "duplicate key value violates unique constraint", {}, "23505"};

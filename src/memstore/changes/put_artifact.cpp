@@ -9,7 +9,7 @@ using ports::PutArtifact;
 template <>
 struct InMemory<PutArtifact> {
   static Result<PutArtifact::Answer> carry_out(Data& data, const PutArtifact& put) {
-    if (Status good = check_text(put.name); !good) return good.error();
+    if (Status good = check_text(put.name); !good.ok()) return good.error();
     const Lease* lease = data.lease(put.job);
     if (lease == nullptr || lease->attempt != put.attempt || lease->token_hash != put.token_hash) {
       return stale("attempt " + std::to_string(put.attempt) + " of job " + std::to_string(put.job.value) +

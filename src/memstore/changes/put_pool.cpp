@@ -7,7 +7,7 @@ using ports::PutPool;
 template <>
 struct InMemory<PutPool> {
   static Result<PutPool::Answer> carry_out(Data& data, const PutPool& put) {
-    if (Status good = check_text(put.spec.name); !good) return good.error();
+    if (Status good = check_text(put.spec.name); !good.ok()) return good.error();
     auto found = data.pool(put.spec.name);
     if (put.create) {
       if (found != data.pools.end()) return conflict("there is a pool " + put.spec.name + " already");
