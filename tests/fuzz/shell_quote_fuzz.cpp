@@ -12,10 +12,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "api/bodies.hpp"
-#include "api/worker_shell.hpp"
 #include "drover/base/text.hpp"
 
+#include "api/bodies.hpp"
+#include "api/worker_shell.hpp"
 #include "fuzz/property.hpp"
 
 using drover::Json;

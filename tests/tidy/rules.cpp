@@ -10,8 +10,8 @@ namespace drover::tidy {
 namespace {
 
 const std::set<std::string> kEverything = {
-    "core", "schema",  "ports", "engine",    "services", "reconcile",  "postgres", "net",
-    "aws",  "artifacts", "metrics", "http", "transport", "api", "localcloud", "worker", "cli"};
+    "core",      "schema",  "ports", "engine",    "services", "reconcile",  "postgres", "net", "aws",
+    "artifacts", "metrics", "http",  "transport", "api",      "localcloud", "worker",   "cli"};
 
 // Third-party headers by the beginning of what stands between the brackets, and the layers that own them. fmt
 // is not among them: it is part of the interface of base/log.hpp.
@@ -21,18 +21,10 @@ struct Owner {
 };
 const std::vector<Owner>& owners() {
   static const std::vector<Owner> table = {
-      {"nlohmann/", {"base"}},
-      {"spdlog/", {"base"}},
-      {"openssl/", {"base"}},
-      {"boost/", {"transport"}},
-      {"cpprest/", {"transport"}},
-      {"pplx/", {"transport"}},
-      {"curl/", {"net"}},
-      {"libxml/", {"aws"}},
-      {"libpq-fe.h", {"postgres"}},
-      {"libpq/", {"postgres"}},
-      {"toml++/", {"app"}},
-      {"CLI/", {"cli"}},
+      {"nlohmann/", {"base"}},      {"spdlog/", {"base"}},       {"openssl/", {"base"}},
+      {"boost/", {"transport"}},    {"cpprest/", {"transport"}}, {"pplx/", {"transport"}},
+      {"curl/", {"net"}},           {"libxml/", {"aws"}},        {"libpq-fe.h", {"postgres"}},
+      {"libpq/", {"postgres"}},     {"toml++/", {"app"}},        {"CLI/", {"cli"}},
       {"prometheus/", {"metrics"}},
   };
   return table;

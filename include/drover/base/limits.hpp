@@ -5,8 +5,8 @@
 
 #include "drover/base/clock.hpp"
 
-// Bounds that more than one layer needs, or that bound the daemon as a whole; those of a single field stand in its
-// table (schema, api/bodies_*.cpp). Sizes in bytes unless the name says otherwise.
+// Bounds that more than one layer needs, or that bound the daemon as a whole; those of a single field stand
+// in its table (schema, api/bodies_*.cpp). Sizes in bytes unless the name says otherwise.
 namespace drover::limits {
 
 // HTTP
