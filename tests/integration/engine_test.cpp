@@ -292,10 +292,10 @@ TEST_F(EngineTest, HoldOfAQueuedJobTakesItOutAndReleasePutsItBack) {
       engine_.act(ports::ActOnJob{submitted->front().number, {}, action, clock_.wall()}, done);
     });
   };
-  ASSERT_TRUE(change(core::JobAction::hold));
+  ASSERT_TRUE(change(core::JobAction::hold).ok());
   EXPECT_EQ(claim(worker, "n1", 1)->jobs.size(), 0U);
   EXPECT_EQ(view(engine_).queues["default"].ready, 0);
-  ASSERT_TRUE(change(core::JobAction::release));
+  ASSERT_TRUE(change(core::JobAction::release).ok());
   EXPECT_EQ(view(engine_).queues["default"].ready, 1);
   EXPECT_EQ(claim(worker, "n2", 1)->jobs.size(), 1U);
 }
