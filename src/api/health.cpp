@@ -11,6 +11,31 @@
 namespace drover::api {
 namespace {
 
+void refresh_gauges(Service& service, const engine::EngineView& view);
+
+}  // namespace
+
+void get_healthz(const ServicePtr&, const CallPtr& call) {
+  call->send(http::Response::text(200, "ok\n"));
+}
+
+void get_readyz(const ServicePtr& service, const CallPtr& call) {
+  const std::string why = service->scheduler.unready();
+  if (why.empty()) return call->send(http::Response::text(200, "ready\n"));
+  call->fail(unavailable("not ready: " + why, 1));
+}
+
+void get_metrics(const ServicePtr& service, const CallPtr& call) {
+  service->duty(call, [service, call] {
+    refresh_gauges(*service, *service->scheduler.view());
+    http::Response response = http::Response::text(200, service->deps.metrics.render());
+    response.headers.front().second = "text/plain; version=0.0.4; charset=utf-8";
+    call->send(std::move(response));
+  });
+}
+
+namespace {
+
 // Stands for all queues that no pool serves. Clients choose their names, so labels would grow without bound.
 constexpr std::string_view kOther = "(other)";
 constexpr std::array kStates{core::WorkerState::starting, core::WorkerState::active,
@@ -107,25 +132,6 @@ void describe_gauges(ports::Metrics& metrics) {
   metrics.describe("drover_pool_slots_taken", "Slots of a pool's workers that run a job.");
   metrics.describe("drover_pool_max_workers", "Workers that a pool may have at most.");
   metrics.describe("drover_pool_blocked", "1 while a pool launches nothing until it is edited.");
-}
-
-void get_healthz(const ServicePtr&, const CallPtr& call) {
-  call->send(http::Response::text(200, "ok\n"));
-}
-
-void get_readyz(const ServicePtr& service, const CallPtr& call) {
-  const std::string why = service->scheduler.unready();
-  if (why.empty()) return call->send(http::Response::text(200, "ready\n"));
-  call->fail(unavailable("not ready: " + why, 1));
-}
-
-void get_metrics(const ServicePtr& service, const CallPtr& call) {
-  service->duty(call, [service, call] {
-    refresh_gauges(*service, *service->scheduler.view());
-    http::Response response = http::Response::text(200, service->deps.metrics.render());
-    response.headers.front().second = "text/plain; version=0.0.4; charset=utf-8";
-    call->send(std::move(response));
-  });
 }
 
 }  // namespace drover::api

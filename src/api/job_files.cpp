@@ -21,6 +21,54 @@
 namespace drover::api {
 namespace {
 
+void answer_log(Service& service, const CallPtr& call, const LogQuery& query);
+void answer_file(Service& service, const CallPtr& call, const std::string& name);
+
+}  // namespace
+
+void get_log(const ServicePtr& service, const CallPtr& call) {
+  const std::string& stream = call->path("stream");
+  if (stream != "stdout" && stream != "stderr") {
+    return call->fail(not_found("a job's logs are stdout and stderr"));
+  }
+  const std::optional<LogQuery> query = query_by(call, log_query_table());
+  if (!query) return;
+  service->read(call, [service, call, query = *query] { answer_log(*service, call, query); });
+}
+
+void list_artifacts(const ServicePtr& service, const CallPtr& call) {
+  const std::optional<ArtifactsQuery> query = query_by(call, artifacts_query_table());
+  if (!query) return;
+  service->read(call, [service, call, query = *query] {
+    const Result<services::JobKey> key = job_key(call->path("job"));
+    if (!key.ok()) return call->fail(key.error());
+    const Result<std::vector<ports::ArtifactRow>> rows =
+        service->jobs.artifacts(call->who(), *key, query.after, query.limit);
+    if (!rows.ok()) return call->fail(rows.error());
+    Json body = Json::array();
+    for (const ports::ArtifactRow& row : *rows) body.push(artifact_table().write(row));
+    http::Response response = http::Response::json(200, body.dump() + "\n");
+    if (static_cast<int>(rows->size()) == query.limit) {
+      response.with("Link", next_link(call->request(), query.limit, "after", rows->back().name));
+    }
+    call->send(std::move(response));
+  });
+}
+
+void get_artifact(const ServicePtr& service, const CallPtr& call) {
+  const std::string& name = call->path("name");
+  // Version 1 of the worker program takes the path of a checkpoint for the name of an artifact.
+  if (name == checkpoint_path(call->path("job"))) return get_checkpoint(service, call);
+  if (Status named = ports::check_artifact_name(name); !named.ok()) return call->fail(named.error());
+  service->read(call, [service, call, name] { answer_file(*service, call, name); });
+}
+
+void get_checkpoint(const ServicePtr& service, const CallPtr& call) {
+  service->read(call, [service, call] { answer_file(*service, call, std::string(ports::kCheckpointName)); });
+}
+
+namespace {
+
 http::Response text_file(const std::string& path, std::int64_t size, std::int64_t offset) {
   http::Response response;
   response.body = http::FileBody{path, std::min(offset, size), std::max<std::int64_t>(0, size - offset)};
@@ -196,47 +244,6 @@ std::string attachment(std::string_view name) {
     safe += byte < 0x20 || byte >= 0x7f || c == '"' || c == '\\' || c == '/' || c == '%' ? '_' : c;
   }
   return "attachment; filename=\"" + safe + "\"; filename*=UTF-8''" + percent_encode(name);
-}
-
-void get_log(const ServicePtr& service, const CallPtr& call) {
-  const std::string& stream = call->path("stream");
-  if (stream != "stdout" && stream != "stderr") {
-    return call->fail(not_found("a job's logs are stdout and stderr"));
-  }
-  const std::optional<LogQuery> query = query_by(call, log_query_table());
-  if (!query) return;
-  service->read(call, [service, call, query = *query] { answer_log(*service, call, query); });
-}
-
-void list_artifacts(const ServicePtr& service, const CallPtr& call) {
-  const std::optional<ArtifactsQuery> query = query_by(call, artifacts_query_table());
-  if (!query) return;
-  service->read(call, [service, call, query = *query] {
-    const Result<services::JobKey> key = job_key(call->path("job"));
-    if (!key.ok()) return call->fail(key.error());
-    const Result<std::vector<ports::ArtifactRow>> rows =
-        service->jobs.artifacts(call->who(), *key, query.after, query.limit);
-    if (!rows.ok()) return call->fail(rows.error());
-    Json body = Json::array();
-    for (const ports::ArtifactRow& row : *rows) body.push(artifact_table().write(row));
-    http::Response response = http::Response::json(200, body.dump() + "\n");
-    if (static_cast<int>(rows->size()) == query.limit) {
-      response.with("Link", next_link(call->request(), query.limit, "after", rows->back().name));
-    }
-    call->send(std::move(response));
-  });
-}
-
-void get_artifact(const ServicePtr& service, const CallPtr& call) {
-  const std::string& name = call->path("name");
-  // Version 1 of the worker program takes the path of a checkpoint for the name of an artifact.
-  if (name == checkpoint_path(call->path("job"))) return get_checkpoint(service, call);
-  if (Status named = ports::check_artifact_name(name); !named.ok()) return call->fail(named.error());
-  service->read(call, [service, call, name] { answer_file(*service, call, name); });
-}
-
-void get_checkpoint(const ServicePtr& service, const CallPtr& call) {
-  service->read(call, [service, call] { answer_file(*service, call, std::string(ports::kCheckpointName)); });
 }
 
 }  // namespace drover::api

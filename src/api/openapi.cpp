@@ -52,6 +52,34 @@ constexpr std::array kRefusals{
             "This daemon does not lead, or what it needs is out of reach: try again after Retry-After."},
     Refusal{507, "StorageFull", "There is no room for it; what was there is kept."}};
 
+Json paths(schema::Components& components);
+Json refusal_response(const Refusal& one, schema::Components& components, bool plain);
+Json security_schemes();
+Json tags();
+
+}  // namespace
+
+Json openapi(std::string_view version) {
+  schema::Components components;
+  Json served = paths(components);
+  Json shared = Json::object();
+  for (const Refusal& one : kRefusals)
+    shared.set(std::string(one.name), refusal_response(one, components, false));
+  Json info = Json::object();
+  info.set("title", "Drover").set("version", version).set("description", kDescription);
+  info.set("license", Json::object().set("name", "Apache-2.0").set("identifier", "Apache-2.0"));
+  Json all = Json::object();
+  all.set("schemas", components.schemas()).set("responses", std::move(shared));
+  all.set("securitySchemes", security_schemes());
+  Json out = Json::object();
+  out.set("openapi", "3.1.0").set("info", std::move(info));
+  out.set("servers", Json::array().push(Json::object().set("url", "/")));
+  out.set("tags", tags()).set("paths", std::move(served));
+  return std::move(out.set("components", std::move(all)));
+}
+
+namespace {
+
 const Refusal& refusal(int status) {
   const auto found = std::find_if(kRefusals.begin(), kRefusals.end(),
                                   [&](const Refusal& one) { return one.status == status; });
@@ -234,24 +262,5 @@ Json security_schemes() {
 }
 
 }  // namespace
-
-Json openapi(std::string_view version) {
-  schema::Components components;
-  Json served = paths(components);
-  Json shared = Json::object();
-  for (const Refusal& one : kRefusals)
-    shared.set(std::string(one.name), refusal_response(one, components, false));
-  Json info = Json::object();
-  info.set("title", "Drover").set("version", version).set("description", kDescription);
-  info.set("license", Json::object().set("name", "Apache-2.0").set("identifier", "Apache-2.0"));
-  Json all = Json::object();
-  all.set("schemas", components.schemas()).set("responses", std::move(shared));
-  all.set("securitySchemes", security_schemes());
-  Json out = Json::object();
-  out.set("openapi", "3.1.0").set("info", std::move(info));
-  out.set("servers", Json::array().push(Json::object().set("url", "/")));
-  out.set("tags", tags()).set("paths", std::move(served));
-  return std::move(out.set("components", std::move(all)));
-}
 
 }  // namespace drover::api

@@ -6,14 +6,7 @@
 namespace drover::api {
 namespace {
 
-void answer_queues(const CallPtr& call, const services::QueuePage& page, int limit) {
-  Json body = Json::array();
-  for (const auto& [name, queue] : page.queues) body.push(queue_table().write({name, queue, page.counting}));
-  http::Response response = http::Response::json(200, body.dump() + "\n");
-  if (page.more)
-    response.with("Link", next_link(call->request(), limit, "after", page.queues.rbegin()->first));
-  call->send(std::move(response));
-}
+void answer_queues(const CallPtr& call, const services::QueuePage& page, int limit);
 
 }  // namespace
 
@@ -28,5 +21,18 @@ void list_queues(const ServicePtr& service, const CallPtr& call) {
             service->read(call, [call, limit, page = std::move(page)] { answer_queues(call, page, limit); });
           }));
 }
+
+namespace {
+
+void answer_queues(const CallPtr& call, const services::QueuePage& page, int limit) {
+  Json body = Json::array();
+  for (const auto& [name, queue] : page.queues) body.push(queue_table().write({name, queue, page.counting}));
+  http::Response response = http::Response::json(200, body.dump() + "\n");
+  if (page.more)
+    response.with("Link", next_link(call->request(), limit, "after", page.queues.rbegin()->first));
+  call->send(std::move(response));
+}
+
+}  // namespace
 
 }  // namespace drover::api

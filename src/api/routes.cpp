@@ -9,6 +9,25 @@
 namespace drover::api {
 namespace {
 
+std::vector<Route> job_routes();
+std::vector<Route> worker_protocol_routes();
+std::vector<Route> fleet_routes();
+std::vector<Route> daemon_routes();
+
+}  // namespace
+
+const std::vector<Route>& routes() {
+  static const std::vector<Route> all = [] {
+    std::vector<Route> out;
+    for (std::vector<Route> some : {job_routes(), worker_protocol_routes(), fleet_routes(), daemon_routes()})
+      out.insert(out.end(), std::make_move_iterator(some.begin()), std::make_move_iterator(some.end()));
+    return out;
+  }();
+  return all;
+}
+
+namespace {
+
 // The schema of the bodies of POST /jobs: a job is answered with a job, an array with an array.
 template <auto table>
 Json one_or_many(schema::Components& components) {
@@ -472,20 +491,6 @@ std::vector<Route> daemon_routes() {
             text("It leads, the store answers, and the pools of its configuration are made."), {503}),
   };
 }
-
-}  // namespace
-
-const std::vector<Route>& routes() {
-  static const std::vector<Route> all = [] {
-    std::vector<Route> out;
-    for (std::vector<Route> some : {job_routes(), worker_protocol_routes(), fleet_routes(), daemon_routes()})
-      out.insert(out.end(), std::make_move_iterator(some.begin()), std::make_move_iterator(some.end()));
-    return out;
-  }();
-  return all;
-}
-
-namespace {
 
 using Sentence = std::pair<std::string_view, std::string_view>;
 

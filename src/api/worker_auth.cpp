@@ -8,14 +8,6 @@
 
 namespace drover::api {
 
-std::string worker_bearer(WorkerId worker, const Secret& token) {
-  return fmt::format("{}.{}", worker.value, token.reveal());
-}
-
-Error no_token() {
-  return unauthenticated("a bearer token is required");
-}
-
 Result<services::Worker> worker_auth(const http::Request& request, std::string_view path_worker) {
   const std::string_view token = bearer(request);
   if (token.empty()) return no_token();
@@ -26,6 +18,14 @@ Result<services::Worker> worker_auth(const http::Request& request, std::string_v
     return unauthenticated("this is not the token of this worker");
   }
   return services::Worker{WorkerId{*worker}, Secret(std::string(token.substr(dot + 1)))};
+}
+
+std::string worker_bearer(WorkerId worker, const Secret& token) {
+  return fmt::format("{}.{}", worker.value, token.reveal());
+}
+
+Error no_token() {
+  return unauthenticated("a bearer token is required");
 }
 
 Status admit_worker(const Service& service, const http::Request& head) {

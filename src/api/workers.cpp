@@ -10,30 +10,8 @@
 namespace drover::api {
 namespace {
 
-void answer_workers(const CallPtr& call, const services::WorkerPage& page, int limit) {
-  Json body = Json::array();
-  for (const services::WorkerSeen& worker : page.workers) body.push(worker_table().write(worker));
-  http::Response response = http::Response::json(200, body.dump() + "\n");
-  if (page.next)
-    response.with("Link", next_link(call->request(), limit, "before", std::to_string(page.next->value)));
-  call->send(std::move(response));
-}
-
-void move_worker(const ServicePtr& service, const CallPtr& call, core::WorkerMove move) {
-  service->duty(call, [service, call, move] {
-    service->workers.move(
-        call->who(), call->path("worker"), move,
-        service->then<ports::MoveWorker::Answer>(call, [call](const ports::MoveWorker::Answer& moved) {
-          if (moved.changed) {
-            call->did("worker changed by an operator",
-                      {{"worker", std::to_string(moved.worker.id.value)},
-                       {"instance", moved.worker.instance_id},
-                       {"state", std::string(to_string(moved.worker.state))}});
-          }
-          call->send(200, worker_change_table().write({{moved.worker, std::nullopt}, moved.changed}));
-        }));
-  });
-}
+void answer_workers(const CallPtr& call, const services::WorkerPage& page, int limit);
+void move_worker(const ServicePtr& service, const CallPtr& call, core::WorkerMove move);
 
 }  // namespace
 
@@ -64,5 +42,34 @@ void activate_worker(const ServicePtr& service, const CallPtr& call) {
 void terminate_worker(const ServicePtr& service, const CallPtr& call) {
   move_worker(service, call, core::WorkerMove::terminate);
 }
+
+namespace {
+
+void answer_workers(const CallPtr& call, const services::WorkerPage& page, int limit) {
+  Json body = Json::array();
+  for (const services::WorkerSeen& worker : page.workers) body.push(worker_table().write(worker));
+  http::Response response = http::Response::json(200, body.dump() + "\n");
+  if (page.next)
+    response.with("Link", next_link(call->request(), limit, "before", std::to_string(page.next->value)));
+  call->send(std::move(response));
+}
+
+void move_worker(const ServicePtr& service, const CallPtr& call, core::WorkerMove move) {
+  service->duty(call, [service, call, move] {
+    service->workers.move(
+        call->who(), call->path("worker"), move,
+        service->then<ports::MoveWorker::Answer>(call, [call](const ports::MoveWorker::Answer& moved) {
+          if (moved.changed) {
+            call->did("worker changed by an operator",
+                      {{"worker", std::to_string(moved.worker.id.value)},
+                       {"instance", moved.worker.instance_id},
+                       {"state", std::string(to_string(moved.worker.state))}});
+          }
+          call->send(200, worker_change_table().write({{moved.worker, std::nullopt}, moved.changed}));
+        }));
+  });
+}
+
+}  // namespace
 
 }  // namespace drover::api

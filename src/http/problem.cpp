@@ -10,6 +10,33 @@ namespace drover::http {
 
 namespace {
 
+Response render(int status, std::string_view code, std::string_view detail, std::string_view field);
+
+}  // namespace
+
+Response problem(const Error& error) {
+  const int status = status_of(error.code);
+  if (error.code == Errc::internal) {
+    log_error("internal error: {} {}", error.message, error.detail);
+    return render(status, code_name(error.code), "Something went wrong inside the server; its log says what.",
+                  {});
+  }
+  Response response = render(status, code_name(error.code), error.message, error.field);
+  // 429 and 503 always get a Retry-After: without one some clients repeat at once. A full queue or a failover
+  // takes a second at least.
+  const bool transient = status == 429 || status == 503;
+  if (error.retry_after_s > 0 || transient) {
+    response.with("Retry-After", std::to_string(std::max(1, error.retry_after_s)));
+  }
+  return response;
+}
+
+Response problem(int status, std::string_view code, std::string_view detail) {
+  return render(status, code, detail, {});
+}
+
+namespace {
+
 Response render(int status, std::string_view code, std::string_view detail, std::string_view field) {
   const std::string sentence = printable(detail);  // a message may quote what a client sent
   Json body = Json::object();
@@ -97,27 +124,6 @@ std::string_view code_name(Errc code) {
       return "internal";
   }
   return "internal";
-}
-
-Response problem(const Error& error) {
-  const int status = status_of(error.code);
-  if (error.code == Errc::internal) {
-    log_error("internal error: {} {}", error.message, error.detail);
-    return render(status, code_name(error.code), "Something went wrong inside the server; its log says what.",
-                  {});
-  }
-  Response response = render(status, code_name(error.code), error.message, error.field);
-  // 429 and 503 always get a Retry-After: without one some clients repeat at once. A full queue or a failover
-  // takes a second at least.
-  const bool transient = status == 429 || status == 503;
-  if (error.retry_after_s > 0 || transient) {
-    response.with("Retry-After", std::to_string(std::max(1, error.retry_after_s)));
-  }
-  return response;
-}
-
-Response problem(int status, std::string_view code, std::string_view detail) {
-  return render(status, code, detail, {});
 }
 
 }  // namespace drover::http

@@ -10,23 +10,8 @@ namespace {
 using Writers = std::vector<std::unique_ptr<ChangeWriter>>;
 
 template <std::size_t... I>
-Writers writers_of(Batch& batch, std::index_sequence<I...>) {
-  std::array<Items, sizeof...(I)> items;
-  for (std::size_t i = 0; i < batch.changes.size(); ++i) items[batch.changes[i].index()].push_back(i);
-  Writers out;
-  ((items[I].empty() ? void() : out.push_back(make_writer<ports::ChangeAt<I>>(batch, std::move(items[I])))),
-   ...);
-  return out;
-}
-
-// Fails when a later leader has raised the epoch: this daemon must not write any more then.
-Status check_epoch(Batch& batch, const Rows& rows) {
-  std::int64_t epoch = 0;
-  rows[0].read("xid", batch.xid).read("epoch", epoch);
-  if (epoch == batch.epoch) return Ok{};
-  batch.connection.shut();
-  return unavailable("another daemon leads by now", 1);
-}
+Writers writers_of(Batch& batch, std::index_sequence<I...>);
+Status check_epoch(Batch& batch, const Rows& rows);
 
 }  // namespace
 
@@ -54,5 +39,28 @@ Status write(Batch& batch) {
   }
   return Ok{};
 }
+
+namespace {
+
+template <std::size_t... I>
+Writers writers_of(Batch& batch, std::index_sequence<I...>) {
+  std::array<Items, sizeof...(I)> items;
+  for (std::size_t i = 0; i < batch.changes.size(); ++i) items[batch.changes[i].index()].push_back(i);
+  Writers out;
+  ((items[I].empty() ? void() : out.push_back(make_writer<ports::ChangeAt<I>>(batch, std::move(items[I])))),
+   ...);
+  return out;
+}
+
+// Fails when a later leader has raised the epoch: this daemon must not write any more then.
+Status check_epoch(Batch& batch, const Rows& rows) {
+  std::int64_t epoch = 0;
+  rows[0].read("xid", batch.xid).read("epoch", epoch);
+  if (epoch == batch.epoch) return Ok{};
+  batch.connection.shut();
+  return unavailable("another daemon leads by now", 1);
+}
+
+}  // namespace
 
 }  // namespace drover::postgres

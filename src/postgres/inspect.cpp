@@ -8,24 +8,7 @@ namespace {
 
 constexpr Millis kReplyTime{15'000};
 
-Status read_schema(Connection& connection, Inspection& found) {
-  auto missing = count_missing(connection, embedded_files());
-  if (!missing.ok() && missing.error().code == Errc::conflict) {
-    found.missing_migrations = 0;
-    found.refusal = missing.error().message;
-    return Ok{};
-  }
-  if (!missing.ok()) return missing.error();
-  found.missing_migrations = *missing;
-  if (*missing > 0) return Ok{};
-  auto identity = connection.run_once("admin_deployment_id");
-  if (!identity.ok()) return identity.error();
-  if (!identity->empty()) found.deployment = (*identity)[0].get<Uuid>("id");
-  auto pools = connection.run_once("read_pools");
-  if (!pools.ok()) return pools.error();
-  for (const ports::PoolRow& pool : read_all(*pools, read_pool)) found.pools.push_back(pool.spec);
-  return Ok{};
-}
+Status read_schema(Connection& connection, Inspection& found);
 
 }  // namespace
 
@@ -49,5 +32,28 @@ Result<Inspection> inspect(const PgOptions& options) {
   if (Status read = read_schema(**connection, found); !read.ok()) return read.error();
   return found;
 }
+
+namespace {
+
+Status read_schema(Connection& connection, Inspection& found) {
+  auto missing = count_missing(connection, embedded_files());
+  if (!missing.ok() && missing.error().code == Errc::conflict) {
+    found.missing_migrations = 0;
+    found.refusal = missing.error().message;
+    return Ok{};
+  }
+  if (!missing.ok()) return missing.error();
+  found.missing_migrations = *missing;
+  if (*missing > 0) return Ok{};
+  auto identity = connection.run_once("admin_deployment_id");
+  if (!identity.ok()) return identity.error();
+  if (!identity->empty()) found.deployment = (*identity)[0].get<Uuid>("id");
+  auto pools = connection.run_once("read_pools");
+  if (!pools.ok()) return pools.error();
+  for (const ports::PoolRow& pool : read_all(*pools, read_pool)) found.pools.push_back(pool.spec);
+  return Ok{};
+}
+
+}  // namespace
 
 }  // namespace drover::postgres

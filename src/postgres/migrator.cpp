@@ -13,15 +13,49 @@
 namespace drover::postgres {
 namespace {
 
-constexpr Millis kLockPoll{100};
-constexpr int kLockPolls = 50;
-
 struct Migration {
   int version = 0;
   std::string name;
   std::string sha256;
   std::string_view sql;
 };
+
+Result<std::vector<Migration>> known_migrations(std::span<const EmbeddedFile> files);
+Status take_lock(Connection& connection);
+Result<std::size_t> check_applied(Connection& connection, const std::vector<Migration>& known);
+Status apply(Connection& connection, const Migration& migration);
+
+}  // namespace
+
+Result<int> migrate(Connection& connection, std::span<const EmbeddedFile> files) {
+  auto known = known_migrations(files);
+  if (!known.ok()) return known.error();
+  if (auto locked = take_lock(connection); !locked.ok()) return locked.error();
+  DROVER_FAILPOINT("migrate.locked");
+  if (auto made = connection.run_once("admin_migrations_table"); !made.ok()) return made.error();
+  auto applied = check_applied(connection, *known);
+  if (!applied.ok()) return applied.error();
+  for (std::size_t i = *applied; i < known->size(); ++i) {
+    if (auto done = apply(connection, (*known)[i]); !done.ok()) return done.error();
+  }
+  auto identity = connection.run_once("admin_deployment", Params::of(make_random_uuid(), random_token()));
+  if (!identity.ok()) return identity.error();
+  DROVER_FAILPOINT("migrate.done");
+  return static_cast<int>(known->size() - *applied);
+}
+
+Result<int> count_missing(Connection& connection, std::span<const EmbeddedFile> files) {
+  auto known = known_migrations(files);
+  if (!known.ok()) return known.error();
+  auto applied = check_applied(connection, *known);
+  if (!applied.ok()) return applied.error();
+  return static_cast<int>(known->size() - *applied);
+}
+
+namespace {
+
+constexpr Millis kLockPoll{100};
+constexpr int kLockPolls = 50;
 
 Result<std::vector<Migration>> known_migrations(std::span<const EmbeddedFile> files) {
   constexpr std::string_view kMigrations = "migrations/";
@@ -97,30 +131,5 @@ Status apply(Connection& connection, const Migration& migration) {
 }
 
 }  // namespace
-
-Result<int> migrate(Connection& connection, std::span<const EmbeddedFile> files) {
-  auto known = known_migrations(files);
-  if (!known.ok()) return known.error();
-  if (auto locked = take_lock(connection); !locked.ok()) return locked.error();
-  DROVER_FAILPOINT("migrate.locked");
-  if (auto made = connection.run_once("admin_migrations_table"); !made.ok()) return made.error();
-  auto applied = check_applied(connection, *known);
-  if (!applied.ok()) return applied.error();
-  for (std::size_t i = *applied; i < known->size(); ++i) {
-    if (auto done = apply(connection, (*known)[i]); !done.ok()) return done.error();
-  }
-  auto identity = connection.run_once("admin_deployment", Params::of(make_random_uuid(), random_token()));
-  if (!identity.ok()) return identity.error();
-  DROVER_FAILPOINT("migrate.done");
-  return static_cast<int>(known->size() - *applied);
-}
-
-Result<int> count_missing(Connection& connection, std::span<const EmbeddedFile> files) {
-  auto known = known_migrations(files);
-  if (!known.ok()) return known.error();
-  auto applied = check_applied(connection, *known);
-  if (!applied.ok()) return applied.error();
-  return static_cast<int>(known->size() - *applied);
-}
 
 }  // namespace drover::postgres

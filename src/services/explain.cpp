@@ -26,6 +26,45 @@ class Reasons {
   std::vector<Reason> all_;
 };
 
+void explain_queued(Reasons& out, const ExplainInput& input);
+void explain_running(Reasons& out, const ports::JobRow& job);
+void explain_final(Reasons& out, const ports::JobRow& job);
+
+}  // namespace
+
+Explanation explain_job(const ExplainInput& input) {
+  const ports::JobRow& job = input.job;
+  Reasons out;
+  switch (job.state) {
+    case core::JobState::queued:
+      explain_queued(out, input);
+      break;
+    case core::JobState::running:
+    case core::JobState::stopping:
+      explain_running(out, job);
+      break;
+    case core::JobState::held:
+      out.add("held", fmt::format("It is held{}; POST /jobs/{}/release lets it go on",
+                                  job.reason.empty() ? std::string() : ": " + job.reason, job.number.value));
+      break;
+    case core::JobState::suspended:
+      out.add("suspended", "It is suspended");
+      break;
+    case core::JobState::blocked:
+      out.add("blocked", "It waits for other jobs to finish");
+      break;
+    case core::JobState::succeeded:
+    case core::JobState::failed:
+    case core::JobState::cancelled:
+      explain_final(out, job);
+      break;
+  }
+  if (out.empty()) out.add("queued", "It waits for a worker");
+  return std::move(out).of(job);
+}
+
+namespace {
+
 Reason::Value time_fact(const std::optional<WallTime>& time) {
   return time ? Reason::Value(to_rfc3339(*time)) : Reason::Value();
 }
@@ -336,41 +375,6 @@ void explain_running(Reasons& out, const ports::JobRow& job) {
           : out.add("running", fmt::format("It runs on {}{}, attempt {}", where, since, job.attempts));
   reason.set("worker", text_fact(job.worker)).set("attempt", job.attempts);
 }
-
-}  // namespace
-
-Explanation explain_job(const ExplainInput& input) {
-  const ports::JobRow& job = input.job;
-  Reasons out;
-  switch (job.state) {
-    case core::JobState::queued:
-      explain_queued(out, input);
-      break;
-    case core::JobState::running:
-    case core::JobState::stopping:
-      explain_running(out, job);
-      break;
-    case core::JobState::held:
-      out.add("held", fmt::format("It is held{}; POST /jobs/{}/release lets it go on",
-                                  job.reason.empty() ? std::string() : ": " + job.reason, job.number.value));
-      break;
-    case core::JobState::suspended:
-      out.add("suspended", "It is suspended");
-      break;
-    case core::JobState::blocked:
-      out.add("blocked", "It waits for other jobs to finish");
-      break;
-    case core::JobState::succeeded:
-    case core::JobState::failed:
-    case core::JobState::cancelled:
-      explain_final(out, job);
-      break;
-  }
-  if (out.empty()) out.add("queued", "It waits for a worker");
-  return std::move(out).of(job);
-}
-
-namespace {
 
 class EngineExplain final : public Explain {
  public:

@@ -15,6 +15,33 @@ namespace {
 
 constexpr std::size_t kUsualHeadBytes = 512;
 
+}  // namespace
+
+std::string render_head(const http::Response& response, const Framing& framing,
+                        const std::string& server_name, WallTime now) {
+  std::string out;
+  out.reserve(kUsualHeadBytes);
+  out.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
+  out.append(http::reason_phrase(response.status)).append("\r\n");
+  fields_to_send(response, server_name, now, [&out](const std::string& name, const std::string& value) {
+    out.append(name).append(": ").append(value).append("\r\n");
+  });
+  if (has_body(response.status) && framing.kind == Framing::Kind::chunks) {
+    out += "Transfer-Encoding: chunked\r\n";
+  } else if (has_body(response.status) && framing.kind == Framing::Kind::length) {
+    out.append("Content-Length: ").append(std::to_string(framing.length)).append("\r\n");
+  }
+  if (framing.close) {
+    out += "Connection: close\r\n";
+  } else if (framing.keep_alive_1_0) {
+    out += "Connection: keep-alive\r\n";
+  }
+  out += "\r\n";
+  return out;
+}
+
+namespace {
+
 bool is_token(std::string_view name) {
   constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
   const auto fits = [&](char c) {
@@ -84,29 +111,6 @@ void fields_to_send(const http::Response& response, const std::string& server_na
                 name.size(), value.size());
     }
   }
-}
-
-std::string render_head(const http::Response& response, const Framing& framing,
-                        const std::string& server_name, WallTime now) {
-  std::string out;
-  out.reserve(kUsualHeadBytes);
-  out.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
-  out.append(http::reason_phrase(response.status)).append("\r\n");
-  fields_to_send(response, server_name, now, [&out](const std::string& name, const std::string& value) {
-    out.append(name).append(": ").append(value).append("\r\n");
-  });
-  if (has_body(response.status) && framing.kind == Framing::Kind::chunks) {
-    out += "Transfer-Encoding: chunked\r\n";
-  } else if (has_body(response.status) && framing.kind == Framing::Kind::length) {
-    out.append("Content-Length: ").append(std::to_string(framing.length)).append("\r\n");
-  }
-  if (framing.close) {
-    out += "Connection: close\r\n";
-  } else if (framing.keep_alive_1_0) {
-    out += "Connection: keep-alive\r\n";
-  }
-  out += "\r\n";
-  return out;
 }
 
 }  // namespace drover::transport
