@@ -77,7 +77,12 @@ void EnginePools::put(const Principal& who, core::PoolSpec spec, const Match& ma
   if (const Status allowed = may_operate(who); !allowed.ok()) return done(allowed.error());
   change(spec, {}, false, [this, spec, done = std::move(done)](Result<PoolPut> put) {
     const bool absent = !put.ok() && put.error().code == Errc::not_found;
-    absent ? change(spec, {}, true, done) : done(std::move(put));
+    if (!absent) return done(std::move(put));
+    change(spec, {}, true, [this, spec, done](Result<PoolPut> made) {
+      // Somebody else has made it meanwhile: then it is there, and is replaced.
+      const bool there = !made.ok() && made.error().code == Errc::conflict;
+      there ? change(spec, {}, false, done) : done(std::move(made));
+    });
   });
 }
 

@@ -204,6 +204,24 @@ TEST_F(ServicesTest, AQueuedJobIsExplainedByItsPlaceAndThePools) {
 
 // ---- pools
 
+TEST_F(ServicesTest, TwoWhoPutANewPoolAtOnceBothGetTheirWay) {
+  std::vector<std::future<Result<PoolPut>>> answers;
+  for (const int max : {2, 3}) {
+    const auto told = std::make_shared<std::promise<Result<PoolPut>>>();
+    answers.push_back(told->get_future());
+    all.pools->put(Operator{}, pool_spec("both", max), {},
+                   [told](Result<PoolPut> put) { told->set_value(std::move(put)); });
+  }
+  int made = 0;
+  for (auto& answer : answers) {
+    ASSERT_EQ(answer.wait_for(kPatience), std::future_status::ready);
+    const Result<PoolPut> put = answer.get();
+    ASSERT_TRUE(put.ok()) << put.error().message;
+    made += put->made ? 1 : 0;
+  }
+  EXPECT_EQ(made, 1);
+}
+
 TEST_F(ServicesTest, APoolIsMadeOrReplacedByPut) {
   EXPECT_TRUE(put(pool_spec("p"))->made);
   const Result<PoolPut> again = put(pool_spec("p", 9));
