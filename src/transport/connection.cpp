@@ -22,8 +22,7 @@ constexpr std::size_t kReadBytes = 64 * 1024;
 constexpr std::size_t kUsualFields = 12;              // of a header: room for them is made at once
 constexpr std::size_t kChunkHeaderBytes = 16 * 1024;  // a chunk's size line, or all trailers
 constexpr std::size_t kLingerBytes =
-    64 * 1024 * 1024;                      // thrown away at most before a refused peer is cut off
-constexpr std::int64_t kLeastRate = 1024;  // bytes a second
+    64 * 1024 * 1024;  // thrown away at most before a refused peer is cut off
 constexpr SteadyTime::rep kBusy = SteadyTime::max().time_since_epoch().count();
 constexpr Seconds kIdleAWhile{5};
 
@@ -306,7 +305,7 @@ void Connection::on_timer() {
     case Stage::lingering:
       return close();
     case Stage::streaming:
-      return cut_off();
+      return stream_is_read() ? void() : cut_off();
     case Stage::pending:
     case Stage::closed:
       return;

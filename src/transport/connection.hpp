@@ -63,6 +63,7 @@ class Connection final : public Answerer, public std::enable_shared_from_this<Co
  private:
   enum class Stage { head, body, pending, writing, streaming, lingering, closed };
 
+  static constexpr std::int64_t kLeastRate = 1024;       // bytes a second that a peer must send or take
   static constexpr std::size_t kAheadBytes = 64 * 1024;  // of later requests, while an answer is pending
 
   // Reading (connection.cpp)
@@ -97,6 +98,9 @@ class Connection final : public Answerer, public std::enable_shared_from_this<Co
   // Streaming (connection_stream.cpp)
   std::optional<http::Response> stream_refusal();
   void begin_stream(http::Response response);
+  std::int64_t held_by_kernel();
+  void begin_progress();
+  bool stream_is_read();
   void wake_stream();
   void pump_stream();
   bool load_stream_piece();
@@ -163,6 +167,7 @@ class Connection final : public Answerer, public std::enable_shared_from_this<Co
   SteadyTime timer_at_ = SteadyTime::max();
   SteadyTime moving_since_{};
   std::int64_t moved_ = 0;  // bytes of this body or answer so far
+  std::int64_t taken_ = 0;  // of a stream's, those that the peer had taken at the last look
 
   std::atomic<bool> peer_open_{true};
   std::atomic<bool> spoke_{false};

@@ -1,10 +1,11 @@
 #include <algorithm>
 #include <cerrno>
-#include <limits>
 
 #include <boost/asio/post.hpp>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "drover/http/problem.hpp"
@@ -63,21 +64,43 @@ void Connection::begin_stream(http::Response response) {
   out_body_.clear();
   out_done_ = 0;
   deadline_ = SteadyTime::max();
-  moving_since_ = SystemClock{}.steady();
-  moved_ = 0;
+  begin_progress();
   if (head_alone) return write_more();
   stage_ = Stage::streaming;
-  const std::int64_t silence = Millis(shared_->options.write_time).count();
-  const int fd = socket_.native_handle();
-  set_tcp_option(fd, TCP_NOTSENT_LOWAT, kKernelBytes);
-  // The write time-out must hold for bytes that the kernel has taken as well. Its own time-out keeps a peer
-  // that vanished for a quarter of an hour.
-  set_tcp_option(fd, TCP_USER_TIMEOUT,
-                 static_cast<int>(std::min<std::int64_t>(silence, std::numeric_limits<int>::max())));
+  set_tcp_option(socket_.native_handle(), TCP_NOTSENT_LOWAT, kKernelBytes);
   wait_readable();
   std::get<http::StreamBody>(response.body).begin(http::Stream(std::make_shared<StreamHandle>(stream_)));
   load_stream_piece();  // what was sent at once leaves with the head
   pump_stream();
+}
+
+// Bytes that the kernel has taken and the peer has not.
+std::int64_t Connection::held_by_kernel() {
+  int held = 0;
+  return ::ioctl(socket_.native_handle(), SIOCOUTQ, &held) == 0 ? held : 0;
+}
+
+void Connection::begin_progress() {
+  moving_since_ = SystemClock{}.steady();
+  moved_ = 0;
+  taken_ = -held_by_kernel();
+}
+
+// Asked when the write time-out of a stream has passed. The kernel takes bytes in large steps, so that
+// nothing may have been written for long although the peer reads all the while: what the peer has taken
+// counts. It must have taken something since the last look, and kLeastRate on the whole.
+bool Connection::stream_is_read() {
+  const std::int64_t held = held_by_kernel();
+  const bool nothing_left = held == 0 && !stream_blocked_;
+  if (nothing_left) return true;  // the producer is silent, and the peer has all
+  const std::int64_t taken = moved_ - held;
+  if (taken <= taken_) return false;
+  taken_ = taken;
+  const Seconds silence = shared_->options.write_time;
+  const SteadyTime limit = moving_since_ + silence + Seconds(std::max<std::int64_t>(0, taken) / kLeastRate);
+  if (SystemClock{}.steady() >= limit) return false;
+  set_deadline(std::min(SystemClock{}.steady() + silence, limit));
+  return true;
 }
 
 // On any thread.
@@ -145,22 +168,20 @@ bool Connection::load_stream_piece() {
   if (out_head_.empty() && out_body_.empty()) {
     if (stream_last_) {
       end_stream();
-    } else {
+    } else if (held_by_kernel() == 0) {
       deadline_ = SteadyTime::max();  // no deadline for the peer while the producer is silent
+    } else {
+      set_deadline(SystemClock{}.steady() +
+                   shared_->options.write_time);  // the peer has yet to take the rest
     }
     return false;
   }
-  if (deadline_ == SteadyTime::max()) {
-    moving_since_ = SystemClock{}.steady();
-    moved_ = 0;
-  }
+  if (deadline_ == SteadyTime::max()) begin_progress();
   return true;
 }
 
 void Connection::end_stream() {
-  const int fd = socket_.native_handle();
-  set_tcp_option(fd, TCP_NOTSENT_LOWAT, 0);
-  set_tcp_option(fd, TCP_USER_TIMEOUT, 0);
+  set_tcp_option(socket_.native_handle(), TCP_NOTSENT_LOWAT, 0);
   const std::shared_ptr<StreamPipe> stream = std::move(stream_);
   stage_ = Stage::writing;
   stream->close();

@@ -118,6 +118,7 @@ const std::vector<KnownFailure>& known_failures() {
       {"CutsOffAPeerThatSendsOnBehindAStream", "501", kNoStreams},
       {"LimitsTheStreamsThatAreOpen", "501", kNoStreams},
       {"AThousandSlowReadersAreCutOffInBoundedMemory", "501", kNoStreams},
+      {"KeepsAReaderThatIsSlowAndReadsAllTheWhile", "501", kNoStreams},
       {"StopBreaksStreamsOffAtOnce", "501", kNoStreams},
       {"StopLetsAStreamFinishThatWasEnded", "501", kNoStreams},
       {"AnswersAStreamThatComesWhileStoppingWith503", "", kNoStreams},

@@ -1,5 +1,6 @@
 // Peers of a stream that go, do not read, or send what they should not. cpprestsdk has no streams.
 #include <algorithm>
+#include <thread>
 
 #include <sys/resource.h>
 
@@ -112,6 +113,29 @@ CONFORMANCE(CutsOffAReaderThatTakesNothing) {
     return !stream->open();
   }));
   EXPECT_TRUE(eventually([&] { return handler_.lost.load() == 1; }));
+}
+
+CONFORMANCE(KeepsAReaderThatIsSlowAndReadsAllTheWhile) {
+  options_.write_time = Seconds(1);
+  serve();
+  RawClient client;
+  client.receive_little();
+  client.connect(port());
+  const std::optional<http::Stream> stream = open_stream(client);
+  ASSERT_TRUE(stream);
+  // Far longer than the write time-out in all; the kernels take it in steps that are longer than it as well.
+  const std::string body(limits::kStreamPieceBytes * 12, 'x');
+  ASSERT_TRUE(stream->send(body));
+  stream->end();
+  std::string read;
+  while (read.size() < body.size()) {
+    const std::string piece = client.read_exactly(4096);
+    ASSERT_FALSE(piece.empty()) << "it was cut off after " << read.size() << " bytes";
+    read += piece;
+    std::this_thread::sleep_for(Millis(100));  // that it is slow is what this is about
+  }
+  EXPECT_TRUE(eventually([&] { return handler_.delivered.load() == 1; }));
+  EXPECT_EQ(handler_.lost.load(), 0);
 }
 
 CONFORMANCE(CutsOffAPeerThatSendsOnBehindAStream) {

@@ -139,7 +139,12 @@ def test_what_cannot_be_followed_is_said(drover, worker):
     assert refused.status == 400 and refused.json["field"] == "follow", refused
     assert drover.call("GET", f"/jobs/{log.job['number']}/logs/stdout?follow=maybe").status == 400
     assert drover.call("HEAD", f"/jobs/{log.job['number']}/logs/stdout?follow=1").status == 200
+    log.write(b"all of it\n")
     log.finish()
+    # Beyond the end there is nothing, however far beyond.
+    for offset in (10, 11, 2**62, 2**63 - 1):
+        beyond = drover.call("GET", f"/jobs/{log.job['number']}/logs/stdout?follow=1&offset={offset}")
+        assert beyond.status == 200 and beyond.body == b"", beyond
 
 
 def resident_kb(pid):

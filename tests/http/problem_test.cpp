@@ -101,5 +101,20 @@ TEST(Problem, RendersStatusesOfHttpItself) {
   EXPECT_EQ(member(response, "code"), "header_too_large");
 }
 
+TEST(Problem, WhatAClientSentIsQuotedInPart) {
+  const std::string name(1'000'000, 'x');
+  const Response answer = problem(invalid(name, name + " is not a known member"));
+  const auto& body = std::get<std::string>(answer.body);
+  EXPECT_LT(body.size(), 10'000U);
+  const Result<Json> json = parse_json(body);
+  ASSERT_TRUE(json.ok());
+  EXPECT_TRUE(json->find("detail")->if_string()->ends_with("x…"));
+  // Not in the middle of a character.
+  std::string odd = "a";
+  for (int i = 0; i < 2000; ++i) odd += "é";
+  const Response other = problem(invalid("", odd));
+  EXPECT_TRUE(parse_json(std::get<std::string>(other.body))->find("detail")->if_string()->ends_with("é…"));
+}
+
 }  // namespace
 }  // namespace drover::http
