@@ -16,7 +16,7 @@ Result<services::Principal> identify(Who who, const Call& call) {
       return services::Principal(services::Operator{});
     case Who::machine:  // the handler checks the token itself: a service looks its launch up
       if (bearer(call.request()).empty()) return no_token();
-      return services::Principal(services::Operator{});
+      return services::Principal(services::Worker{});  // of no token, so that it may nothing that people may
     case Who::worker: {
       Result<services::Worker> worker = worker_auth(call.request(), call.path("worker"));
       if (!worker.ok()) return worker.error();

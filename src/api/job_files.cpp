@@ -179,7 +179,8 @@ void answer_all(Service& service, const CallPtr& call, const services::JobKey& k
 // Answers with the log as it grows. Each look at the attempt is made in the caller's name.
 void follow_log(Service& service, const CallPtr& call, const services::JobKey& key, int attempt,
                 std::int64_t offset) {
-  // Beyond it no file could be read at all; nothing is there either way.
+  // The kernel refuses to read at an offset behind which a whole piece would not fit in 64 bits. No log is so
+  // long, so that such a reader may as well stand a little earlier.
   constexpr std::int64_t kFurthest = INT64_MAX - static_cast<std::int64_t>(limits::kStreamPieceBytes);
   LogFollower follower{.job = key.number, .offset = std::min(offset, kFurthest), .look = {}};
   follower.look = [&jobs = service.jobs, who = call->who(), key, attempt, stream = call->path("stream")] {

@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -262,5 +263,44 @@ Json security_schemes() {
 }
 
 }  // namespace
+
+namespace {
+
+using Sentence = std::pair<std::string_view, std::string_view>;
+
+template <std::size_t count>
+std::string_view sentence_of(const std::array<Sentence, count>& sentences, std::string_view name) {
+  for (const auto& [known, sentence] : sentences) {
+    if (known == name) return sentence;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view path_documentation(std::string_view name) {
+  constexpr std::array<Sentence, 6> kNames{
+      {{"job", "The job's number or id (UUID)."},
+       {"attempt", "The attempt's number."},
+       {"stream", "Which log: stdout or stderr."},
+       {"name",
+        "The artifact's name: at most 256 bytes, in parts separated by '/' (or %2F), none empty, '.' or "
+        "'..'."},
+       {"pool", "The pool's name."},
+       {"worker",
+        "The worker's number or instance id; in the worker protocol the `worker_id` of registration."}}};
+  return sentence_of(kNames, name);
+}
+
+std::string_view header_documentation(std::string_view name) {
+  constexpr std::array<Sentence, 7> kNames{{{"Content-Disposition", "The name to save it under."},
+                                            {"ETag", "The version, for If-Match."},
+                                            {"Link", "`<…>; rel=\"next\"` while there may be more."},
+                                            {"Location", "Where it is; of one job only."},
+                                            {"X-Checksum-Sha256", "Of the bytes, in hexadecimal."},
+                                            {"X-Drover-Attempt", "Whose it is."},
+                                            {"X-Drover-Next-Offset", "The log's size now: where to go on."}}};
+  return sentence_of(kNames, name);
+}
 
 }  // namespace drover::api

@@ -1,6 +1,5 @@
 #include "routes.hpp"
 
-#include <array>
 #include <utility>
 
 #include "bodies.hpp"
@@ -10,7 +9,6 @@ namespace drover::api {
 namespace {
 
 std::vector<Route> job_routes();
-std::vector<Route> worker_protocol_routes();
 std::vector<Route> fleet_routes();
 std::vector<Route> daemon_routes();
 
@@ -40,16 +38,6 @@ Json any_object(schema::Components& /*components*/) {
   return Json::object().set("type", "object");
 }
 
-constexpr Body json(Describe schema) {
-  return {.kind = Body::Kind::json, .schema = schema};
-}
-constexpr Body optional_json(Describe schema) {
-  return {.kind = Body::Kind::optional, .schema = schema};
-}
-constexpr Body kLogChunk{.kind = Body::Kind::bytes,
-                         .max_bytes = static_cast<std::int64_t>(limits::kLogChunkBytes)};
-constexpr Body kFile{.kind = Body::Kind::bytes, .max_bytes = limits::kArtifactBytes, .spool = true};
-
 RouteAnswer text(std::string_view says, std::vector<std::string_view> headers = {}) {
   return {.says = says, .type = "text/plain", .headers = std::move(headers)};
 }
@@ -62,32 +50,28 @@ RouteAnswer page(Describe schema, std::string_view says = "A page; `Link` leads 
   return {.says = says, .schema = schema, .headers = {"Link"}};
 }
 
-Route act_on_job(std::string_view pattern, Handler handler, std::string_view id, std::string_view says) {
+// Something that is done to a thing that is there.
+Route action(std::string_view tag, Describe answer, std::string_view pattern, Handler handler,
+             std::string_view id, std::string_view says) {
   return {.method = "POST",
           .also = "PUT",
           .pattern = pattern,
           .handler = handler,
           .reach = Reach::commit,
           .id = id,
-          .tag = "jobs",
+          .tag = tag,
           .says = says,
           .more = "Asked again, it is the same.",
-          .answers = {{.says = "Done, or it was so already.", .schema = described<job_change_table>}},
+          .answers = {{.says = "Done, or it was so already.", .schema = answer}},
           .refusals = {404, 409}};
 }
 
+Route act_on_job(std::string_view pattern, Handler handler, std::string_view id, std::string_view says) {
+  return action("jobs", described<job_change_table>, pattern, handler, id, says);
+}
+
 Route act_on_worker(std::string_view pattern, Handler handler, std::string_view id, std::string_view says) {
-  return {.method = "POST",
-          .also = "PUT",
-          .pattern = pattern,
-          .handler = handler,
-          .reach = Reach::commit,
-          .id = id,
-          .tag = "workers",
-          .says = says,
-          .more = "Asked again, it is the same.",
-          .answers = {{.says = "Done, or it was so already.", .schema = described<worker_change_table>}},
-          .refusals = {404, 409}};
+  return action("workers", described<worker_change_table>, pattern, handler, id, says);
 }
 
 Route probe(std::string_view pattern, Handler handler, std::string_view id, std::string_view says,
@@ -114,7 +98,7 @@ std::vector<Route> job_routes() {
        .tag = "jobs",
        .says = "Submit one job or many",
        .more = "All jobs of a request are made, or none. Unknown members are refused by their dotted name.",
-       .body = json(one_or_many<schema::job_spec_table>),
+       .body = json_body(one_or_many<schema::job_spec_table>),
        .answers = {{.status = 201,
                     .says = "What was made: an object for an object, an array for an array.",
                     .schema = one_or_many<job_table>,
@@ -202,118 +186,6 @@ std::vector<Route> job_routes() {
   };
 }
 
-std::vector<Route> worker_protocol_routes() {
-  const auto report = [](std::string_view pattern, Handler handler, std::string_view id,
-                         std::string_view says) {
-    return Route{.method = "POST",
-                 .pattern = pattern,
-                 .handler = handler,
-                 .who = Who::attempt,
-                 .reach = Reach::commit,
-                 .id = id,
-                 .tag = "worker protocol",
-                 .says = says,
-                 .answers = {{.says = "Taken, or taken before.",
-                              .schema = described<reported_table>,
-                              .or_shell = true}},
-                 .refusals = {404, 409}};
-  };
-  Route finish = report("/jobs/{job}/attempts/{attempt}/finish", finish_attempt, "finishAttempt",
-                        "Report how an attempt ended");
-  finish.body = json(described<finish_table>);
-  Route release = report("/jobs/{job}/attempts/{attempt}/release", release_attempt, "releaseAttempt",
-                         "Give an attempt back");
-  release.more =
-      "An interruption when the machine has an interruption notice, or when its end was asked for; infra "
-      "otherwise.";
-  release.body = optional_json(described<release_table>);
-  const auto keep = [](std::string_view pattern, Handler handler, std::string_view id,
-                       std::string_view says) {
-    return Route{.method = "PUT",
-                 .pattern = pattern,
-                 .handler = handler,
-                 .who = Who::attempt,
-                 .reach = Reach::commit,
-                 .id = id,
-                 .tag = "worker protocol",
-                 .says = says,
-                 .body = kFile,
-                 .answers = {{.status = 201, .says = "Kept.", .schema = described<file_kept_table>}},
-                 .refusals = {404, 409}};
-  };
-  Route artifact = keep("/jobs/{job}/attempts/{attempt}/artifacts/{name}", put_artifact, "putArtifact",
-                        "Keep a file of an attempt");
-  artifact.more = "At most 16 GiB each, and 1,000 of an attempt.";
-  artifact.tail = true;
-  Route checkpoint = keep("/jobs/{job}/attempts/{attempt}/checkpoint", put_checkpoint, "putCheckpoint",
-                          "Keep the checkpoint of an attempt");
-  checkpoint.more = "At most 16 GiB. The next attempt gets it.";
-  return {
-      {.method = "GET",
-       .pattern = "/worker/bootstrap",
-       .handler = get_bootstrap,
-       .who = Who::machine,
-       .id = "getBootstrap",
-       .tag = "worker protocol",
-       .says = "The worker program",
-       .answers = {{.says = "A shell script.", .type = "text/x-shellscript"}}},
-      {.method = "POST",
-       .pattern = "/workers/register",
-       .handler = register_worker,
-       .who = Who::machine,
-       .reach = Reach::commit,
-       .id = "registerWorker",
-       .tag = "worker protocol",
-       .says = "An instance becomes a worker",
-       .more = "503 also while the cloud has not told of this instance yet.",
-       .body = json(described<registration_table>),
-       .answers = {{.says = "The worker and its token.",
-                    .schema = described<registered_table>,
-                    .or_shell = true}},
-       .refusals = {409}},
-      {.method = "POST",
-       .pattern = "/workers/{worker}/claim",
-       .handler = claim,
-       .who = Who::worker,
-       .reach = Reach::commit,
-       .id = "claim",
-       .tag = "worker protocol",
-       .says = "Ask for work",
-       .body = json(described<claim_request_table>),
-       .answers = {{.says = "At once when there is work; else after the wait, empty.",
-                    .schema = described<claim_table>,
-                    .or_shell = true}}},
-      {.method = "POST",
-       .pattern = "/workers/{worker}/heartbeat",
-       .handler = heartbeat,
-       .who = Who::worker,
-       .id = "heartbeat",
-       .tag = "worker protocol",
-       .says = "Say what runs",
-       .body = json(described<heartbeat_table>),
-       .answers = {{.says = "What to stop.", .schema = described<heartbeat_answer_table>, .or_shell = true}}},
-      std::move(finish),
-      std::move(release),
-      {.method = "POST",
-       .pattern = "/jobs/{job}/attempts/{attempt}/logs/{stream}",
-       .handler = post_log,
-       .who = Who::attempt,
-       .reach = Reach::commit,
-       .id = "appendLog",
-       .tag = "worker protocol",
-       .says = "Append to a log",
-       .more =
-           "409 when `offset` is not the log's present size, which the member `next_offset` and the header "
-           "X-Drover-Next-Offset then say; or when the attempt is not the worker's any more.",
-       .query = query<append_query_table>,
-       .body = kLogChunk,
-       .answers = {{.says = "Written.", .schema = described<log_appended_table>, .or_shell = true}},
-       .refusals = {404, 409}},
-      std::move(artifact),
-      std::move(checkpoint),
-  };
-}
-
 std::vector<Route> fleet_routes() {
   constexpr std::string_view kIfMatch =
       "If-Match names the version that is meant; 412 when it is another by now.";
@@ -332,7 +204,7 @@ std::vector<Route> fleet_routes() {
        .id = "createPool",
        .tag = "pools",
        .says = "Make a pool",
-       .body = json(described<new_pool_table>),
+       .body = json_body(described<new_pool_table>),
        .answers = {{.status = 201,
                     .says = "Made.",
                     .schema = described<pool_table>,
@@ -354,7 +226,7 @@ std::vector<Route> fleet_routes() {
        .tag = "pools",
        .says = "Replace a pool, or make it",
        .more = kIfMatch,
-       .body = json(described<pool_request_table>),
+       .body = json_body(described<pool_request_table>),
        .if_match = true,
        .answers = {{.says = "Replaced; absent members took their defaults.",
                     .schema = described<pool_table>,
@@ -372,7 +244,7 @@ std::vector<Route> fleet_routes() {
        .tag = "pools",
        .says = "Change some of a pool",
        .more = kIfMatch,
-       .body = optional_json(described<pool_request_table>),
+       .body = optional_json_body(described<pool_request_table>),
        .if_match = true,
        .answers = {{.says = "Changed; the rest stays.",
                     .schema = described<pool_table>,
@@ -447,7 +319,7 @@ std::vector<Route> daemon_routes() {
        .tag = "daemon",
        .says = "Change tunables",
        .more = "What is named changes, all of it or nothing; the rest stays. It counts at once.",
-       .body = optional_json(described<tunables_table>),
+       .body = optional_json_body(described<tunables_table>),
        .answers = {{.says = "All of them, as they are now.", .schema = described<tunables_table>}}},
       {.method = "GET",
        .pattern = "/scheduler",
@@ -469,7 +341,7 @@ std::vector<Route> daemon_routes() {
        .more = "Paused, nothing is claimed or launched; what runs goes on. 400 says `Unexpected fields: …`, "
                "`No fields "
                "specified for update.`, or what is wrong with the value.",
-       .body = json(described<pause_table>),
+       .body = json_body(described<pause_table>),
        .answers = {{.status = 201,
                     .says = "As it is now.",
                     .schema = described<pause_table>,
@@ -492,41 +364,5 @@ std::vector<Route> daemon_routes() {
   };
 }
 
-using Sentence = std::pair<std::string_view, std::string_view>;
-
-template <std::size_t count>
-std::string_view sentence_of(const std::array<Sentence, count>& sentences, std::string_view name) {
-  for (const auto& [known, sentence] : sentences) {
-    if (known == name) return sentence;
-  }
-  return {};
-}
-
 }  // namespace
-
-std::string_view path_documentation(std::string_view name) {
-  constexpr std::array<Sentence, 6> kNames{
-      {{"job", "The job's number or id (UUID)."},
-       {"attempt", "The attempt's number."},
-       {"stream", "Which log: stdout or stderr."},
-       {"name",
-        "The artifact's name: at most 256 bytes, in parts separated by '/' (or %2F), none empty, '.' or "
-        "'..'."},
-       {"pool", "The pool's name."},
-       {"worker",
-        "The worker's number or instance id; in the worker protocol the `worker_id` of registration."}}};
-  return sentence_of(kNames, name);
-}
-
-std::string_view header_documentation(std::string_view name) {
-  constexpr std::array<Sentence, 7> kNames{{{"Content-Disposition", "The name to save it under."},
-                                            {"ETag", "The version, for If-Match."},
-                                            {"Link", "`<…>; rel=\"next\"` while there may be more."},
-                                            {"Location", "Where it is; of one job only."},
-                                            {"X-Checksum-Sha256", "Of the bytes, in hexadecimal."},
-                                            {"X-Drover-Attempt", "Whose it is."},
-                                            {"X-Drover-Next-Offset", "The log's size now: where to go on."}}};
-  return sentence_of(kNames, name);
-}
-
 }  // namespace drover::api

@@ -11,8 +11,9 @@
 
 #include "handlers.hpp"
 
-// One table of what is served (routes.cpp). The router, the check of who may call and of unknown parameters,
-// and the OpenAPI document are made from it, so that what is documented is what happens.
+// One table of what is served (routes.cpp; the rows of workers in routes_worker_protocol.cpp). The router,
+// the check of who may call and of unknown parameters, and the OpenAPI document are made from it, so that
+// what is documented is what happens.
 namespace drover::api {
 
 // Whom a route is for, and so what a request must bring.
@@ -78,6 +79,13 @@ struct Body {
   bool spool = false;  // to a file
 };
 
+constexpr Body json_body(Describe schema) {
+  return {.kind = Body::Kind::json, .schema = schema};
+}
+constexpr Body optional_json_body(Describe schema) {
+  return {.kind = Body::Kind::optional, .schema = schema};
+}
+
 struct RouteAnswer {
   int status = 200;
   std::string_view says;
@@ -111,6 +119,7 @@ struct Route {
 };
 
 const std::vector<Route>& routes();
+std::vector<Route> worker_protocol_routes();  // those of them that workers call
 // What a path's {name} stands for, for people; empty for one that no row may have.
 std::string_view path_documentation(std::string_view name);
 std::string_view header_documentation(std::string_view name);

@@ -118,6 +118,7 @@ TEST_F(Input, ProblemsEndWithANewline) {
 }
 
 TEST_F(Input, WrongWordsAreToldTheRightOnes) {
+  EXPECT_NE(get("/jobs?state=canceled").body.find("must be one of blocked, queued"), std::string::npos);
   EXPECT_NE(get("/jobs?state=canceled").body.find("did you mean cancelled?"), std::string::npos);
   EXPECT_NE(get("/workers?state=idle").body.find("must be one of starting, active"), std::string::npos);
   const std::string pool = R"({"name":"p","market":"spott","image":"a","instance_types":["t"]})";
