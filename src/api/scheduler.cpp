@@ -13,7 +13,8 @@
 namespace drover::api {
 namespace {
 
-void send_text(const CallPtr& call, int status, const std::string& text, int retry_after_s = 0) {
+void send_text(const CallPtr& call, int status, const std::string& said, int retry_after_s = 0) {
+  const std::string text = http::quoted(said);
   // A client that accepts JSON alone gets the sentence as a JSON string.
   const bool json = trim(call->request().header("accept")) == "application/json";
   http::Response response =

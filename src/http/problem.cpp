@@ -37,29 +37,17 @@ Response problem(int status, std::string_view code, std::string_view detail) {
 
 namespace {
 
-constexpr std::size_t kDetailBytes = 2048;
 constexpr std::size_t kFieldBytes = 512;
 
-// A message quotes what a client sent, a name of any length among it. The answer must not be several times as
-// large as the request: clients that do not read their answers would fill the memory.
-std::string shortened(std::string_view text, std::size_t max_bytes) {
-  std::string out = printable(text.substr(0, max_bytes));
-  if (text.size() <= max_bytes) return out;
-  out = std::string(text.substr(0, max_bytes));
-  while (!out.empty() && !storable_text(out)) out.pop_back();  // a character that was cut in half
-  if (out.size() + 4 < max_bytes) out = printable(text.substr(0, max_bytes));
-  return out + "…";
-}
-
 Response render(int status, std::string_view code, std::string_view detail, std::string_view field) {
-  const std::string sentence = shortened(detail, kDetailBytes);
+  const std::string sentence = quoted(detail);
   Json body = Json::object();
   body.set("type", "about:blank")
       .set("title", reason_phrase(status))
       .set("status", status)
       .set("detail", sentence)
       .set("code", code);
-  if (!field.empty()) body.set("field", shortened(field, kFieldBytes));
+  if (!field.empty()) body.set("field", quoted(field, kFieldBytes));
   body.set("message", sentence).set("error", sentence);
   Response response = Response::json(status, body.dump() + "\n");
   response.headers.front().second = "application/problem+json";
@@ -138,6 +126,16 @@ std::string_view code_name(Errc code) {
       return "internal";
   }
   return "internal";
+}
+
+std::string quoted(std::string_view text, std::size_t max_bytes) {
+  if (text.size() <= max_bytes) return printable(text);
+  std::size_t end = max_bytes;
+  const auto continues = [&](std::size_t at) {
+    return (static_cast<unsigned char>(text[at]) & 0xc0U) == 0x80U;
+  };
+  while (end > 0 && continues(end)) --end;  // not within a character of several bytes
+  return printable(text.substr(0, end)) + "…";
 }
 
 }  // namespace drover::http

@@ -336,6 +336,9 @@ TEST_F(Scheduler, ErrorsArePlainText) {
   EXPECT_EQ(unexpected.status, 400);
   EXPECT_EQ(unexpected.header("Content-Type"), text);
   EXPECT_EQ(unexpected.body, "Unexpected fields: foo, bar");
+  const Answer huge = send("PATCH", "/scheduler", R"({")" + std::string(1'000'000, 'x') + R"(":true})");
+  EXPECT_EQ(huge.status, 400);
+  EXPECT_LT(huge.body.size(), 4096U) << "names are quoted in part";
   const Answer empty = send("PATCH", "/scheduler/", "{}");
   EXPECT_EQ(empty.status, 400);
   EXPECT_EQ(empty.body, "No fields specified for update.");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -18,5 +19,10 @@ Response problem(int status, std::string_view code, std::string_view detail);
 int status_of(Errc code);
 // The `code` member of a problem: "not_found" for Errc::not_found.
 std::string_view code_name(Errc code);
+
+// What an answer repeats of a text that a client sent, or that quotes one: printable, and in part where the
+// text is longer. Names of members may be megabytes long; answers of that size to clients that do not read
+// them would fill the memory.
+std::string quoted(std::string_view text, std::size_t max_bytes = 2048);
 
 }  // namespace drover::http
